@@ -1,0 +1,193 @@
+/**
+ * Everything this server can fail to do, and all the wording of it.
+ *
+ * A command that ran is a result, however it ended; a `SandboxError` is only for what could not be
+ * done. It carries a stable code, a message with the offending value, and a hint that names the
+ * next step. Programmer mistakes are plain `Error`s.
+ */
+
+export type ErrorCode =
+  // an operator acts
+  | 'CONFIG_INVALID'
+  | 'BACKEND_UNAVAILABLE'
+  | 'SANDBOX_START_FAILED'
+  // the model acts
+  | 'ARGUMENT_INVALID'
+  | 'PATH_OUTSIDE'
+  | 'FILE_NOT_FOUND'
+  | 'NOT_A_FILE'
+  | 'FILE_TOO_LARGE'
+  | 'FILE_BINARY'
+  | 'FILE_STALE'
+  | 'FILE_EXISTS'
+  | 'FILE_DENIED'
+  | 'EDIT_NO_MATCH'
+  | 'PATCH_INVALID'
+  | 'COMMAND_NOT_STARTED'
+  | 'PROCESS_NOT_FOUND'
+  // either, by retry or recreate
+  | 'SANDBOX_LOST'
+  | 'CANCELLED'
+
+/** The one error class. Its texts hold no control characters and no credentials in URLs. */
+export class SandboxError extends Error {
+  override readonly name = 'SandboxError'
+  readonly code: ErrorCode
+  /** One imperative sentence: the call or command that helps. */
+  readonly hint: string
+
+  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown) {
+    super(printable(message), cause === undefined ? undefined : { cause })
+    this.code = code
+    this.hint = printable(hint)
+  }
+}
+
+/** True for a `SandboxError`, of the given code if one is given. */
+export function isSandboxError(error: unknown, code?: ErrorCode): error is SandboxError {
+  return error instanceof SandboxError && (code === undefined || error.code === code)
+}
+
+function printable(text: string): string {
+  return (
+    text
+      .replace(/\/\/[^/@\s]+:[^/@\s]+@/g, '//***@')
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+      .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\u{fffd}')
+  )
+}
+
+/** How a value is shown in a message: quoted, escaped, and cut when it is long. */
+export function shown(value: string): string {
+  return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}\u2026` : value)
+}
+
+// --- settings and engines -----------------------------------------------------------------------
+
+export const configInvalid = (message: string, hint: string) =>
+  new SandboxError('CONFIG_INVALID', message, hint)
+
+export const backendUnavailable = (message: string, hint: string, cause?: unknown) =>
+  new SandboxError('BACKEND_UNAVAILABLE', message, hint, cause)
+
+export const engineSilent = (engine: string, call: string, afterMs: number) =>
+  new SandboxError(
+    'BACKEND_UNAVAILABLE',
+    `${engine} accepted "${call}" and did not answer within ${Math.round(afterMs / 1000)} s`,
+    `Restart ${engine}, then call again.`,
+  )
+
+export const sandboxStartFailed = (message: string, hint: string, cause?: unknown) =>
+  new SandboxError('SANDBOX_START_FAILED', message, hint, cause)
+
+export const sandboxLost = (name: string, reason: string, cause?: unknown) =>
+  new SandboxError(
+    'SANDBOX_LOST',
+    `sandbox ${name} went away: ${reason}`,
+    'Call again; the sandbox is opened anew. What ran inside, and files outside the workspace, may be gone.',
+    cause,
+  )
+
+export const cancelled = (what: string) =>
+  new SandboxError('CANCELLED', `${what} was cancelled`, 'Call again if it is still wanted.')
+
+// --- arguments and commands ---------------------------------------------------------------------
+
+export const argumentInvalid = (message: string, hint: string) =>
+  new SandboxError('ARGUMENT_INVALID', message, hint)
+
+export const workdirMissing = (workdir: string) =>
+  new SandboxError(
+    'COMMAND_NOT_STARTED',
+    `there is no directory ${shown(workdir)} in the sandbox; the command was not started`,
+    'Leave workdir out to use the workspace, or make the directory first.',
+  )
+
+export const commandNotStarted = (reason: string, hint: string, cause?: unknown) =>
+  new SandboxError('COMMAND_NOT_STARTED', `the command was not started: ${reason}`, hint, cause)
+
+export const processNotFound = (id: string) =>
+  new SandboxError(
+    'PROCESS_NOT_FOUND',
+    `there is no process ${shown(id)} in this session`,
+    'Call process with action "list" to see the ones there are.',
+  )
+
+// --- files ---------------------------------------------------------------------------------------
+
+export const pathOutside = (path: string, reason = 'it leads out of the workspace') =>
+  new SandboxError(
+    'PATH_OUTSIDE',
+    `${shown(path)} was refused: ${reason}`,
+    'Use a path inside the workspace, relative to it; for other files of the sandbox use exec.',
+  )
+
+export const pathInvalid = (path: string, reason: string) =>
+  new SandboxError(
+    'ARGUMENT_INVALID',
+    `${shown(path)} is not a usable path: ${reason}`,
+    'Give a path relative to the workspace.',
+  )
+
+export const fileNotFound = (path: string) =>
+  new SandboxError(
+    'FILE_NOT_FOUND',
+    `there is no file ${shown(path)}`,
+    'List the directory with read, or search with exec, to find the right path.',
+  )
+
+export const notAFile = (path: string, kind: string) =>
+  new SandboxError(
+    'NOT_A_FILE',
+    `${shown(path)} is ${kind}, not a file`,
+    'Name a file inside it, or use read to list a directory.',
+  )
+
+export const notADirectory = (path: string) =>
+  new SandboxError(
+    'NOT_A_FILE',
+    `${shown(path)} is used as a directory, but it is a file`,
+    'Choose another path, or delete the file first.',
+  )
+
+export const fileTooLarge = (path: string, size: number, limit: number) =>
+  new SandboxError(
+    'FILE_TOO_LARGE',
+    `${shown(path)} is ${size} bytes; at most ${limit} can be handled whole`,
+    'Use exec with head, tail, sed or grep to work on the part you need.',
+  )
+
+export const fileBinary = (path: string, size: number) =>
+  new SandboxError(
+    'FILE_BINARY',
+    `${shown(path)} is not UTF-8 text (${size} bytes)`,
+    'Use exec with a tool that knows its format.',
+  )
+
+export const fileStale = (paths: readonly string[]) =>
+  new SandboxError(
+    'FILE_STALE',
+    `changed by somebody else since it was read: ${paths.map(shown).join(', ')}; nothing was written`,
+    'Read again, then repeat the change against what is there now.',
+  )
+
+export const fileExists = (path: string) =>
+  new SandboxError(
+    'FILE_EXISTS',
+    `${shown(path)} exists already; nothing was written`,
+    'Update that file instead, or delete it in the same patch.',
+  )
+
+export const fileDenied = (path: string, reason: string, cause?: unknown) =>
+  new SandboxError(
+    'FILE_DENIED',
+    `${shown(path)} could not be changed: ${reason}; nothing was written`,
+    'Check the permissions and the free space with exec (ls -ld, df), or choose another path.',
+    cause,
+  )
+
+export const editNoMatch = (message: string, hint: string) =>
+  new SandboxError('EDIT_NO_MATCH', message, hint)
+
+export const patchInvalid = (message: string, hint: string) =>
+  new SandboxError('PATCH_INVALID', message, hint)
