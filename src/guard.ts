@@ -1,0 +1,154 @@
+/**
+ * A small script in the sandbox that ends what a session started.
+ *
+ * It waits on its stdin. Told to, it signals a process group, at the cost of a line instead of a new
+ * command. When its stdin ends, because the session closed or the server died in any way, it ends
+ * every group it knows and every process that carries the session's mark in its environment, so
+ * that one that left its group (setsid, a daemon) is reached too.
+ */
+import { randomBytes } from 'node:crypto'
+import { createInterface } from 'node:readline'
+import { sandboxLost } from './errors.ts'
+import type { Channel, Sandbox } from './sandbox.ts'
+
+/** Carries `<session>.<process>` in the environment of every command. */
+export const markVariable = 'SANDBOX_MCP_PROCESS'
+
+export interface Guard {
+  readonly sandbox: Sandbox
+  /** The shell for commands: `bash` where the image has it, else `sh`. */
+  readonly shell: string
+  /** Unguessable; the first part of every mark of this session. */
+  readonly session: string
+  /** From now on the group ends with the session. Told before the command may run. */
+  add(group: number): void
+  /** Forgets a group whose members are all gone. */
+  drop(group: number): void
+  /**
+   * Signals the group; `KILL` also reaches what carries `mark` but left the group. Resolves when the
+   * signals are sent, and also when nothing was there to get them. Rejects with `SANDBOX_LOST`.
+   */
+  signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void>
+  /** Resolves with the reason when the guard ends without `close`: the sandbox is gone. */
+  readonly lost: Promise<Error>
+  /** Ends all groups and marked processes of the session; resolves when they are gone. */
+  close(): Promise<void>
+}
+
+/** Starts the guard of one session in `sandbox`. */
+export async function openGuard(sandbox: Sandbox, signal: AbortSignal): Promise<Guard> {
+  const session = randomBytes(12).toString('hex')
+  const channel = await sandbox.start(guardScript(session), signal)
+  const guard = new ChannelGuard(sandbox, session, channel)
+  await Promise.race([guard.ready, guard.lost.then((error) => Promise.reject(error))])
+  return guard
+}
+
+class ChannelGuard implements Guard {
+  readonly sandbox: Sandbox
+  readonly session: string
+  readonly lost: Promise<Error>
+  readonly ready: Promise<void>
+  shell = 'sh'
+  readonly #channel: Channel
+  readonly #waiting = new Map<number, () => void>()
+  #requests = 0
+  #closing = false
+  #gone: Error | undefined
+
+  constructor(sandbox: Sandbox, session: string, channel: Channel) {
+    this.sandbox = sandbox
+    this.session = session
+    this.#channel = channel
+    channel.stdin.on('error', () => {})
+    channel.stderr.resume()
+    let tellReady = () => {}
+    this.ready = new Promise((resolve) => {
+      tellReady = resolve
+    })
+    createInterface({ input: channel.stdout }).on('line', (line) => {
+      if (line.startsWith('shell ')) {
+        this.shell = line.slice(6)
+        tellReady()
+        return
+      }
+      const request = Number(line)
+      this.#waiting.get(request)?.()
+      this.#waiting.delete(request)
+    })
+    this.lost = new Promise((resolve) => {
+      const ended = (cause?: unknown) => {
+        this.#gone = sandboxLost(sandbox.name, 'its guard process ended', cause)
+        for (const wake of this.#waiting.values()) wake()
+        this.#waiting.clear()
+        if (!this.#closing) resolve(this.#gone)
+      }
+      channel.exit.then(() => ended(), ended)
+    })
+  }
+
+  add(group: number): void {
+    this.#tell(`add 0 ${group}`)
+  }
+
+  drop(group: number): void {
+    this.#tell(`drop 0 ${group}`)
+  }
+
+  async signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void> {
+    const request = ++this.#requests
+    if (this.#gone === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.set(request, resolve)
+        this.#tell(`${signal} ${request} ${group} ${mark}`)
+      })
+    }
+    if (this.#gone !== undefined) throw this.#gone
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    this.#channel.stdin.end()
+    await this.#channel.exit.catch(() => {})
+    this.#channel.close()
+  }
+
+  #tell(line: string): void {
+    if (this.#gone === undefined) this.#channel.stdin.write(`${line}\n`)
+  }
+}
+
+/** Shells read their stdin bytewise for `read`, so the lines need no other framing. */
+function guardScript(session: string): string {
+  return `trap '' HUP INT QUIT TERM PIPE
+if command -v bash >/dev/null 2>&1; then echo shell bash; else echo shell sh; fi
+groups=' '
+marked() {
+for environ in /proc/[0-9]*/environ; do
+pid=\${environ#/proc/}; pid=\${pid%/environ}
+[ "$pid" = "$$" ] && continue
+{ while IFS= read -r text || [ "$text" ]; do
+case $text in *"${markVariable}=$2"*) kill "-$1" "$pid"; break ;; esac
+text=
+done <"$environ"; } 2>/dev/null
+done
+}
+while read -r verb request group mark; do
+case $verb in
+add) groups="$groups$group " ;;
+drop) case $groups in *" $group "*) groups="\${groups%% "$group" *} \${groups#* "$group" }" ;; esac ;;
+TERM) kill -TERM "-$group" 2>/dev/null; echo "$request" ;;
+KILL) kill -KILL "-$group" 2>/dev/null; marked KILL "$mark"; echo "$request" ;;
+esac
+done
+for group in $groups; do kill -TERM "-$group" 2>/dev/null; done
+marked TERM ${session}
+for try in 1 2 3 4 5 6 7 8 9 10; do
+left=
+for group in $groups; do kill -0 "-$group" 2>/dev/null && left=1; done
+[ "$left" ] || break
+sleep 0.1 2>/dev/null || sleep 1
+done
+for group in $groups; do kill -KILL "-$group" 2>/dev/null; done
+marked KILL ${session}`
+}

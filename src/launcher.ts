@@ -1,0 +1,70 @@
+/**
+ * The sh script around every command, the same on every backend, for dash, bash and BusyBox.
+ *
+ * It owns a process group, tells its number, and waits for the word "go": should the server die
+ * first, the command never starts. When the command has ended it marks the end of its output in both
+ * streams, so a caller needs no timer to know that everything has arrived, and then stays for as long
+ * as members of the group live: an engine that closes a finished script's pipes would otherwise break
+ * the output of servers that the command left in the background.
+ */
+import { isVariableName, quote } from './posix-sh.ts'
+
+export interface Launch {
+  /** Unguessable; frames the marks in the output. */
+  readonly token: string
+  readonly argv: readonly [string, ...string[]]
+  readonly workdir: string
+  readonly env: Readonly<Record<string, string>>
+  /** Whether the command reads the channel's stdin; else it reads end-of-file. */
+  readonly stdin: boolean
+}
+
+/** The ASCII record separator: opens and closes a mark, and is rare in real output. */
+export const markByte = 0x1e
+
+/** The script for `Sandbox.start`. Variable names are the caller's to check. */
+export function launchScript({ token, argv, workdir, env, stdin }: Launch): string {
+  const exports = Object.entries(env).map(([name, value]) => {
+    if (!isVariableName(name)) throw new Error(`not a variable name: ${name}`)
+    return `export ${name}=${quote(value)}`
+  })
+  const mark = (text: string) => `printf '\\036${token}:%s\\036' ${text}`
+  const body = [
+    // A trap that does nothing keeps this shell alive when its whole group is signalled, and,
+    // unlike an ignored signal, is not inherited by the command.
+    'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE',
+    `cd -- ${quote(workdir)} 2>/dev/null || { ${mark('workdir')} >&2; exit 0; }`,
+    `${mark('"$$"')} >&2`,
+    'IFS= read -r go || exit 0',
+    // Shells report a killed child on stderr; this one's goes nowhere while it waits.
+    'exec 4>&2 2>/dev/null',
+    `(`,
+    'exec 2>&4 4>&-',
+    ...exports,
+    // A command that is found nowhere is told by the shell, as exit code 126 or 127.
+    `exec ${argv.map(quote).join(' ')}`,
+    `)${stdin ? '' : ' </dev/null'}`,
+    'code=$?',
+    mark('"$code"'),
+    `${mark('"$code"')} >&4`,
+    'exec </dev/null >/dev/null 4>&-',
+    lingerWhileGroupLives,
+    'exit "$code"',
+  ].join('\n')
+  // Engines differ in whether a script leads a group of its own.
+  return `body=${quote(body)}
+read -r _ _ _ _ group _ </proc/$$/stat
+if [ "$group" = "$$" ]; then eval "$body"; else exec setsid sh -c "$body"; fi`
+}
+
+const lingerWhileGroupLives = `while :; do
+found=
+for stat in /proc/[0-9]*/stat; do
+IFS= read -r line 2>/dev/null <"$stat" || continue
+set -- \${line##*) }
+pid=\${stat#/proc/}
+if [ "$3" = "$$" ] && [ "$1" != Z ] && [ "\${pid%/stat}" != "$$" ]; then found=1; break; fi
+done
+[ "$found" ] || break
+sleep 1
+done`
