@@ -1,0 +1,63 @@
+/** Proves that a new sandbox sees the host's workspace, and not a directory of the same name elsewhere. */
+import { randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { sandboxStartFailed, shown } from '../errors.ts'
+import { quote } from '../posix-sh.ts'
+import type { Sandbox, SandboxSpec } from '../sandbox.ts'
+
+/**
+ * Rejects with `SANDBOX_START_FAILED` when the workspace inside cannot be entered or is another
+ * directory: an engine on another machine, or a server that itself runs in a container, would
+ * mount what lies at that path over there. Where inode numbers do not tell (a virtual machine between
+ * the two), a file that appears for a moment in the workspace does.
+ */
+export async function verifyMount(
+  sandbox: Sandbox,
+  spec: SandboxSpec,
+  signal: AbortSignal,
+): Promise<void> {
+  const [{ host, sandbox: inside }] = spec.mounts
+  const inode = await run(sandbox, `cd -- ${quote(inside)} && ls -di .`, signal)
+  if (inode.code !== 0) {
+    throw sandboxStartFailed(
+      `the workspace ${shown(host)} cannot be entered inside the sandbox: ${inode.output}`,
+      'Check that its owner may read it and pass through all directories above it.',
+    )
+  }
+  if (Number.parseInt(inode.output, 10) === Number(statSync(host).ino)) return
+
+  const name = `.sbx-${randomBytes(8).toString('hex')}`
+  let seen = false
+  try {
+    await writeFile(join(host, name), '', { flag: 'wx' })
+    seen = (await run(sandbox, `[ -e ${quote(`${inside}/${name}`)} ]`, signal)).code === 0
+  } catch (error) {
+    throw sandboxStartFailed(
+      `could not check that the sandbox sees the workspace ${shown(host)}: ${String(error)}`,
+      'Check that the server may write there.',
+      error,
+    )
+  } finally {
+    await rm(join(host, name), { force: true })
+  }
+  if (!seen) {
+    throw sandboxStartFailed(
+      `the sandbox mounted another directory at ${inside} than the host's ${shown(host)}`,
+      'Does the engine run on another machine, or this server in a container? Give a --workspace path that is the same directory on both.',
+    )
+  }
+}
+
+async function run(sandbox: Sandbox, script: string, signal: AbortSignal) {
+  const channel = await sandbox.start(script, signal)
+  channel.stdin.on('error', () => {}).end()
+  const [stdout, stderr, code] = await Promise.all([
+    text(channel.stdout),
+    text(channel.stderr),
+    channel.exit,
+  ])
+  return { code, output: (stdout + stderr).trim() }
+}
