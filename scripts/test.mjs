@@ -1,0 +1,112 @@
+// `npm test`: prepares the machine as far as that is ours to do, then runs the tests. Needs Node
+// and nothing else to begin with. `npm test -- test/x` runs a part; REQUIRE_BACKENDS=docker,bubblewrap
+// turns what is missing into a failure.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ensureImages, neededPackages } from '../test/images/build.mjs'
+import { aptProblem, install } from './machine/apt.mjs'
+import { findBubblewrap } from './machine/bubblewrap.mjs'
+import { buildServer, ensureDependencies, root } from './machine/dependencies.mjs'
+import { findEngine } from './machine/docker.mjs'
+import { daemonIsStarting, dockerdProblem, startDockerd } from './machine/dockerd.mjs'
+import { partsEnvironment, requiredParts } from './machine/parts.mjs'
+import { checkInterrupted, inherit, Problem, runMain, which } from './machine/run.mjs'
+import { bold, done, during, say, missing as sayMissing } from './machine/say.mjs'
+import { closingLines } from './test/outcome.mjs'
+
+await runMain(async () => {
+  const required = requiredParts()
+  const folder = mkdtempSync(join(tmpdir(), 'sandbox-mcp-test-'))
+  let stopDaemon
+  try {
+    say(`${bold('npm test')}: prepares this machine, then runs the tests`)
+    await ensureDependencies()
+    await ensurePackages()
+    const missing = {}
+    const { engine, problem, stop } = await prepareDocker()
+    stopDaemon = stop
+    if (problem !== undefined) missing.docker = problem
+    else await ensureImages(engine).catch((error) => noteProblem(missing, 'docker', error))
+    const bubblewrap = await findBubblewrap()
+    if (bubblewrap.problem === undefined) done('bubblewrap', `${bubblewrap.version} works`)
+    else missing.bubblewrap = `${bubblewrap.problem}. ${bubblewrap.fix}`
+    for (const [part, why] of Object.entries(missing)) sayMissing(part, `missing: ${why}`)
+    await buildServer()
+    checkInterrupted()
+    const results = join(folder, 'results.json')
+    const code = await vitest(results, partsEnvironment(missing, engine))
+    checkInterrupted()
+    const closing = closingLines({ results, code, missing, required })
+    say(`\n${closing.lines.join('\n')}`)
+    return closing.code
+  } finally {
+    await stopDaemon?.()
+    rmSync(folder, { recursive: true, force: true })
+  }
+})
+
+/** Installs what the rest needs and this machine lacks, or says why it does not. */
+async function ensurePackages() {
+  const { engine } = await findEngine()
+  const names = [
+    ...(engine === undefined ? dockerPackages() : []),
+    ...(which('bwrap') === undefined ? ['bubblewrap'] : []),
+    ...(await neededPackages(engine)),
+  ]
+  if (names.length === 0) return
+  const problem = aptProblem()
+  if (problem !== undefined) return sayMissing('packages', `not installed: ${problem}`)
+  try {
+    await install(names)
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    sayMissing('packages', error.message)
+  }
+}
+
+function dockerPackages() {
+  const needs = { dockerd: 'docker.io', iptables: 'iptables' }
+  return Object.keys(needs)
+    .filter((command) => which(command) === undefined)
+    .map((command) => needs[command])
+}
+
+/** A daemon that answers: the one there is, or one of our own for as long as the tests run. */
+async function prepareDocker() {
+  if (await daemonIsStarting()) say('  · docker         was being started')
+  const found = await findEngine()
+  if (found.engine !== undefined) {
+    done('docker', `${found.engine.product} ${found.engine.version} at ${found.engine.host}`)
+    return found
+  }
+  const problem = dockerdProblem()
+  if (problem !== undefined) return { problem: `${found.problem}; ${problem}` }
+  let daemon
+  try {
+    await during('docker', 'starting dockerd', async () => {
+      daemon = await startDockerd()
+      return `dockerd ${daemon.engine.version} started; it is stopped at the end`
+    })
+    return daemon
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    checkInterrupted()
+    return { problem: error.message }
+  }
+}
+
+function noteProblem(missing, part, error) {
+  if (!(error instanceof Problem)) throw error
+  checkInterrupted()
+  missing[part] = error.message
+}
+
+function vitest(results, env) {
+  say()
+  const program = join(root, 'node_modules/vitest/vitest.mjs')
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${results}`]
+  return inherit(process.execPath, [program, 'run', ...reporters, ...process.argv.slice(2)], {
+    env,
+  })
+}
