@@ -157,10 +157,10 @@ export const fileTooLarge = (path: string, size: number, limit: number) =>
     'Use exec with head, tail, sed or grep to work on the part you need.',
   )
 
-export const fileBinary = (path: string, size: number) =>
+export const fileBinary = (path: string, size: number, kind = 'binary data') =>
   new SandboxError(
     'FILE_BINARY',
-    `${shown(path)} is not UTF-8 text (${size} bytes)`,
+    `${shown(path)} is ${kind} (${size} bytes), not text`,
     'Use exec with a tool that knows its format.',
   )
 
@@ -186,8 +186,47 @@ export const fileDenied = (path: string, reason: string, cause?: unknown) =>
     cause,
   )
 
+export const fileUnreadable = (path: string, reason: string, cause?: unknown) =>
+  new SandboxError(
+    'FILE_DENIED',
+    `${shown(path)} could not be read: ${reason}`,
+    'Check the permissions with exec (ls -ld), or choose another path.',
+    cause,
+  )
+
+export const sameFileTwice = (path: string, other: string) =>
+  new SandboxError(
+    'ARGUMENT_INVALID',
+    `${shown(path)} and ${shown(other)} are the same file; nothing was written`,
+    'Change each file once per call, with all its changes together.',
+  )
+
+export const workspaceBusy = (afterMs: number) =>
+  new SandboxError(
+    'FILE_DENIED',
+    `another process kept the workspace locked for ${Math.round(afterMs / 1000)} s; nothing was written`,
+    'Call again.',
+  )
+
 export const editNoMatch = (message: string, hint: string) =>
   new SandboxError('EDIT_NO_MATCH', message, hint)
+
+/** Every file of a patch that cannot be changed as asked, each with its own reason. */
+export const patchFailed = (
+  failures: readonly { readonly path: string; readonly error: SandboxError }[],
+  files: number,
+) => {
+  const [first] = failures
+  if (first === undefined) throw new Error('a patch without failures did not fail')
+  const reasons = failures.map(({ path, error }) => `${path}: ${error.message}`)
+  const hints = new Set(failures.map(({ error }) => error.hint))
+  const start = files === 1 ? '' : `; ${failures.length} of ${files} files cannot be changed so`
+  return new SandboxError(
+    first.error.code,
+    `nothing was written${start}:\n${reasons.join('\n')}`,
+    hints.size === 1 ? first.error.hint : 'Correct these parts and send the whole patch again.',
+  )
+}
 
 export const patchInvalid = (message: string, hint: string) =>
   new SandboxError('PATCH_INVALID', message, hint)

@@ -1,0 +1,146 @@
+/** Where a chunk goes in a file. Fails rather than guess which of several places is meant. */
+import { editNoMatch } from '../../errors.ts'
+import { describeNearest } from '../nearest.ts'
+import type { FileLines, Range } from './file-lines.ts'
+import type { BodyLine, Chunk } from './parse.ts'
+
+export interface Placed {
+  /** Index of the first line of the file that the body covers, or before which it inserts. */
+  readonly at: number
+  /** The chunk's body, without an empty last line that the file does not have. */
+  readonly body: readonly BodyLine[]
+}
+
+/**
+ * The one place at or after line index `from`. With contexts, the lines indented below them are
+ * looked at first, then all that follows; of several places the one directly below a context is
+ * meant. `EDIT_NO_MATCH` when there is none or more than one.
+ */
+export function locateChunk(file: FileLines, chunk: Chunk, from: number): Placed {
+  const contexts = contextPlaces(file, chunk, from)
+  if (oldLines(chunk.body).length === 0) return placeInsertion(file, chunk, contexts)
+
+  const rest: Range = { from: below(contexts) ?? from, to: file.lines.length }
+  const headings = new Set(contexts)
+  for (let body = chunk.body; ; ) {
+    const wanted = oldLines(body)
+    const found = chunk.atEnd ? atEnd(file, wanted, rest) : inScopes(file, wanted, contexts, rest)
+    const headed = found.filter((place) => headings.has(place - 1))
+    const [place, second] = headed.length === 1 ? headed : found
+    if (place !== undefined && second === undefined) return { at: place, body }
+    if (second !== undefined) throw ambiguous(chunk, 'its old lines are', found)
+
+    const shorter = withoutEmptyLast(body)
+    if (shorter === undefined) throw missing(file, chunk, rest)
+    body = shorter
+  }
+}
+
+/** The places of the last of the stacked contexts, each inside the scope of the one before. */
+function contextPlaces(file: FileLines, chunk: Chunk, from: number): number[] | undefined {
+  let places: number[] | undefined
+  for (const context of chunk.contexts) {
+    const rest = { from: below(places) ?? from, to: file.lines.length }
+    const found = inScopes(file, [context], places, rest)
+    if (found.length === 0) throw contextMissing(file, chunk, context, rest)
+    places = found
+  }
+  return places
+}
+
+/** The first line that a context, of ascending ones, can be followed by. */
+function below(contexts: readonly number[] | undefined): number | undefined {
+  const first = contexts?.[0]
+  return first === undefined ? undefined : first + 1
+}
+
+/** Places in what the contexts hold; where that has none, in all of `rest`. */
+function inScopes(
+  file: FileLines,
+  wanted: readonly string[],
+  contexts: readonly number[] | undefined,
+  rest: Range,
+): number[] {
+  const held = new Set<number>()
+  let covered = 0
+  for (const context of contexts ?? []) {
+    // Scopes nest or follow each other: what an outer one held needs no second look.
+    if (context < covered) continue
+    const scope = file.scope(context)
+    covered = scope.to
+    for (const place of file.places(wanted, scope)) held.add(place)
+  }
+  return held.size > 0 ? [...held] : file.places(wanted, rest)
+}
+
+function atEnd(file: FileLines, wanted: readonly string[], rest: Range): number[] {
+  const start = file.lines.length - wanted.length
+  return start < rest.from ? [] : file.places(wanted, { from: start, to: rest.to })
+}
+
+/** Only added lines: below their context, or at the end of the file. */
+function placeInsertion(file: FileLines, chunk: Chunk, contexts: number[] | undefined): Placed {
+  if (contexts === undefined || chunk.atEnd) return { at: file.lines.length, body: chunk.body }
+  const [context, second] = contexts
+  if (context === undefined || second !== undefined) {
+    throw ambiguous(chunk, 'its @@ line is', contexts)
+  }
+  return { at: context + 1, body: chunk.body }
+}
+
+/** Many patches end a chunk with an empty line that only stands for the file's last newline. */
+function withoutEmptyLast(body: readonly BodyLine[]): readonly BodyLine[] | undefined {
+  const last = body.findLastIndex(({ sign }) => sign !== '+')
+  const shorter = body.toSpliced(last, 1)
+  return body[last]?.text === '' && oldLines(shorter).length > 0 ? shorter : undefined
+}
+
+function oldLines(body: readonly BodyLine[]): string[] {
+  return body.filter(({ sign }) => sign !== '+').map(({ text }) => text)
+}
+
+function ambiguous(chunk: Chunk, what: string, places: readonly number[]) {
+  return editNoMatch(
+    `the chunk at line ${chunk.line} of the patch fits more than one place: ${what} at ${numbers(places)}`,
+    'Add more context lines around the change, or an @@ line with the function or class it is in.',
+  )
+}
+
+function missing(file: FileLines, chunk: Chunk, rest: Range) {
+  const wanted = oldLines(chunk.body)
+  const anywhere = file.places(wanted, { from: 0, to: file.lines.length })
+  const start = `the lines of the chunk at line ${chunk.line} of the patch`
+  if (anywhere.length > 0 && chunk.atEnd) {
+    return editNoMatch(
+      `${start} are at ${numbers(anywhere)}, not at the end of the file`,
+      'Leave "*** End of File" out, or give the last lines of the file.',
+    )
+  }
+  if (anywhere.length > 0) {
+    return editNoMatch(
+      `${start} are at ${numbers(anywhere)}, but only line ${rest.from + 1} and what follows can be meant`,
+      'Order the chunks as their lines come in the file, and correct their @@ lines.',
+    )
+  }
+  return editNoMatch(`${start} were not found${describeNearest(file.lines, wanted)}`, readHint)
+}
+
+function contextMissing(file: FileLines, chunk: Chunk, context: string, rest: Range) {
+  const [before] = file.places([context], { from: 0, to: file.lines.length })
+  const where =
+    before === undefined
+      ? `was not found${describeNearest(file.lines, [context])}`
+      : `is at line ${before + 1}, but only line ${rest.from + 1} and what follows can be meant`
+  return editNoMatch(
+    `the context ${JSON.stringify(context)} of the chunk at line ${chunk.line} of the patch ${where}`,
+    readHint,
+  )
+}
+
+const readHint = 'Read the file again and copy the lines from it exactly.'
+
+function numbers(places: readonly number[]): string {
+  const told = places.slice(0, 10).map((place) => place + 1)
+  const more = places.length > told.length ? ` and ${places.length - told.length} more` : ''
+  return `${places.length === 1 ? 'line' : 'lines'} ${told.join(', ')}${more}`
+}

@@ -1,0 +1,227 @@
+/**
+ * The grammar of a patch, and only that: whether it applies is not looked at here.
+ *
+ *     patch   = "*** Begin Patch" op+ "*** End Patch"        (in a heredoc wrapper, or bare)
+ *     op      = "*** Add File: " path ("+" line)*
+ *             | "*** Delete File: " path
+ *             | "*** Update File: " path ["*** Move to: " path] chunk*
+ *     chunk   = ("@@" [" " context])+ body ["*** End of File"]    (the first may leave "@@" out)
+ *     body    = (" " line | "-" line | "+" line | empty line)+
+ */
+import { patchInvalid, shown } from '../../errors.ts'
+
+export type Operation = AddFile | DeleteFile | UpdateFile
+
+export interface AddFile {
+  readonly kind: 'add'
+  readonly path: string
+  readonly lines: readonly string[]
+}
+
+export interface DeleteFile {
+  readonly kind: 'delete'
+  readonly path: string
+}
+
+export interface UpdateFile {
+  readonly kind: 'update'
+  readonly path: string
+  readonly moveTo?: string
+  readonly chunks: readonly Chunk[]
+}
+
+export interface Chunk {
+  /** Number of its first line in the patch, from 1. */
+  readonly line: number
+  /** Lines that come, in this order, somewhere before the body. */
+  readonly contexts: readonly string[]
+  readonly body: readonly BodyLine[]
+  /** The body is at the very end of the file. */
+  readonly atEnd: boolean
+}
+
+export interface BodyLine {
+  readonly sign: ' ' | '-' | '+'
+  readonly text: string
+}
+
+const begin = '*** Begin Patch'
+const end = '*** End Patch'
+const endOfFile = '*** End of File'
+const addFile = '*** Add File: '
+const deleteFile = '*** Delete File: '
+const updateFile = '*** Update File: '
+const moveTo = '*** Move to: '
+
+const operationStarts = [addFile, deleteFile, updateFile, end]
+const bodyStarts = ['a line starting with " ", "-" or "+"', '"@@"', quote(endOfFile)]
+
+/** The operations in the order of the patch. `PATCH_INVALID` names the line and what may stand there. */
+export function parsePatch(input: string): Operation[] {
+  return new Parser(input).patch()
+}
+
+class Parser {
+  readonly #lines: readonly string[]
+  #at = 0
+
+  constructor(input: string) {
+    this.#lines = input.split(/\r?\n/)
+  }
+
+  patch(): Operation[] {
+    this.#skipBlank()
+    const terminator = /^(?:apply_patch\s+)?<<-?\s*(["']?)(\w+)\1$/.exec(this.#line.trim())?.[2]
+    if (terminator !== undefined) {
+      this.#at += 1
+      this.#skipBlank()
+    }
+    if (this.#line.trim() !== begin) throw this.#unexpected([quote(begin)])
+    this.#at += 1
+
+    const operations: Operation[] = []
+    for (;;) {
+      this.#skipBlank()
+      if (this.#line.trim() === end) break
+      operations.push(this.#operation())
+    }
+    if (operations.length === 0) throw this.#unexpected(operationStarts.slice(0, -1).map(quote))
+    this.#at += 1
+    this.#skipBlank()
+    if (terminator !== undefined && this.#line.trim() === terminator) {
+      this.#at += 1
+      this.#skipBlank()
+    }
+    if (!this.#over) throw this.#unexpected([`nothing after ${quote(end)}`])
+    return operations
+  }
+
+  #operation(): Operation {
+    const header = this.#line.trim()
+    for (const start of [addFile, deleteFile, updateFile]) {
+      if (header !== start.trim()) continue
+      throw this.#unexpected([`a path after ${quote(start.trim())}`])
+    }
+    if (header.startsWith(addFile)) return this.#add(header.slice(addFile.length).trim())
+    if (header.startsWith(deleteFile)) {
+      this.#at += 1
+      return { kind: 'delete', path: header.slice(deleteFile.length).trim() }
+    }
+    if (header.startsWith(updateFile)) return this.#update(header.slice(updateFile.length).trim())
+    throw this.#unexpected(operationStarts.map(quote))
+  }
+
+  #add(path: string): AddFile {
+    this.#at += 1
+    const lines: string[] = []
+    while (this.#line.startsWith('+')) lines.push(this.#take().slice(1))
+    if (!this.#endsOperation()) {
+      throw this.#unexpected(['a line starting with "+"', ...operationStarts.map(quote)])
+    }
+    return { kind: 'add', path, lines }
+  }
+
+  #update(path: string): UpdateFile {
+    this.#at += 1
+    let target: string | undefined
+    if (this.#line.trim().startsWith(moveTo.trim())) {
+      target = this.#line.trim().slice(moveTo.trim().length).trim()
+      if (target === '') throw this.#unexpected([`a path after ${quote(moveTo.trim())}`])
+      this.#at += 1
+    }
+    const chunks: Chunk[] = []
+    while (!this.#endsOperation()) {
+      while (!this.#over && this.#line === '') this.#at += 1
+      chunks.push(this.#chunk(chunks.length === 0))
+    }
+    if (chunks.length === 0 && target === undefined) {
+      throw this.#unexpected([...bodyStarts.slice(0, 2), quote(moveTo)])
+    }
+    return { kind: 'update', path, chunks, ...(target === undefined ? {} : { moveTo: target }) }
+  }
+
+  #chunk(first: boolean): Chunk {
+    const line = this.#at + 1
+    const contexts: string[] = []
+    let marked = false
+    for (;;) {
+      const mark = /^@@(?:\s(.*))?$/.exec(this.#line)
+      if (mark === null) break
+      marked = true
+      this.#at += 1
+      const context = contextOf(mark[1] ?? '')
+      if (context !== undefined) contexts.push(context)
+    }
+    if (!marked && !first) throw this.#unexpected(['"@@"', ...operationStarts.map(quote)])
+
+    const body = this.#body()
+    const atEnd = body.length > 0 && this.#line.trim() === endOfFile
+    if (atEnd) this.#at += 1
+    if (body.length === 0) throw this.#unexpected(bodyStarts.slice(0, marked ? 1 : 2))
+    if (!atEnd && !this.#endsOperation() && !this.#line.startsWith('@@')) {
+      throw this.#unexpected([...bodyStarts, ...operationStarts.map(quote)])
+    }
+    return { line, contexts, body, atEnd }
+  }
+
+  #body(): BodyLine[] {
+    const body: BodyLine[] = []
+    while (!this.#over) {
+      const sign = this.#line[0] ?? ' '
+      if (sign !== ' ' && sign !== '-' && sign !== '+') break
+      body.push({ sign, text: this.#take().slice(1) })
+    }
+    // Empty lines between an insertion and what follows it separate; they are no context to find.
+    if (body.every(({ sign, text }) => sign === '+' || text === '')) {
+      while (body.length > 0 && body.at(-1)?.sign === ' ') body.pop()
+    }
+    return body
+  }
+
+  /** True before the next operation and at the end; skips the blank lines that lead there. */
+  #endsOperation(): boolean {
+    let at = this.#at
+    while (at < this.#lines.length && this.#lines[at]?.trim() === '') at += 1
+    const line = this.#lines[at]?.trim() ?? ''
+    if (line === endOfFile || !line.startsWith('*** ')) return false
+    this.#at = at
+    return true
+  }
+
+  #skipBlank(): void {
+    while (!this.#over && this.#line.trim() === '') this.#at += 1
+  }
+
+  #take(): string {
+    const line = this.#line
+    this.#at += 1
+    return line
+  }
+
+  get #line(): string {
+    return this.#lines[this.#at] ?? ''
+  }
+
+  get #over(): boolean {
+    return this.#at >= this.#lines.length
+  }
+
+  #unexpected(expected: readonly string[]) {
+    const where = this.#over
+      ? 'the patch ends'
+      : `line ${this.#at + 1} of the patch is ${shown(this.#line)}`
+    return patchInvalid(
+      `${where}, where ${expected.join(' or ')} is expected`,
+      'Correct that line and send the whole patch again; nothing was written.',
+    )
+  }
+}
+
+/** Nothing for a bare mark, and for the line numbers of a unified diff, which are not looked at. */
+function contextOf(mark: string): string | undefined {
+  return mark.trim() === '' || /^-\d+(,\d+)? \+\d+(,\d+)? @@/.test(mark) ? undefined : mark
+}
+
+function quote(marker: string): string {
+  return JSON.stringify(marker)
+}

@@ -1,0 +1,188 @@
+/**
+ * What a patch makes of the files it names. Its operations run in order on a picture of those files,
+ * so that one path can be deleted and added, or updated twice; what they come to is one list of
+ * Changes. Nothing is written here.
+ */
+import {
+  fileExists,
+  fileNotFound,
+  isSandboxError,
+  patchFailed,
+  type SandboxError,
+} from '../../errors.ts'
+import { type Before, type Change, digestOf, type TreePath } from '../../tree.ts'
+import type { Located } from '../../workspace.ts'
+import { encodeText } from '../byte-text.ts'
+import { readForText, textLimitBytes, textOf } from '../text-file.ts'
+import { applyChunks } from './apply-chunks.ts'
+import { isRefusal } from './refusal.ts'
+import type { Target } from './targets.ts'
+
+export interface FileOutcome {
+  readonly path: string
+  readonly action: 'added' | 'modified' | 'deleted' | 'renamed'
+  /** Where a renamed file was. */
+  readonly from?: string
+}
+
+export interface Plan {
+  readonly changes: readonly Change[]
+  /** In the order in which the patch names them; files that stay as they are are left out. */
+  readonly files: readonly FileOutcome[]
+}
+
+interface Content {
+  readonly bytes: Buffer
+  readonly executable: boolean
+  /** Where it was before the patch; nothing for what the patch adds. */
+  readonly origin?: Located
+}
+
+interface Picture {
+  readonly file: Located
+  readonly before: Before
+  readonly original: Content | undefined
+  now: Content | undefined
+}
+
+/**
+ * Reads the files and locates every chunk of every operation. One reason per file that cannot be
+ * changed, for all of them at once.
+ */
+export async function planPatch(targets: readonly Target[]): Promise<Plan> {
+  const loaded = await load(targets)
+  const failures = new Map<TreePath, { path: string; error: SandboxError }>()
+  const pictures = new Map<TreePath, Picture>()
+  for (const [path, picture] of loaded) {
+    if (!isSandboxError(picture)) pictures.set(path, picture)
+  }
+  for (const target of targets) {
+    const involved = [target.file, ...(target.moveTo === undefined ? [] : [target.moveTo])]
+    // What follows from a failure is not told as another one.
+    if (involved.some(({ path }) => failures.has(path))) continue
+    try {
+      for (const { path } of involved) {
+        const problem = loaded.get(path)
+        if (isSandboxError(problem)) throw problem
+      }
+      perform(target, pictures)
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      for (const { path } of involved) failures.set(path, { path: target.file.shown, error })
+    }
+  }
+  if (failures.size > 0) {
+    const told = [...new Set(failures.values())]
+    throw patchFailed(told, new Set(targets.map(({ file }) => file.path)).size)
+  }
+  return outcome([...pictures.values()])
+}
+
+/** Every path as it is now, or why it cannot be had; all at once, one round trip for each. */
+async function load(targets: readonly Target[]): Promise<Map<TreePath, Picture | SandboxError>> {
+  const reads = new Map<TreePath, () => Promise<Picture>>()
+  const first = (file: Located, read: () => Promise<Picture>) => {
+    if (!reads.has(file.path)) reads.set(file.path, read)
+  }
+  for (const { operation, file, moveTo } of targets) {
+    first(file, () => {
+      if (operation.kind === 'add') return absent(file)
+      if (operation.kind === 'delete') return doomed(file)
+      return operation.chunks.length > 0 ? present(file, readForText) : present(file, readWhole)
+    })
+    if (moveTo !== undefined) first(moveTo, () => absent(moveTo))
+  }
+  const entries = [...reads].map(async ([path, read]) => {
+    const picture = await read().catch((error: unknown) => {
+      if (isRefusal(error)) return error
+      throw error
+    })
+    return [path, picture] as const
+  })
+  return new Map(await Promise.all(entries))
+}
+
+async function absent(file: Located): Promise<Picture> {
+  try {
+    await file.tree.stat(file.path)
+  } catch (error) {
+    if (!isSandboxError(error, 'FILE_NOT_FOUND')) throw error
+    return { file, before: 'absent', original: undefined, now: undefined }
+  }
+  throw fileExists(file.shown)
+}
+
+const readWhole = ({ tree, path }: Located) => tree.read(path)
+
+async function present(file: Located, read: typeof readForText): Promise<Picture> {
+  const { bytes, executable } = await read(file)
+  const content = { bytes, executable, origin: file }
+  return { file, before: { digest: digestOf(bytes) }, original: content, now: content }
+}
+
+/** A file that is deleted need not be held whole, but then its content cannot be relied on. */
+async function doomed(file: Located): Promise<Picture> {
+  const range = { offset: 0, length: textLimitBytes }
+  const { bytes, size, executable } = await file.tree.read(file.path, range)
+  const before = size > bytes.length ? 'anything' : { digest: digestOf(bytes) }
+  const content = { bytes, executable, origin: file }
+  return { file, before, original: content, now: content }
+}
+
+function perform({ operation, file, moveTo }: Target, pictures: Map<TreePath, Picture>): void {
+  const picture = pictures.get(file.path)
+  if (picture === undefined) throw new Error(`${file.path} was not loaded`)
+  if (operation.kind === 'add') {
+    if (picture.now !== undefined) throw fileExists(file.shown)
+    const bytes = Buffer.from(operation.lines.map((line) => `${line}\n`).join(''))
+    picture.now = { bytes, executable: false }
+    return
+  }
+  const content = picture.now
+  if (content === undefined) throw fileNotFound(file.shown)
+  if (operation.kind === 'delete') {
+    picture.now = undefined
+    return
+  }
+  const changed =
+    operation.chunks.length === 0
+      ? content.bytes
+      : encodeText(applyChunks(textOf(content.bytes, file.shown), operation.chunks))
+  const updated = { ...content, bytes: changed }
+  if (moveTo === undefined) {
+    picture.now = updated
+    return
+  }
+  const target = pictures.get(moveTo.path)
+  if (target === undefined) throw new Error(`${moveTo.path} was not loaded`)
+  if (target.now !== undefined) throw fileExists(moveTo.shown)
+  target.now = updated
+  picture.now = undefined
+}
+
+function outcome(pictures: readonly Picture[]): Plan {
+  const changes: Change[] = []
+  const files: FileOutcome[] = []
+  const moved = new Set(
+    pictures.flatMap(({ file, now }) =>
+      now?.origin === undefined || now.origin.path === file.path ? [] : [now.origin.path],
+    ),
+  )
+  for (const { file, before, original, now } of pictures) {
+    const path = file.shown
+    if (now === undefined) {
+      if (original === undefined) continue
+      changes.push({ path: file.path, before, after: 'absent' })
+      if (!moved.has(file.path)) files.push({ path, action: 'deleted' })
+      continue
+    }
+    const from = now.origin?.path === file.path ? undefined : now.origin
+    const same = original?.bytes.equals(now.bytes) === true && before !== 'anything'
+    if (same && from === undefined) continue
+    const flags = original === undefined && now.executable ? { executable: true } : {}
+    changes.push({ path: file.path, before, after: { bytes: now.bytes, ...flags } })
+    if (from !== undefined) files.push({ path, action: 'renamed', from: from.shown })
+    else files.push({ path, action: original === undefined ? 'added' : 'modified' })
+  }
+  return { changes, files }
+}

@@ -1,0 +1,63 @@
+/** Which files a patch means, before any of them is read. */
+import { patchFailed, patchInvalid, type SandboxError, shown } from '../../errors.ts'
+import type { Tree, TreePath } from '../../tree.ts'
+import type { Located, Workspace } from '../../workspace.ts'
+import type { Operation } from './parse.ts'
+import { isRefusal } from './refusal.ts'
+
+export interface Target {
+  readonly operation: Operation
+  readonly file: Located
+  /** Another place than `file`. */
+  readonly moveTo?: Located
+}
+
+export interface Targets {
+  readonly tree: Tree
+  /** Every path once. */
+  readonly paths: readonly TreePath[]
+  readonly targets: readonly Target[]
+}
+
+/**
+ * Locates all paths. Tells every path that is refused at once; `PATCH_INVALID` when they do not lie
+ * in one tree, because only one tree can write all of them or none.
+ */
+export function locateTargets(operations: readonly Operation[], workspace: Workspace): Targets {
+  const failures: { path: string; error: SandboxError }[] = []
+  const located: Located[] = []
+  const locate = (path: string): Located | undefined => {
+    try {
+      const found = workspace.locate(path)
+      located.push(found)
+      return found
+    } catch (error) {
+      if (!isRefusal(error)) throw error
+      failures.push({ path, error })
+      return undefined
+    }
+  }
+  const targets: Target[] = []
+  for (const operation of operations) {
+    const file = locate(operation.path)
+    const wanted = operation.kind === 'update' ? operation.moveTo : undefined
+    const moveTo = wanted === undefined ? undefined : locate(wanted)
+    if (file === undefined) continue
+    const moves = moveTo !== undefined && moveTo.path !== file.path
+    targets.push({ operation, file, ...(moves ? { moveTo } : {}) })
+  }
+  const count = located.length + failures.length
+  const [only, second] = failures
+  if (only !== undefined) throw second === undefined ? only.error : patchFailed(failures, count)
+
+  const [first] = located
+  if (first === undefined) throw new Error('a parsed patch has an operation')
+  const elsewhere = located.find(({ tree }) => tree !== first.tree)
+  if (elsewhere !== undefined) {
+    throw patchInvalid(
+      `${shown(first.shown)} and ${shown(elsewhere.shown)} do not lie in the same tree, so they cannot be changed all or none`,
+      'Send one patch for the files of the workspace and another one for the other files of the sandbox.',
+    )
+  }
+  return { tree: first.tree, paths: [...new Set(located.map(({ path }) => path))], targets }
+}

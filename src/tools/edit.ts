@@ -1,0 +1,87 @@
+/** The tool `edit`: exact replacements in one file, all or none. */
+import { z } from 'zod'
+import { argumentInvalid } from '../errors.ts'
+import { digestOf } from '../tree.ts'
+import { encodeText } from './byte-text.ts'
+import { applyReplacements, type Edit, locateEdits } from './edit/apply-edits.ts'
+import { excerptOf } from './edit/excerpt.ts'
+import { inTurn } from './in-turn.ts'
+import { readForText, textOf } from './text-file.ts'
+import { defineTool, text } from './tool.ts'
+
+const input = z.strictObject({
+  path: z.string(),
+  edits: z
+    .array(
+      z.strictObject({
+        oldText: z.string().describe('Copied from the file, with enough lines to be unique'),
+        newText: z.string(),
+        replaceAll: z.boolean().optional().describe('Replace every occurrence'),
+      }),
+    )
+    .min(1),
+})
+
+const output = z.strictObject({
+  path: z.string(),
+  replacements: z.int(),
+  firstChangedLine: z.int(),
+})
+
+/**
+ * Replaces texts in one file. Everything outside the matches stays byte for byte. A file that changes
+ * meanwhile is read again and the edits are located anew.
+ */
+export const edit = defineTool({
+  name: 'edit',
+  title: 'Edit a file',
+  description:
+    'Replaces texts in one text file. Every oldText is matched against the file as it is now, must occur exactly once (or set replaceAll) and must not overlap another; either all edits are made or none. Line endings are kept.',
+  input,
+  output,
+  annotations: {
+    readOnlyHint: false,
+    destructiveHint: true,
+    idempotentHint: false,
+    openWorldHint: false,
+  },
+  async run({ path, edits }, { session, signal }) {
+    edits.forEach(refuseUnwritable)
+    const located = session.workspace.locate(path)
+    return inTurn(located.tree, [located.path], 'edit', signal, async () => {
+      const file = await readForText(located)
+      const content = textOf(file.bytes, located.shown)
+      const { replacements, tolerant } = locateEdits(content, edits, located.shown)
+      const bytes = encodeText(applyReplacements(content, replacements))
+      const before = { digest: digestOf(file.bytes) }
+      await located.tree.apply([{ path: located.path, before, after: { bytes } }], signal)
+
+      const excerpt = excerptOf(content, replacements)
+      const count = replacements.length
+      const lines = [
+        `Edited ${located.shown}: ${count} ${count === 1 ? 'replacement' : 'replacements'}.`,
+        ...tolerant.map(
+          (index) =>
+            `edits[${index}] matched only with trailing blanks, quotes, dashes or spaces differing.`,
+        ),
+        excerpt.text,
+      ]
+      const { firstChangedLine } = excerpt
+      return {
+        content: text(lines.join('\n')),
+        facts: { path: located.shown, replacements: count, firstChangedLine },
+      }
+    })
+  },
+})
+
+/** Lone surrogates have no bytes, and a NUL would make the file one that edit refuses. */
+function refuseUnwritable(edit: Edit, index: number): void {
+  for (const field of ['oldText', 'newText'] as const) {
+    if (edit[field].isWellFormed() && !edit[field].includes('\0')) continue
+    throw argumentInvalid(
+      `edits[${index}].${field} holds a NUL character or half of a surrogate pair`,
+      'Give plain text; for binary content use exec.',
+    )
+  }
+}

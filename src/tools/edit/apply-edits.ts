@@ -1,0 +1,184 @@
+/** The text core of `edit`: several replacements in one text, all found in the original. */
+import { editNoMatch, fileTooLarge } from '../../errors.ts'
+import { describeNearest } from '../nearest.ts'
+import { countNewlines, cutLine, splitLines, withLineFeeds } from '../text-lines.ts'
+import { LineEndings } from './line-endings.ts'
+import { Locator } from './locate.ts'
+import type { Span } from './view.ts'
+
+export interface Edit {
+  readonly oldText: string
+  readonly newText: string
+  readonly replaceAll?: boolean | undefined
+}
+
+export interface Replacement extends Span {
+  /** Index of the edit that asks for it. */
+  readonly edit: number
+  /** What is written instead of the span. */
+  readonly with: string
+}
+
+export interface Edits {
+  /** Ascending, not overlapping. */
+  readonly replacements: readonly Replacement[]
+  /** Indexes of edits that were only found with blanks, quotes or dashes differing. */
+  readonly tolerant: readonly number[]
+}
+
+/** Many matches times a long newText can be more than memory holds. */
+const resultLimit = 16 * 1024 * 1024
+const toldProblems = 5
+
+const copyHint = 'Read the file again and copy oldText from it exactly; nothing was written.'
+const uniqueHint =
+  'Add neighbouring lines to oldText until it is unique, or set replaceAll to change every place; nothing was written.'
+
+/**
+ * Where each edit goes and what it writes. All misses are told in one `EDIT_NO_MATCH`; edits that
+ * overlap, change nothing or have an empty `oldText` are refused the same way.
+ */
+export function locateEdits(text: string, edits: readonly Edit[], shownPath: string): Edits {
+  const locator = new Locator(text)
+  const endings = new LineEndings(text)
+  const replacements: Replacement[] = []
+  const tolerant: number[] = []
+  const problems: Problem[] = []
+  edits.forEach((edit, index) => {
+    const name = `edits[${index}]`
+    const refused = refusal(edit, name)
+    if (refused !== undefined) {
+      problems.push(refused)
+      return
+    }
+    const found = locator.find(edit.oldText, edit.replaceAll === true)
+    if (found.spans.length === 0) {
+      const message = () => missing(text, locator, edit, name, shownPath)
+      problems.push({ message, hint: copyHint })
+      return
+    }
+    if (found.spans.length > 1 && edit.replaceAll !== true) {
+      const message = () =>
+        `${name}.oldText is ${found.spans.length} times in ${shownPath}: ${linesOf(text, found.spans)}`
+      problems.push({ message, hint: uniqueHint })
+      return
+    }
+    const size = text.length + found.spans.length * edit.newText.length
+    if (size > resultLimit) throw fileTooLarge(shownPath, size, resultLimit)
+    const made = found.spans.map((span) => ({
+      ...span,
+      edit: index,
+      with: endings.give(span, edit.newText),
+    }))
+    if (made.every((one) => text.slice(one.from, one.to) === one.with)) {
+      problems.push({
+        message: () =>
+          `${name} changes nothing: ${shownPath} already has newText at ${linesOf(text, found.spans)}`,
+        hint: 'Leave this edit out; nothing was written.',
+      })
+      return
+    }
+    if (found.tolerant) tolerant.push(index)
+    replacements.push(...made)
+  })
+  if (problems.length > 0) throw refuse(problems)
+
+  replacements.sort((a, b) => a.from - b.from || a.to - b.to)
+  refuseOverlap(text, replacements, shownPath)
+  return { replacements, tolerant }
+}
+
+/** The text with the replacements made. */
+export function applyReplacements(text: string, replacements: readonly Replacement[]): string {
+  const parts: string[] = []
+  let from = 0
+  for (const replacement of replacements) {
+    parts.push(text.slice(from, replacement.from), replacement.with)
+    from = replacement.to
+  }
+  parts.push(text.slice(from))
+  return parts.join('')
+}
+
+interface Problem {
+  /** Made only when it is told: looking for the nearest places costs more than finding does. */
+  readonly message: () => string
+  readonly hint: string
+}
+
+function refuse(problems: readonly Problem[]) {
+  const told = problems.slice(0, toldProblems).map((problem) => problem.message())
+  if (problems.length > told.length) told.push(`and ${problems.length - told.length} more`)
+  const hints = new Set(problems.map((problem) => problem.hint))
+  const [hint] = hints
+  return editNoMatch(told.join('\n'), hints.size === 1 && hint !== undefined ? hint : copyHint)
+}
+
+function refusal(edit: Edit, name: string): Problem | undefined {
+  if (edit.oldText === '') {
+    return {
+      message: () => `${name}.oldText is empty`,
+      hint: 'Give the text to replace; to fill an empty file or make a new one use write.',
+    }
+  }
+  if (edit.oldText === edit.newText) {
+    return {
+      message: () => `${name}: oldText and newText are identical`,
+      hint: 'Leave this edit out, or give the text as it shall become; nothing was written.',
+    }
+  }
+  if (withLineFeeds(edit.oldText) === withLineFeeds(edit.newText)) {
+    return {
+      message: () => `${name}: oldText and newText differ only in line endings, which edit keeps`,
+      hint: 'Convert line endings with exec, for example sed -i; nothing was written.',
+    }
+  }
+  return undefined
+}
+
+function missing(
+  text: string,
+  locator: Locator,
+  edit: Edit,
+  name: string,
+  shownPath: string,
+): string {
+  const lines = splitLines(text).map((line) => line.text)
+  const wanted = withLineFeeds(edit.oldText).split('\n')
+  // A short newText is found by chance.
+  const made = edit.newText.trim().length < 8 ? undefined : locator.find(edit.newText, false)
+  const already =
+    made === undefined || made.tolerant || made.spans.length !== 1
+      ? ''
+      : `\nnewText is there already, at ${linesOf(text, made.spans)}; this edit may have been made before.`
+  return `${name}.oldText is not in ${shownPath}${already}${describeNearest(lines, wanted)}`
+}
+
+function refuseOverlap(text: string, sorted: readonly Replacement[], shownPath: string): void {
+  sorted.forEach((replacement, i) => {
+    const before = sorted[i - 1]
+    if (before === undefined || before.to <= replacement.from) return
+    const [a, b] = [before.edit, replacement.edit].sort((x, y) => x - y)
+    const start = cutLine(
+      text.slice(replacement.from, replacement.from + 200).split('\n')[0] ?? '',
+      60,
+    )
+    throw editNoMatch(
+      `edits[${a}] and edits[${b}] overlap at ${linesOf(text, [replacement])} of ${shownPath}, at ${JSON.stringify(start)}`,
+      'Join the two into one edit; every oldText is matched against the file as it is now, and nothing was written.',
+    )
+  })
+}
+
+function linesOf(text: string, spans: readonly Span[]): string {
+  const numbers: number[] = []
+  let line = 1
+  let counted = 0
+  for (const span of spans.slice(0, 10)) {
+    line += countNewlines(text, counted, span.from)
+    counted = span.from
+    numbers.push(line)
+  }
+  const more = spans.length > numbers.length ? ` and ${spans.length - numbers.length} more` : ''
+  return `${numbers.length === 1 ? 'line' : 'lines'} ${numbers.join(', ')}${more}`
+}

@@ -1,0 +1,54 @@
+/** Finding where an `oldText` is: as it is first, and only if it is nowhere, tolerantly. */
+import { withLineFeeds } from '../text-lines.ts'
+import { plainView, type Span, tolerantView, type View } from './view.ts'
+
+export interface Located {
+  /** In the original text, ascending. With `all` they do not overlap. */
+  readonly spans: readonly Span[]
+  /** True when blanks at line ends, quotes, dashes or spaces differ from what was given. */
+  readonly tolerant: boolean
+}
+
+/** Finds texts in one file, whose views are made once. */
+export class Locator {
+  readonly #text: string
+  readonly #plain: View
+  #tolerant: View | undefined
+
+  constructor(text: string) {
+    this.#text = text
+    this.#plain = plainView(text)
+  }
+
+  /**
+   * Every place of `wanted` (with `all`), or enough of them to see that it is not unique: places
+   * may then overlap, as "aa" is in "aaa" twice.
+   */
+  find(wanted: string, all: boolean): Located {
+    const exact = placesIn(this.#plain, withLineFeeds(wanted), all)
+    if (exact.length > 0) return { spans: exact, tolerant: false }
+
+    const folded = tolerantView(wanted).text
+    if (folded.trim() === '') return { spans: [], tolerant: true }
+    this.#tolerant ??= tolerantView(this.#text)
+    const view = this.#tolerant
+    // Blanks that end `wanted` were left out; that is right only where a line ends too.
+    const toLineEnd = /[\p{Zs}\t]$/u.test(wanted)
+    return { spans: placesIn(view, folded, all, toLineEnd), tolerant: true }
+  }
+}
+
+function placesIn(view: View, wanted: string, all: boolean, toLineEnd = false): Span[] {
+  const spans: Span[] = []
+  let at = view.text.indexOf(wanted)
+  while (at !== -1) {
+    const to = at + wanted.length
+    const ends = !toLineEnd || to === view.text.length || view.text[to] === '\n'
+    const span = ends ? view.original(at, to) : undefined
+    if (span !== undefined) spans.push(span)
+    // One overlapping place is enough to refuse; stepping by one throughout would be quadratic.
+    const step = span !== undefined && (all || spans.length > 1) ? wanted.length : 1
+    at = view.text.indexOf(wanted, at + step)
+  }
+  return spans
+}
