@@ -74,14 +74,14 @@ function dockerPackages() {
 
 /** A daemon that answers: the one there is, or one of our own for as long as the tests run. */
 async function prepareDocker() {
-  if (await daemonIsStarting()) say('  · docker         was being started')
-  const found = await findEngine()
+  let found = await findEngine()
+  if (found.engine === undefined && (await daemonIsStarting())) found = await findEngine()
   if (found.engine !== undefined) {
     done('docker', `${found.engine.product} ${found.engine.version} at ${found.engine.host}`)
     return found
   }
   const problem = dockerdProblem()
-  if (problem !== undefined) return { problem: `${found.problem}; ${problem}` }
+  if (problem !== undefined) return { problem: `${found.problem}, and none is started: ${problem}` }
   let daemon
   try {
     await during('docker', 'starting dockerd', async () => {

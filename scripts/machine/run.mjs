@@ -5,7 +5,10 @@ import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
 const running = new Set()
-let interruption
+const interruption = new AbortController()
+
+/** Aborts when the script is told to stop. */
+export const interrupted = interruption.signal
 
 /** A failure that is told in one message, without a stack: the person at the terminal can act on it. */
 export class Problem extends Error {}
@@ -18,7 +21,7 @@ export async function runMain(main) {
   const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
   for (const signal of Object.keys(codes)) {
     process.on(signal, () => {
-      interruption ??= signal
+      interruption.abort(signal)
       for (const child of running) child.kill('SIGTERM')
     })
   }
@@ -26,18 +29,18 @@ export async function runMain(main) {
     process.exitCode = await main()
   } catch (error) {
     const text = error instanceof Problem ? error.message : (error?.stack ?? error)
-    if (interruption === undefined) process.stderr.write(`\n${text}\n`)
+    if (!interrupted.aborted) process.stderr.write(`\n${text}\n`)
     process.exitCode = 1
   }
-  if (interruption !== undefined) {
-    process.stderr.write(`\nstopped by ${interruption}\n`)
-    process.exitCode = codes[interruption]
+  if (interrupted.aborted) {
+    process.stderr.write(`\nstopped by ${interrupted.reason}\n`)
+    process.exitCode = codes[interrupted.reason]
   }
 }
 
 /** Throws once the script was told to stop. */
 export function checkInterrupted() {
-  if (interruption !== undefined) throw new Problem(`stopped by ${interruption}`)
+  if (interrupted.aborted) throw new Problem(`stopped by ${interrupted.reason}`)
 }
 
 /** Runs to the end and resolves with `{ code, stdout, stderr }`; code 127 where there is no such command. */
