@@ -1,0 +1,234 @@
+/**
+ * Some changes on their way to the host's disk: resolved, staged as temporary files, and put in
+ * place or taken back together. The invariant: until `commit` no name that anybody uses has changed
+ * but for directories made, and `rollBack` undoes all there is.
+ */
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsync,
+  lchownSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  rmdirSync,
+  type Stats,
+  statSync,
+  unlinkSync,
+} from 'node:fs'
+import { promisify } from 'node:util'
+import {
+  cancelled,
+  fileDenied,
+  fileExists,
+  fileStale,
+  notADirectory,
+  notAFile,
+  sameFileTwice,
+} from '../errors.ts'
+import type { Change } from '../tree.ts'
+import { type Made, makeMissing, syncDirectory } from './host-directories.ts'
+import { errnoOf, kindName, writeFailure } from './host-failure.ts'
+import { digestOfFile, withFile } from './host-file.ts'
+import { putInPlace, type Undo } from './host-replace.ts'
+import { type Owner, writeTemporary } from './host-temporary.ts'
+import { type Directory, type HostRoot, HostWalk, type Place } from './host-walk.ts'
+
+interface Step {
+  readonly change: Change
+  readonly place: Place
+  directory: Directory
+  /** Name of the file in `directory` that becomes the new one. */
+  staged?: string
+}
+
+const fsyncDone = promisify(fsync)
+/** How many files wait for the disk at once. */
+const stageAtOnce = 32
+
+export class HostBatch {
+  readonly #owner: Owner | undefined
+  readonly #walk: HostWalk
+  readonly #steps: Step[] = []
+  readonly #made: Made[] = []
+  readonly #undos: Undo[] = []
+
+  /** `owner` is who new files are given to; without it they stay the process's. */
+  constructor(host: HostRoot, owner: Owner | undefined) {
+    this.#owner = owner
+    this.#walk = new HostWalk(host)
+  }
+
+  /** Names the root beyond its path, for the lock. */
+  get rootIdentity(): string {
+    const { dev, ino } = statSync(this.#walk.root.at('.'), { bigint: true })
+    return `${dev}:${ino}`
+  }
+
+  /** Finds where each change leads. Refuses two that lead to one file. */
+  resolve(changes: readonly Change[]): void {
+    const seen = new Map<string, string>()
+    for (const change of changes) {
+      const path = change.path
+      this.#step(path, () => {
+        const target = this.#walk.resolve(path)
+        const place = change.after === 'absent' ? this.#walk.resolve(path, 'keep') : target
+        const { entry, directory } = place
+        const removesLink = change.after === 'absent' && entry?.isSymbolicLink()
+        if (entry !== undefined && !entry.isFile() && !removesLink) {
+          throw notAFile(path, kindName(entry))
+        }
+        this.#steps.push({ change, place, directory })
+        for (const key of identities(path, place)) {
+          const other = seen.get(key)
+          if (other !== undefined) throw sameFileTwice(path, other)
+          seen.set(key, path)
+        }
+      })
+    }
+  }
+
+  /** Throws unless every `before` holds now. */
+  check(): void {
+    const stale: string[] = []
+    let existing: string | undefined
+    for (const step of this.#steps) {
+      const { path, before } = step.change
+      if (before === 'anything') continue
+      const found = this.#step(path, () => this.#digest(step))
+      if (before === 'absent') {
+        if (found !== undefined) existing ??= path
+      } else if (found !== before.digest) stale.push(path)
+    }
+    if (stale.length > 0) throw fileStale(stale)
+    if (existing !== undefined) throw fileExists(existing)
+  }
+
+  /** Makes missing directories, and writes what is new beside its place, durably. */
+  async stage(signal: AbortSignal | undefined): Promise<void> {
+    for (let start = 0; start < this.#steps.length; start += stageAtOnce) {
+      if (signal?.aborted) throw cancelled('the change')
+      const waits: Promise<void>[] = []
+      for (const step of this.#steps.slice(start, start + stageAtOnce)) {
+        if (step.change.after === 'absent') continue
+        waits.push(this.#write(step, step.change.after))
+      }
+      // All have ended before one is reported: none still writes while the batch is rolled back.
+      for (const wait of await Promise.allSettled(waits)) {
+        if (wait.status === 'rejected') throw wait.reason
+      }
+    }
+  }
+
+  /** Puts everything in place. Whatever it throws, `rollBack` must follow. */
+  commit(): void {
+    for (const step of this.#steps) {
+      // Where its directory is missing there is nothing to delete; its name must not be looked up higher.
+      if (step.change.after === 'absent' && step.place.missing.length > 0) continue
+      this.#step(step.change.path, () => {
+        this.#walk.confirm(step.directory, step.change.path)
+        const undo = putInPlace({
+          directory: step.directory,
+          name: step.place.name,
+          staged: step.staged,
+          mustBeNew: step.change.before === 'absent',
+          undoable: this.#steps.length > 1,
+          path: step.change.path,
+        })
+        delete step.staged
+        if (undo !== undefined) this.#undos.push(undo)
+      })
+    }
+  }
+
+  /** Makes the new names durable, and drops what could have restored the old ones. */
+  async settle(): Promise<void> {
+    const directories = new Set(this.#steps.map((step) => step.directory))
+    for (const made of this.#made) directories.add(made.directory)
+    await Promise.all([...directories].map(syncDirectory))
+    for (const undo of this.#undos.splice(0)) quietly(() => undo.forget())
+    this.#made.length = 0
+  }
+
+  /** Restores what was, as far as others left it alone. */
+  rollBack(): void {
+    for (const undo of this.#undos.splice(0).reverse()) quietly(() => undo.restore())
+    for (const { directory, staged } of this.#steps) {
+      if (staged !== undefined) quietly(() => unlinkSync(directory.at(staged)))
+    }
+    // A directory that somebody uses meanwhile is not empty, and stays.
+    for (const { directory, name } of this.#made.splice(0).reverse()) {
+      quietly(() => rmdirSync(directory.at(name)))
+    }
+  }
+
+  close(): void {
+    this.#walk.close()
+  }
+
+  #step<T>(path: string, run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      throw writeFailure(path, error)
+    }
+  }
+
+  /** Of the content that `before` speaks about; undefined when there is none. */
+  #digest({ change, place, directory }: Step): string | undefined {
+    let at = { directory, name: place.name }
+    if (place.entry?.isSymbolicLink()) {
+      const target = this.#walk.resolve(change.path)
+      if (target.entry === undefined) return undefined
+      at = target
+    } else if (directory === place.directory && place.missing.length > 0) return undefined
+    this.#walk.confirm(at.directory, change.path)
+    const path = at.directory.at(at.name)
+    if (change.before === 'absent') return lookAt(path) && 'something'
+    try {
+      return withFile(path, (file) => (file.stats.isFile() ? digestOfFile(file) : 'no file'))
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      if (errnoOf(error) === 'ELOOP') return 'a link that came between'
+      throw error
+    }
+  }
+
+  async #write(step: Step, after: Exclude<Change['after'], 'absent'>): Promise<void> {
+    const { change, place } = step
+    try {
+      step.directory = makeMissing(this.#walk, place, this.#owner, this.#made)
+      this.#walk.confirm(step.directory, change.path)
+      if (place.entry !== undefined) accessSync(place.directory.at(place.name), constants.W_OK)
+      const { name, descriptor } = writeTemporary(step.directory, after, place.entry, this.#owner)
+      step.staged = name
+      await fsyncDone(descriptor).finally(() => closeSync(descriptor))
+    } catch (error) {
+      throw writeFailure(change.path, error)
+    }
+  }
+}
+
+/** What no two changes may share: the spelling, where it leads, and the file itself. */
+function identities(path: string, { directory, missing, name, entry }: Place): string[] {
+  const place = [directory.path, ...missing, name].join('/')
+  const keys = [`spelled ${path}`, `at ${place}`]
+  // Two names of one file where case does not count. Two hard links are two files once replaced.
+  if (entry?.nlink === 1) {
+    const { dev, ino } = lstatSync(directory.at(name), { bigint: true })
+    keys.push(`file ${dev}:${ino}`)
+  }
+  return keys
+}
+
+function lookAt(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })
+}
+
+/** For clearing up, where an error must not hide the one being reported. */
+function quietly(run: () => void): void {
+  try {
+    run()
+  } catch {}
+}

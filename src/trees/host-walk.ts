@@ -1,0 +1,201 @@
+/**
+ * Finds a path under a root directory of the host, one component at a time, following no link but
+ * those it resolves itself, so that nothing outside the root is ever opened.
+ *
+ * On Linux a directory is held by an open descriptor and its names are reached through
+ * `/proc/self/fd/N/name`: what was checked is what is used, whatever is renamed or relinked
+ * meanwhile. Elsewhere Node has no such paths: a directory is held by its real path, which is
+ * checked again after each use that can be undone; a swap of a parent directory between the check
+ * and the use is then not excluded.
+ */
+import { isUtf8 } from 'node:buffer'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs'
+import { join } from 'node:path'
+import { notADirectory, pathOutside } from '../errors.ts'
+import { errno, errnoOf } from './host-failure.ts'
+
+/** Where a walk starts. */
+export interface HostRoot {
+  /** Real absolute path. */
+  readonly path: string
+  /** How the sandbox spells the root, for links made inside. */
+  readonly sandboxRoot: string | undefined
+  /** Whether directories are held by descriptors. */
+  readonly pinned: boolean
+}
+
+/** True where directories can be held by descriptors. */
+export const canPin = process.platform === 'linux' && existsSync('/proc/self/fd')
+
+/** A directory inside the root, held until its walk is closed. */
+export interface Directory {
+  /** Relative to the root, all links resolved. */
+  readonly path: string
+  readonly parent: Directory | undefined
+  /** A host path of one name in it, or of itself for `.`. Calls on it must not follow links. */
+  at(name: string): string
+}
+
+/** Where a path leads. Without `entry` there is nothing (yet). */
+export interface Place {
+  /** The deepest directory on the way that exists. */
+  readonly directory: Directory
+  /** Directories below it that do not exist. */
+  readonly missing: readonly string[]
+  readonly name: string
+  /** What is there; a link only when the walk was asked to keep one. */
+  readonly entry: Stats | undefined
+  /** Set when it is a directory. */
+  readonly inner: Directory | undefined
+}
+
+/** Flag of Linux that Node does not name: a descriptor that only locates. */
+const O_PATH = 0o10000000
+const pinFlags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
+/** As the kernel counts. */
+const linkLimit = 40
+
+/** One operation's view of the tree. Directories it met stay held until `close`. */
+export class HostWalk {
+  readonly #host: HostRoot
+  readonly #held = new Map<string, Directory>()
+  readonly #descriptors: number[] = []
+  readonly #root: Directory
+
+  constructor(host: HostRoot) {
+    this.#host = host
+    this.#root = this.#hold(host.path, '', undefined)
+  }
+
+  /** The tree's own directory. */
+  get root(): Directory {
+    return this.#root
+  }
+
+  /**
+   * Where `path` leads. `PATH_OUTSIDE` for a link that leads out, whether or not its target exists;
+   * `NOT_A_FILE` when a file is used as a directory. Other failures keep their errno.
+   */
+  resolve(path: string, last: 'follow' | 'keep' = 'follow'): Place {
+    const todo = parts(path).reverse()
+    const missing: string[] = []
+    let directory = this.#root
+    let links = 0
+    let unreachable = false
+    for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
+      if (name === '..') {
+        if (missing.pop() !== undefined) unreachable = true
+        else if (directory.parent === undefined) throw pathOutside(path)
+        else directory = directory.parent
+        continue
+      }
+      const entry = missing.length === 0 ? lookAt(directory.at(name)) : undefined
+      if (entry === undefined) {
+        missing.push(name)
+      } else if (entry.isDirectory()) {
+        const inner = this.enter(directory, name)
+        if (inner !== undefined) directory = inner
+        else if (++links > linkLimit) throw errno('ELOOP')
+        else todo.push(name)
+      } else if (!entry.isSymbolicLink()) {
+        if (todo.length > 0) throw notADirectory(join(directory.path, name))
+        return { directory, missing, name, entry, inner: undefined }
+      } else {
+        if (last === 'keep' && todo.length === 0) {
+          return { directory, missing, name, entry, inner: undefined }
+        }
+        if (++links > linkLimit) throw errno('ELOOP')
+        const target = readTarget(directory.at(name), path)
+        if (target === undefined) todo.push(name)
+        else if (!target.startsWith('/')) todo.push(...parts(target).reverse())
+        else {
+          todo.push(...this.#inside(target, path).reverse())
+          directory = this.#root
+        }
+      }
+    }
+    if (unreachable) throw errno('ENOENT')
+    const name = missing.pop()
+    if (name !== undefined) return { directory, missing, name, entry: undefined, inner: undefined }
+    const entry = lstatSync(directory.at('.'))
+    return { directory, missing, name: '.', entry, inner: directory }
+  }
+
+  /** Holds the directory `name`; undefined if it is no directory (any more). */
+  enter(parent: Directory, name: string): Directory | undefined {
+    const path = join(parent.path, name)
+    const held = this.#held.get(path)
+    if (held !== undefined) return held
+    try {
+      return this.#hold(parent.at(name), path, parent)
+    } catch (error) {
+      if (['ENOTDIR', 'ELOOP', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined
+      throw error
+    }
+  }
+
+  /** Where directories are not pinned: throws if a link has come between since it was held. */
+  confirm(directory: Directory, path: string): void {
+    if (this.#host.pinned) return
+    const real = join(this.#host.path, directory.path)
+    if (realpathSync(real) !== real) throw pathOutside(path)
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors.splice(0)) closeSync(descriptor)
+    this.#held.clear()
+  }
+
+  #hold(host: string, path: string, parent: Directory | undefined): Directory {
+    let prefix = join(this.#host.path, path)
+    if (this.#host.pinned) {
+      const descriptor = openSync(host, pinFlags)
+      this.#descriptors.push(descriptor)
+      prefix = `/proc/self/fd/${descriptor}`
+    } else if (!lstatSync(host).isDirectory()) {
+      throw errno('ENOENT')
+    }
+    const directory = { path, parent, at: (name: string) => `${prefix}/${name}` }
+    this.#held.set(path, directory)
+    return directory
+  }
+
+  #inside(target: string, path: string): string[] {
+    const names = parts(target)
+    for (const root of [this.#host.sandboxRoot, this.#host.path]) {
+      if (root === undefined) continue
+      const prefix = parts(root)
+      if (prefix.every((part, i) => part === names[i])) return names.slice(prefix.length)
+    }
+    throw pathOutside(path)
+  }
+}
+
+function parts(path: string): string[] {
+  return path.split('/').filter((part) => part !== '' && part !== '.')
+}
+
+function lookAt(path: string): Stats | undefined {
+  return lstatSync(path, { throwIfNoEntry: false })
+}
+
+/** Undefined when it is no link any more. */
+function readTarget(host: string, path: string): string | undefined {
+  try {
+    const target = readlinkSync(host, 'buffer')
+    if (!isUtf8(target)) throw pathOutside(path, 'it leads through a link that is not UTF-8')
+    return target.toString()
+  } catch (error) {
+    if (errnoOf(error) === 'EINVAL' || errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}

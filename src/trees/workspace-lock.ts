@@ -1,0 +1,106 @@
+/**
+ * Lets one process at a time check and replace the files of a workspace.
+ *
+ * The kernel holds the lock and drops it when its holder ends, however it ends: on Linux an
+ * abstract socket name (it belongs to no directory, user or file system), on macOS and the BSDs an
+ * flock taken while opening, on Windows a pipe name. So there are no stale locks to detect. Servers
+ * in different network namespaces do not see each other's.
+ */
+import { createHash } from 'node:crypto'
+import { closeSync, constants, openSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { cancelled, workspaceBusy } from '../errors.ts'
+import { errnoOf } from './host-failure.ts'
+
+/** The longest that a change waits for its turn. */
+export const lockWaitMs = 10_000
+
+/** Turns within this process: what contends for the lock is whole processes. */
+const turns = new Map<string, Promise<void>>()
+
+/**
+ * Runs `run` while no other process runs anything under `key`. `FILE_DENIED` when the turn does
+ * not come in time, `CANCELLED` on the signal; `run` has not been called then.
+ */
+export async function exclusively<T>(
+  key: string,
+  run: () => T,
+  signal?: AbortSignal,
+  waitMs = lockWaitMs,
+): Promise<T> {
+  const deadline = performance.now() + waitMs
+  const turn = (turns.get(key) ?? Promise.resolve()).then(async () => {
+    const release = await acquire(lockName(key), deadline, waitMs, signal)
+    try {
+      return run()
+    } finally {
+      release()
+    }
+  })
+  const over = turn.then(
+    () => {},
+    () => {},
+  )
+  turns.set(key, over)
+  try {
+    return await turn
+  } finally {
+    if (turns.get(key) === over) turns.delete(key)
+  }
+}
+
+/** Exactly fills a socket address: some Node versions pad a shorter abstract name with NULs, others do not. */
+export function lockName(key: string): string {
+  return `sandbox-mcp-workspace-${createHash('sha256').update(key).digest('hex')}`.padEnd(107, '.')
+}
+
+async function acquire(
+  name: string,
+  deadline: number,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<() => void> {
+  for (;;) {
+    if (signal?.aborted) throw cancelled('the change')
+    const release = await tryAcquire(name)
+    if (release !== undefined) return release
+    if (performance.now() > deadline) throw workspaceBusy(waitMs)
+    // Uneven, so that two processes do not keep meeting.
+    await delay(1 + Math.random() * 4, undefined, signal && { signal }).catch(() => {})
+  }
+}
+
+async function tryAcquire(name: string): Promise<(() => void) | undefined> {
+  if (process.platform === 'linux') return claimName(`\0${name}`)
+  if (process.platform === 'win32') return claimName(`\\\\.\\pipe\\${name}`)
+  return claimFile(join(tmpdir(), name.replaceAll('.', '')))
+}
+
+function claimName(path: string): Promise<(() => void) | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((stranger) => stranger.destroy())
+    server.once('error', (error) => {
+      if (errnoOf(error) === 'EADDRINUSE') resolve(undefined)
+      else reject(error)
+    })
+    // Closing a server that listens frees its name before it returns.
+    server.listen({ path, exclusive: true }, () => resolve(() => server.close()))
+  })
+}
+
+/** Flag of macOS and the BSDs that Node does not name: flock the file in opening it. */
+const O_EXLOCK = 0x20
+
+function claimFile(path: string): (() => void) | undefined {
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | O_EXLOCK
+  try {
+    const descriptor = openSync(path, flags, 0o600)
+    return () => closeSync(descriptor)
+  } catch (error) {
+    if (errnoOf(error) === 'EAGAIN') return undefined
+    throw error
+  }
+}
