@@ -1,0 +1,201 @@
+/**
+ * The handlers of one connection: a few wait inside for a script, so that a start costs no new
+ * process on the host and none that has to be waited for inside.
+ */
+import { randomBytes } from 'node:crypto'
+import { writeSync } from 'node:fs'
+import { chown } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { execa } from 'execa'
+import { cancelled, type SandboxError, sandboxLost } from '../errors.ts'
+import { type ChannelPlace, fifoKinds, Handler } from './bubblewrap-channel.ts'
+
+/** How many handlers wait for a script when nothing else is asked for. */
+const spareHandlers = 3
+/** FIFOs are made by a process on the host, and so for many channels at a time. */
+const channelsPerBatch = 16
+/** A handler that is not ready by then never will be. */
+const handlerDeadlineMs = 10_000
+/** Handlers can be killed from inside while they wait; this many in a row are no accident. */
+const failuresAllowed = 3
+
+/** The numbers that the processes of a sandbox have. */
+export interface Numbers {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** Makes FIFOs that the sandbox's processes own. */
+export async function makeFifos(directory: string, names: readonly string[], owner: Numbers) {
+  await execa('mkfifo', ['-m', '600', ...names], { cwd: directory, stdin: 'ignore' })
+  if (process.getuid?.() !== 0) return
+  await Promise.all(names.map((name) => chown(join(directory, name), owner.uid, owner.gid)))
+}
+
+interface Waiter {
+  give(handler: Handler): void
+  refuse(error: SandboxError): void
+}
+
+export class HandlerPool {
+  readonly #place: ChannelPlace
+  /** Where the holder reads what it is asked for. */
+  readonly #requests: number
+  /** All that have no script yet; the idle ones among them are ready for one. */
+  readonly #handlers = new Set<Handler>()
+  readonly #idle = new Set<Handler>()
+  readonly #waiting = new Set<Waiter>()
+  #identifiers: string[] = []
+  #batch: Promise<void> | undefined
+  #coming = 0
+  #failures = 0
+  #over: SandboxError | undefined
+
+  constructor(place: ChannelPlace, requests: number) {
+    this.#place = place
+    this.#requests = requests
+    this.#replenish()
+  }
+
+  /** A handler that is ready for a script; it is the caller's from now on. */
+  async take(signal: AbortSignal): Promise<Handler> {
+    if (signal.aborted) throw cancelled('starting the command')
+    if (this.#over !== undefined) throw this.#over
+    const handler = this.#takeIdle() ?? (await this.#nextHandler(signal))
+    this.#handlers.delete(handler)
+    this.#replenish()
+    return handler
+  }
+
+  /** Refuses everybody with `error`, now and later, and lets go of all handlers it still has. */
+  end(error: SandboxError): void {
+    if (this.#over !== undefined) return
+    this.#over = error
+    for (const waiter of this.#waiting) waiter.refuse(error)
+    for (const handler of this.#handlers) handler.close()
+  }
+
+  /** Resolves when nothing is being made in the connection's directory any more. */
+  async settled(): Promise<void> {
+    await this.#batch?.catch(() => {})
+  }
+
+  #takeIdle(): Handler | undefined {
+    const [handler] = this.#idle
+    if (handler !== undefined) this.#idle.delete(handler)
+    return handler
+  }
+
+  #nextHandler(callers: AbortSignal): Promise<Handler> {
+    // Many may wait with the same signal; Node warns of too many listeners on it.
+    const signal = AbortSignal.any([callers])
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', cancel)
+        this.#waiting.delete(waiter)
+      }
+      const waiter: Waiter = {
+        give: (handler) => {
+          leave()
+          resolve(handler)
+        },
+        refuse: (error) => {
+          leave()
+          reject(error)
+        },
+      }
+      const cancel = () => waiter.refuse(cancelled('starting the command'))
+      const timer = setTimeout(
+        () => waiter.refuse(sandboxLost(this.#place.sandbox, 'its holder does not answer')),
+        handlerDeadlineMs,
+      )
+      signal.addEventListener('abort', cancel, { once: true })
+      this.#waiting.add(waiter)
+      this.#replenish()
+    })
+  }
+
+  /** Asks for as many handlers as are waited for, and some to spare. */
+  #replenish(): void {
+    const wanted = this.#waiting.size + spareHandlers - this.#idle.size
+    for (; this.#coming < wanted && this.#over === undefined; this.#coming++) {
+      this.#callHandler().catch((error: unknown) => {
+        this.#coming--
+        this.end(sandboxLost(this.#place.sandbox, `its holder could not be asked: ${error}`, error))
+      })
+    }
+  }
+
+  async #callHandler(): Promise<void> {
+    const id = await this.#nextIdentifier()
+    if (this.#over !== undefined) return
+    const handler = new Handler(this.#place, id)
+    this.#handlers.add(handler)
+    const deadline = setTimeout(() => handler.close(), handlerDeadlineMs).unref()
+    void handler.ended.then(() => {
+      this.#idle.delete(handler)
+      if (this.#handlers.delete(handler)) handler.close()
+    })
+    await this.#request(`${basename(this.#place.directory)}/${id}\n`)
+    const ready = await handler.ready
+    clearTimeout(deadline)
+    this.#coming--
+    if (this.#over !== undefined) return
+    if (ready) this.#welcome(handler)
+    else this.#miss()
+  }
+
+  #welcome(handler: Handler): void {
+    this.#failures = 0
+    const [waiter] = this.#waiting
+    if (waiter === undefined) this.#idle.add(handler)
+    else waiter.give(handler)
+  }
+
+  #miss(): void {
+    this.#failures++
+    if (this.#waiting.size === 0) return
+    if (this.#failures < failuresAllowed) {
+      this.#replenish()
+      return
+    }
+    this.#failures = 0
+    const error = sandboxLost(this.#place.sandbox, 'it does not start what should run the command')
+    for (const waiter of this.#waiting) waiter.refuse(error)
+  }
+
+  /** One short line, so that the lines of several servers never mix (pipe(7), PIPE_BUF). */
+  async #request(line: string): Promise<void> {
+    for (;;) {
+      if (this.#over !== undefined) return
+      try {
+        writeSync(this.#requests, line)
+        return
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+        await sleep(5)
+      }
+    }
+  }
+
+  async #nextIdentifier(): Promise<string> {
+    for (;;) {
+      const id = this.#identifiers.pop()
+      if (id !== undefined) return id
+      this.#batch ??= this.#makeBatch().finally(() => {
+        this.#batch = undefined
+      })
+      await this.#batch
+    }
+  }
+
+  async #makeBatch(): Promise<void> {
+    const count = Math.max(channelsPerBatch, this.#coming)
+    const ids = Array.from({ length: count }, () => randomBytes(9).toString('hex'))
+    const names = ids.flatMap((id) => fifoKinds.map((kind) => `${id}.${kind}`))
+    await makeFifos(this.#place.directory, names, this.#place)
+    this.#identifiers = ids
+  }
+}

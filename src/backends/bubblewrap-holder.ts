@@ -1,0 +1,222 @@
+/**
+ * Makes the holder of a sandbox: a shell in new namespaces, independent of the server that made it,
+ * that starts a handler for every line it reads. Everything in the sandbox descends from it, so all
+ * of it has its namespaces, its lack of capabilities and its limits; nothing ever enters from outside.
+ */
+import { createHash } from 'node:crypto'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { execa } from 'execa'
+import { backendUnavailable, cancelled, sandboxStartFailed } from '../errors.ts'
+import { channelsInside, filesOfEtc, type SandboxLayout } from './bubblewrap-arguments.ts'
+import { openFifo } from './bubblewrap-channel.ts'
+import {
+  claimDirectory,
+  descriptor,
+  directoryMode,
+  type SandboxRecord,
+  writeRecord,
+} from './bubblewrap-directory.ts'
+import { makeFifos } from './bubblewrap-handlers.ts'
+import { inheritedDescriptors, killAll, startOf } from './bubblewrap-processes.ts'
+
+const startDeadlineMs = 10_000
+const killDeadlineMs = 5_000
+
+/**
+ * Reads from `requests`, opened for writing too so that it never ends. Its stdin is a leash until
+ * the record of it is stored: a server that dies before leaves no holder behind.
+ *
+ * An asynchronous list would start handlers with SIGINT and SIGQUIT ignored for good (POSIX, 2.11);
+ * `setsid -f` forks by itself. Where it cannot (BusyBox), that is the price.
+ */
+const holderScript = `IFS= read -r _ || exit 1
+exec 9>${channelsInside}/alive <>${channelsInside}/requests
+ulimit -c 0
+exec 2>/dev/null
+echo ready >&9
+if setsid -f true; then
+while IFS= read -r id; do setsid -f sh ${channelsInside}/handler "$id" </dev/null 9>&-; done
+else
+while IFS= read -r id; do ( setsid sh ${channelsInside}/handler "$id" </dev/null 9>&- & ); done
+fi
+`
+
+/**
+ * Stays beside its script to tell the exit code, in another session, so that no signal to the
+ * script's group reaches it. The script has a process of its own, whose \`$$\` leads its group.
+ */
+const handlerScript = `c=${channelsInside}/$1
+exec 9>"$c.exit" || exit
+setsid sh -c "echo s >&9; exec 9>&-; IFS= read -r _ && . '$c.sh'" sh <"$c.in" >"$c.out" 2>"$c.err"
+code=$?
+echo "e$code" >&9
+`
+
+/** Changes whenever servers with the older scripts could not talk to the holder any more. */
+export const protocol = 1
+
+/** Tells whether a holder is what these arguments would make. */
+export function hashOf(args: readonly string[]): string {
+  return createHash('sha256')
+    .update([...args, holderScript, handlerScript].join('\0'))
+    .digest('hex')
+}
+
+/** What `createHolder` is told; `record` says all but the processes. */
+export interface HolderOrder {
+  readonly command: string
+  readonly directory: string
+  readonly layout: SandboxLayout
+  readonly arguments: readonly string[]
+  readonly record: SandboxRecord
+}
+
+/**
+ * Makes the directory of the sandbox, starts its holder and waits until it takes requests. The
+ * caller holds the lock and removes what is there when this rejects.
+ */
+export async function createHolder(order: HolderOrder, signal: AbortSignal): Promise<void> {
+  const { directory, layout, record } = order
+  await mkdir(join(directory, record.name), { mode: directoryMode() })
+  await writeRecord(directory, record)
+  await mkdir(layout.etcDirectory, { mode: 0o755 })
+  for (const [name, content] of filesOfEtc(layout)) {
+    await writeFile(join(layout.etcDirectory, name), content, { mode: 0o644 })
+  }
+  await claimDirectory(layout.channelDirectory)
+  await writeFile(join(layout.channelDirectory, 'holder'), holderScript, { mode: 0o644 })
+  await writeFile(join(layout.channelDirectory, 'handler'), handlerScript, { mode: 0o644 })
+  await makeFifos(layout.channelDirectory, ['requests', 'alive'], layout)
+
+  const deadline = AbortSignal.timeout(startDeadlineMs)
+  await startHolder(order, AbortSignal.any([signal, deadline])).catch((error: unknown) => {
+    if (signal.aborted) throw cancelled('opening the sandbox')
+    if (!deadline.aborted) throw error
+    throw sandboxStartFailed(
+      `bubblewrap did not start the sandbox within ${startDeadlineMs / 1000} s`,
+      'Check the load of the machine, then call again.',
+    )
+  })
+}
+
+async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<void> {
+  const { directory, layout, record } = order
+  const alive = openFifo(join(layout.channelDirectory, 'alive'), 'read')
+  // Until the holder has opened it: a FIFO without a writer is at its end.
+  const keeper = openFifo(join(layout.channelDirectory, 'alive'), 'write')
+  const readiness = new Socket({ fd: alive, readable: true, writable: false })
+  readiness.on('error', () => {})
+
+  const nothing = openSync('/dev/null', 'r')
+  const run = [...order.arguments, '--', '/bin/sh', `${channelsInside}/holder`]
+  const monitor = execa(order.command, ['--info-fd', '3', ...run], {
+    stdio: ['pipe', 'ignore', 'pipe', 'pipe', ...(await covers(nothing))],
+    // In a group of its own, and not ended with the server; nothing of the server's environment,
+    // which processes inside could read in /proc/1/environ.
+    detached: true,
+    cleanup: false,
+    extendEnv: false,
+    env: { PATH: process.env.PATH ?? '' },
+    uid: layout.uid,
+    gid: layout.gid,
+    buffer: false,
+    reject: false,
+  })
+  const information = monitor.stdio[3] as Readable
+  const complaint = text(monitor.stderr).catch(() => '')
+  const ended = monitor.then(async (result) => {
+    const said = (await complaint).trim()
+    if (result.code === 'ENOENT') throw notInstalled(order.command, result)
+    throw startRefused(said === '' ? (result.shortMessage ?? 'it ended at once') : said)
+  })
+  ended.catch(() => {})
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    if (signal.aborted) reject(signal.reason)
+  })
+  aborted.catch(() => {})
+
+  try {
+    const init = await Promise.race([initOf(information), ended, aborted])
+    const processes = { monitor: await identify(monitor.pid), init: await identify(init) }
+    await writeRecord(directory, { ...record, processes })
+    monitor.stdin.on('error', () => {}).end('go\n')
+    const ready = new Promise((resolve) => readiness.once('data', resolve))
+    await Promise.race([ready, ended, aborted])
+  } catch (error) {
+    monitor.kill('SIGKILL')
+    throw error
+  } finally {
+    closeSync(keeper)
+    closeSync(nothing)
+    readiness.destroy()
+    information.destroy()
+    monitor.stdin.destroy()
+    monitor.stderr.destroy()
+    monitor.unref()
+  }
+}
+
+/**
+ * The descriptors from 4 on. `bwrap` hands on what it inherits, and one on a directory would lead
+ * out of the sandbox: `nothing` takes the place of each.
+ */
+async function covers(nothing: number): Promise<('ignore' | 3)[]> {
+  const inherited = (await inheritedDescriptors()).filter((fd) => fd > 3)
+  const length = Math.max(3, ...inherited) - 3
+  // For a child's descriptors above 2, 'ignore' leaves them as they are (here: not there).
+  return Array.from({ length }, (_, index) =>
+    inherited.includes(index + 4) ? descriptor(nothing) : 'ignore',
+  )
+}
+
+/** The first process of the sandbox, as the host numbers it. */
+async function initOf(information: Readable): Promise<number> {
+  const told = await text(information)
+  if (told !== '') return JSON.parse(told)['child-pid']
+  // bwrap ended before it told; `ended` says why.
+  return new Promise(() => {})
+}
+
+async function identify(pid: number | undefined) {
+  const started = pid === undefined ? undefined : await startOf(pid)
+  if (pid === undefined || started === undefined) throw startRefused('it ended at once')
+  return { pid, started }
+}
+
+function startRefused(reason: string) {
+  return sandboxStartFailed(
+    `bubblewrap did not start the sandbox: ${reason}`,
+    'Run the command doctor to see what this machine does not allow.',
+  )
+}
+
+function notInstalled(command: string, cause: unknown) {
+  return backendUnavailable(
+    `the command ${command} was not found`,
+    'Install bubblewrap with the package manager of this system, or use the Docker backend.',
+    cause,
+  )
+}
+
+/** Kills everything in the sandbox and forgets it. Succeeds when nothing is there. */
+export async function destroyHolder(
+  directory: string,
+  name: string,
+  record: SandboxRecord | undefined,
+): Promise<void> {
+  const { monitor, init } = record?.processes ?? {}
+  const processes = [init, monitor].filter((process) => process !== undefined)
+  if (!(await killAll(processes, killDeadlineMs))) {
+    throw sandboxStartFailed(
+      `processes of sandbox ${name} do not end although they were killed`,
+      'Look for processes in state D (ps -ef), then call again.',
+    )
+  }
+  await rm(join(directory, name), { recursive: true, force: true })
+}

@@ -1,0 +1,70 @@
+/** Processes of the host, named beyond the reuse of their pid. */
+import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export interface ProcessIdentity {
+  readonly pid: number
+  /** Start time in clock ticks since boot, `stat` field 22 (proc(5)). */
+  readonly started: string
+}
+
+/** Start time of a process; undefined when it has ended, also when nobody has reaped it yet. */
+export async function startOf(pid: number): Promise<string | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
+  // The name before it is in brackets and may hold anything, brackets and blanks included.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}
+
+export async function isAlive(process: ProcessIdentity): Promise<boolean> {
+  return (await startOf(process.pid)) === process.started
+}
+
+/**
+ * Kills them all and waits until they have ended. The first process of a pid namespace ends only
+ * after all others in it (pid_namespaces(7)), so killing that one leaves nothing behind.
+ * Resolves with false when one is still there at the deadline.
+ */
+export async function killAll(
+  identities: readonly ProcessIdentity[],
+  deadlineMs: number,
+): Promise<boolean> {
+  const end = performance.now() + deadlineMs
+  for (const identity of identities) {
+    if (await isAlive(identity)) signalKill(identity.pid)
+  }
+  for (const identity of identities) {
+    while (await isAlive(identity)) {
+      if (performance.now() > end) return false
+      await sleep(2)
+    }
+  }
+  return true
+}
+
+function signalKill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It ended in between, or is not ours: whoever waits for its end finds out.
+  }
+}
+
+/**
+ * Descriptors that a child would get without being given them: those this process itself was started
+ * with. What Node opens is closed on exec; the system tells by the flag O_CLOEXEC (proc(5), fdinfo).
+ */
+export async function inheritedDescriptors(): Promise<readonly number[]> {
+  const fds = (await readdir('/proc/self/fd')).map(Number).filter((fd) => fd > 2)
+  const inherited = await Promise.all(
+    fds.map(async (fd) => {
+      const info = await readFile(`/proc/self/fdinfo/${fd}`, 'utf8').catch(() => '')
+      const flags = /^flags:\s*([0-7]+)$/m.exec(info)?.[1]
+      return flags !== undefined && (Number.parseInt(flags, 8) & closeOnExec) === 0
+    }),
+  )
+  return fds.filter((_, index) => inherited[index])
+}
+
+/** O_CLOEXEC, which `node:fs` does not name; the same number on all platforms Node has on Linux. */
+const closeOnExec = 0o2000000

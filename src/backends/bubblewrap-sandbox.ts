@@ -1,0 +1,111 @@
+/**
+ * A connection to the holder of a sandbox. Any number of servers have one each at the same time.
+ */
+import { randomBytes } from 'node:crypto'
+import { closeSync } from 'node:fs'
+import { mkdir, readdir, rm } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { join } from 'node:path'
+import { commandNotStarted, type SandboxError, sandboxLost } from '../errors.ts'
+import type { Channel, Sandbox } from '../sandbox.ts'
+import { type ChannelPlace, openFifo } from './bubblewrap-channel.ts'
+import { connectionName, connectionOwner, directoryMode } from './bubblewrap-directory.ts'
+import { HandlerPool, type Numbers } from './bubblewrap-handlers.ts'
+import { isAlive } from './bubblewrap-processes.ts'
+
+/** Handlers can be killed from inside while they wait; this many in a row are no accident. */
+const attemptsToStart = 3
+
+export class BubblewrapSandbox implements Sandbox {
+  readonly kind = 'bubblewrap'
+  readonly name: string
+  readonly root: string
+  readonly #place: ChannelPlace
+  readonly #requests: number
+  readonly #alive: Socket
+  readonly #handlers: HandlerPool
+  readonly #channels = new Set<Channel>()
+  #ended = false
+
+  private constructor(root: string, place: ChannelPlace, requests: number, alive: number) {
+    this.name = place.sandbox
+    this.root = root
+    this.#place = place
+    this.#requests = requests
+    this.#handlers = new HandlerPool(place, requests)
+    // Nothing is ever said on it once the holder is ready; its end is what is waited for.
+    this.#alive = new Socket({ fd: alive, readable: true, writable: false }).unref()
+    this.#alive.on('error', () => {}).resume()
+    this.#alive.once('close', () => this.#end(sandboxLost(this.name, 'its holder ended')))
+  }
+
+  /**
+   * Connects to the holder at `directory`; undefined when there is none. The caller has made sure
+   * that the directory is ours.
+   */
+  static async connect(name: string, root: string, directory: string, owner: Numbers) {
+    const own = join(directory, await connectionName(randomBytes(6).toString('hex')))
+    const place = { sandbox: name, directory: own, ...owner }
+    const opened: number[] = []
+    try {
+      opened.push(openFifo(join(directory, 'requests'), 'write'))
+      opened.push(openFifo(join(directory, 'alive'), 'read'))
+      await mkdir(own, { mode: directoryMode() })
+    } catch (error) {
+      opened.forEach(closeSync)
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENXIO' || code === 'ENOENT') return undefined
+      throw error
+    }
+    const [requests, alive] = opened as [number, number]
+    return new BubblewrapSandbox(root, place, requests, alive)
+  }
+
+  async start(script: string, signal: AbortSignal): Promise<Channel> {
+    for (let attempt = 1; attempt <= attemptsToStart; attempt++) {
+      const handler = await this.#handlers.take(signal)
+      try {
+        const channel = handler.run(script)
+        if (channel !== undefined) return this.#keep(channel)
+      } catch (error) {
+        const reason = `its script cannot be stored: ${error}`
+        throw commandNotStarted(reason, 'Free some space, then call again.', error)
+      }
+    }
+    throw sandboxLost(this.name, 'what should run the command is killed each time')
+  }
+
+  async close(): Promise<void> {
+    this.#end(sandboxLost(this.name, 'its connection was closed'))
+    for (const channel of this.#channels) channel.close()
+    this.#alive.destroy()
+    await this.#handlers.settled()
+    await rm(this.#place.directory, { recursive: true, force: true })
+  }
+
+  #keep(channel: Channel): Channel {
+    this.#channels.add(channel)
+    const drop = () => this.#channels.delete(channel)
+    channel.exit.then(drop, drop)
+    return channel
+  }
+
+  #end(error: SandboxError): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#handlers.end(error)
+    closeSync(this.#requests)
+  }
+}
+
+/** Forgets connections whose server has ended; resolves with how many others there are. */
+export async function countConnections(directory: string): Promise<number> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
+  let count = 0
+  for (const entry of entries) {
+    if (!entry.isDirectory()) continue
+    if (await isAlive(connectionOwner(entry.name))) count++
+    else await rm(join(directory, entry.name), { recursive: true, force: true })
+  }
+  return count
+}
