@@ -66,7 +66,7 @@ async function useIt(choice, folder) {
   try {
     for (const [index, step] of steps.entries()) {
       checkInterrupted()
-      if (!(await session.perform(index + 1, step))) wrong.push(`step ${index + 1} (${step.title})`)
+      if (!(await session.perform(index + 1, step))) wrong.push(`step ${index + 1} (${step.tool})`)
     }
   } finally {
     await session.close()

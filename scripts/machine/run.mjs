@@ -1,14 +1,18 @@
 // Child processes of the scripts. Those that run are known, so that an interrupted script can end
 // them and still tidy up behind itself.
 import { spawn } from 'node:child_process'
+import { setMaxListeners } from 'node:events'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const running = new Set()
 const interruption = new AbortController()
 
 /** Aborts when the script is told to stop. */
 export const interrupted = interruption.signal
+// Every request listens to it, and they are many.
+setMaxListeners(0, interrupted)
 
 /** A failure that is told in one message, without a stack: the person at the terminal can act on it. */
 export class Problem extends Error {}
@@ -18,13 +22,14 @@ export class Problem extends Error {}
  * upon which `main` unwinds through its `finally` blocks.
  */
 export async function runMain(main) {
-  const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 }
-  for (const signal of Object.keys(codes)) {
-    process.on(signal, () => {
-      interruption.abort(signal)
-      for (const child of running) child.kill('SIGTERM')
-    })
+  const codes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129, SIGPIPE: 141 }
+  const interrupt = (signal) => {
+    interruption.abort(signal)
+    for (const child of running) child.kill('SIGTERM')
   }
+  for (const signal of Object.keys(codes)) process.on(signal, interrupt)
+  // Whoever read along went away (`npm test | head`): nothing more can be said, but much be tidied up.
+  process.stdout.on('error', () => interrupt('SIGPIPE'))
   try {
     process.exitCode = await main()
   } catch (error) {
@@ -59,7 +64,8 @@ export function capture(command, args, { env, cwd, timeoutMs } = {}) {
         out[name] += text
       })
     }
-    track(child)
+    running.add(child)
+    child.on('close', () => running.delete(child))
     child.on('error', (error) => resolve({ code: 127, stdout: '', stderr: error.message }))
     child.on('close', (code) => resolve({ code: code ?? 1, ...out }))
   })
@@ -75,19 +81,39 @@ export async function quietly(command, args, options) {
   throw new Problem(`${command} ${args.join(' ')} ended with code ${code}:\n${tail}`)
 }
 
-/** Runs to the end on our own terminal and resolves with the exit code. */
-export function inherit(command, args, { env } = {}) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: 'inherit' })
-    track(child)
-    child.on('error', reject)
-    child.on('close', (code) => resolve(code ?? 1))
+/**
+ * Runs to the end on our own terminal and resolves with the exit code. The command has a group of
+ * its own, so that when we are told to stop, all that it started is ended too.
+ */
+export async function inherit(command, args, { env } = {}) {
+  checkInterrupted()
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: process.platform !== 'win32',
   })
+  const end = () => signalGroup(child, 'SIGTERM')
+  interrupted.addEventListener('abort', end)
+  const code = await new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', resolve)
+  })
+  interrupted.removeEventListener('abort', end)
+  if (interrupted.aborted) {
+    for (let tries = 0; tries < 50 && signalGroup(child, 0); tries += 1) await sleep(100)
+    signalGroup(child, 'SIGKILL')
+  }
+  return code ?? 1
 }
 
-function track(child) {
-  running.add(child)
-  child.on('close', () => running.delete(child))
+/** False when nobody of the child's group is left. */
+function signalGroup(child, signal) {
+  if (process.platform === 'win32') return child.kill(signal)
+  try {
+    return process.kill(-child.pid, signal)
+  } catch {
+    return false
+  }
 }
 
 /** Where a command is, also among those that only root has on the PATH. */
