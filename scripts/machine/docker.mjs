@@ -18,7 +18,9 @@ export async function findEngine() {
       engine.product = /podman/i.test(JSON.stringify(version.Components)) ? 'Podman' : 'Docker'
       return { engine }
     } catch (error) {
-      silent.push(`${host} (${error.code ?? error.message})`)
+      const why =
+        error.code === 'EACCES' ? 'only root or its group may' : (error.code ?? error.message)
+      silent.push(`${host} (${why})`)
     }
   }
   return { problem: `no Docker daemon answers at ${silent.join(', ')}` }

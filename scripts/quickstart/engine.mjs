@@ -86,5 +86,8 @@ function advice(bubblewrapFix) {
   if (process.platform === 'win32') {
     return `Install and start Docker Desktop (winget install Docker.DockerDesktop). ${again}`
   }
-  return `${bubblewrapFix ?? ''}\nOr install and start Docker: your distribution’s docker package, or Podman with its socket enabled. ${again}`.trim()
+  const docker =
+    'nstall and start Docker (your distribution’s package), or Podman with its socket enabled.'
+  const ways = bubblewrapFix === undefined ? `I${docker}` : `${bubblewrapFix}\nOr i${docker}`
+  return `${ways}\n${again}`
 }

@@ -1,5 +1,5 @@
 // A minimal Debian with the three programs that tests expect of an image people work in.
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { aptProxy, debianMirror } from '../../scripts/machine/apt.mjs'
@@ -38,6 +38,8 @@ export async function buildDebian(file) {
       ['--variant=minbase', '--include=git,ripgrep,python3', 'bookworm', folder, debianMirror()],
       { env: { DEBIAN_FRONTEND: 'noninteractive', ...(proxy ? { http_proxy: proxy } : {}) } },
     )
+    // The folder becomes the root of the image, which everybody may enter.
+    chmodSync(folder, 0o755)
     const excluded = ballast.map((path) => `--exclude=./${path}`)
     const options = ['--numeric-owner', '--use-compress-program=gzip -1', ...excluded]
     await quietly('tar', ['-c', '-f', file, ...options, '-C', folder, '.'])
