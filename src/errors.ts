@@ -218,13 +218,17 @@ export const patchFailed = (
 ) => {
   const [first] = failures
   if (first === undefined) throw new Error('a patch without failures did not fail')
-  const reasons = failures.map(({ path, error }) => `${path}: ${error.message}`)
+  // What a chunk does not fit is told without the path; all other errors name it.
+  const reasons = failures.map(({ path, error: { code, message } }) =>
+    code === 'EDIT_NO_MATCH' ? `${path}: ${message}` : message.replace('; nothing was written', ''),
+  )
+  const header = `nothing was written; ${failures.length} of ${files} files cannot be changed as the patch asks:`
   const hints = new Set(failures.map(({ error }) => error.hint))
-  const start = files === 1 ? '' : `; ${failures.length} of ${files} files cannot be changed so`
   return new SandboxError(
     first.error.code,
-    `nothing was written${start}:\n${reasons.join('\n')}`,
+    files === 1 ? reasons.join('\n') : [header, ...reasons].join('\n'),
     hints.size === 1 ? first.error.hint : 'Correct these parts and send the whole patch again.',
+    first.error,
   )
 }
 

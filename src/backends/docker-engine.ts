@@ -138,8 +138,8 @@ export class DockerEngine {
 
   async hasImage(reference: string, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.#call('image inspect', lookMs, signal, (abortSignal) =>
-        this.#docker.getImage(reference).inspect({ abortSignal }),
+      await this.#call('image inspect', lookMs, signal, () =>
+        this.#docker.getImage(reference).inspect(),
       )
       return true
     } catch (error) {

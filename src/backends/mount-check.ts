@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { sandboxStartFailed, shown } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
 import type { Sandbox, SandboxSpec } from '../sandbox.ts'
+import { runScript } from '../script.ts'
 
 /**
  * Rejects with `SANDBOX_START_FAILED` when the workspace inside cannot be entered or is another
@@ -52,12 +52,6 @@ export async function verifyMount(
 }
 
 async function run(sandbox: Sandbox, script: string, signal: AbortSignal) {
-  const channel = await sandbox.start(script, signal)
-  channel.stdin.on('error', () => {}).end()
-  const [stdout, stderr, code] = await Promise.all([
-    text(channel.stdout),
-    text(channel.stderr),
-    channel.exit,
-  ])
-  return { code, output: (stdout + stderr).trim() }
+  const { code, stdout, stderr } = await runScript(sandbox, script, undefined, signal)
+  return { code, output: (stdout.toString() + stderr).trim() }
 }

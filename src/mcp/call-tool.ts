@@ -1,0 +1,130 @@
+/** From a client's `tools/call` to a result: arguments checked, errors rendered, size bounded. */
+import { z } from 'zod'
+import { isSandboxError, type SandboxError, shown } from '../errors.ts'
+import type { ContentBlock, Tool, ToolCall } from '../tools/tool.ts'
+
+export interface CallResult {
+  readonly content: ContentBlock[]
+  readonly structuredContent?: Record<string, unknown>
+  readonly isError?: boolean
+}
+
+/** A tool as `tools/list` shows it. */
+export interface ListedTool {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  readonly inputSchema: object
+  readonly outputSchema: object
+  readonly annotations: object
+}
+
+/** Clients close the connection at 10 MiB; twice-told and escaped text must stay well below. */
+const resultLimitBytes = 8 * 1024 * 1024
+
+export function listTool({
+  name,
+  title,
+  description,
+  input,
+  output,
+  annotations,
+}: Tool): ListedTool {
+  return {
+    name,
+    title,
+    description,
+    inputSchema: jsonSchema(input, 'input'),
+    outputSchema: withErrorShape(jsonSchema(output, 'output')),
+    annotations,
+  }
+}
+
+/** Runs the tool. Everything it can fail with becomes a result that says so; nothing is thrown. */
+export async function callTool(tool: Tool, args: unknown, call: ToolCall): Promise<CallResult> {
+  const parsed = tool.input.safeParse(args ?? {})
+  if (!parsed.success) return invalidArguments(tool, parsed.error)
+  try {
+    const { content, facts } = await tool.run(parsed.data, call)
+    return bounded({ content: [...content], structuredContent: facts })
+  } catch (error) {
+    if (isSandboxError(error)) return failure(error.code, error.message, error.hint, error)
+    console.error(error)
+    return failure(
+      'INTERNAL',
+      `sandbox-mcp failed at this call: ${error instanceof Error ? error.message : String(error)}`,
+      'This is a defect of the server; its log (stderr) has the details.',
+    )
+  }
+}
+
+function invalidArguments(tool: Tool, error: z.ZodError): CallResult {
+  const problems = error.issues.map(({ path, message }) => {
+    const at = path.length === 0 ? '' : `${path.join('.')}: `
+    return `${at}${message}`
+  })
+  const names = Object.keys(tool.input.shape).join(', ')
+  return failure(
+    'ARGUMENT_INVALID',
+    `the arguments of ${tool.name} are not usable: ${problems.join('; ')}`,
+    `Its arguments are: ${names}.`,
+  )
+}
+
+function failure(code: string, message: string, hint: string, error?: SandboxError): CallResult {
+  // The cause is for whoever reads the log; the model gets the message and the way on.
+  if (error?.cause !== undefined) console.error(`${code}: ${message}`, error.cause)
+  return {
+    content: [{ type: 'text', text: `${code}: ${message}\n${hint}` }],
+    structuredContent: { code, message, hint },
+    isError: true,
+  }
+}
+
+function bounded(result: CallResult): CallResult {
+  const size = JSON.stringify(result).length
+  if (size <= resultLimitBytes) return result
+  return failure(
+    'FILE_TOO_LARGE',
+    `the result is ${size} bytes; a client takes at most ${resultLimitBytes} in one message`,
+    'Ask for less at a time.',
+  )
+}
+
+function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Record<string, unknown> {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io })
+  dropNoise(rest)
+  return rest
+}
+
+/** Integer bounds that only say "safe integer" cost context and tell nothing. */
+function dropNoise(node: unknown): void {
+  if (typeof node !== 'object' || node === null) return
+  const record = node as Record<string, unknown>
+  for (const key of ['minimum', 'maximum']) {
+    if (Math.abs(Number(record[key])) === Number.MAX_SAFE_INTEGER) delete record[key]
+  }
+  for (const value of Object.values(record)) dropNoise(value)
+}
+
+/**
+ * The shape of a success, or of an error: clients check structured content against the schema also
+ * when `isError` is set.
+ */
+function withErrorShape(schema: Record<string, unknown>): object {
+  const { properties, required } = schema as { properties: object; required?: string[] }
+  return {
+    type: 'object',
+    properties: {
+      ...properties,
+      code: { type: 'string' },
+      message: { type: 'string' },
+      hint: { type: 'string' },
+    },
+    anyOf: [{ required: required ?? [] }, { required: ['code', 'message', 'hint'] }],
+  }
+}
+
+/** The value as messages name it. */
+export const unknownTool = (name: string, tools: readonly Tool[]) =>
+  `there is no tool ${shown(name)}; the tools are ${tools.map((tool) => tool.name).join(', ')}`

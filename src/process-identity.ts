@@ -1,0 +1,36 @@
+/** Processes of this machine, named beyond the reuse of their pid. */
+import { readFileSync } from 'node:fs'
+import type { ServerProcess } from './sandbox.ts'
+
+/** This server, for labels and lock files. */
+export function thisProcess(): ServerProcess {
+  return { pid: process.pid, started: startOf(process.pid) ?? '' }
+}
+
+/** False once it has ended, also when nobody has reaped it yet. */
+export function isAlive({ pid, started }: ServerProcess): boolean {
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false
+  if (started !== '') return startOf(pid) === started
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/**
+ * Start time in clock ticks since boot (proc(5), `stat` field 22); undefined when there is no such
+ * process, and where there is no /proc.
+ */
+function startOf(pid: number): string | undefined {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return undefined
+  }
+  // The name before it is in brackets and may hold anything, brackets and blanks included.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+}

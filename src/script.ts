@@ -1,0 +1,39 @@
+/** A short script of our own in a sandbox: it is read to its end, and is no command of the model's. */
+import { Readable } from 'node:stream'
+import { buffer, text } from 'node:stream/consumers'
+import { cancelled } from './errors.ts'
+import type { Sandbox } from './sandbox.ts'
+
+export interface ScriptResult {
+  readonly code: number
+  readonly stdout: Buffer
+  readonly stderr: string
+}
+
+/** Rejects when it could not be started or the sandbox was lost; an exit code is a result. */
+export async function runScript(
+  sandbox: Sandbox,
+  script: string,
+  stdin: Uint8Array | Readable | undefined,
+  signal: AbortSignal,
+): Promise<ScriptResult> {
+  const channel = await sandbox.start(script, signal)
+  const giveUp = () => channel.close()
+  signal.addEventListener('abort', giveUp, { once: true })
+  // A script that ends without reading all of its stdin breaks the pipe, and may.
+  channel.stdin.on('error', () => {})
+  if (stdin instanceof Readable) stdin.pipe(channel.stdin)
+  else channel.stdin.end(stdin)
+  try {
+    const [stdout, stderr, code] = await Promise.all([
+      buffer(channel.stdout),
+      text(channel.stderr),
+      channel.exit,
+    ])
+    return { code, stdout, stderr }
+  } catch (error) {
+    throw signal.aborted ? cancelled('the operation') : error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
+  }
+}

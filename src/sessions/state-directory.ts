@@ -1,0 +1,66 @@
+/** What this server keeps on the host: an installation id, and private workspaces. */
+import { randomBytes } from 'node:crypto'
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { configInvalid, shown } from '../errors.ts'
+
+/** `$XDG_STATE_HOME/sandbox-mcp`, made if need be, for its owner only. */
+export function stateDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  const base = env.XDG_STATE_HOME || join(homedir(), '.local', 'state')
+  const path = join(base, 'sandbox-mcp')
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 })
+    return path
+  } catch (error) {
+    throw configInvalid(
+      `the state directory ${shown(path)} cannot be made: ${(error as Error).message}`,
+      'Set XDG_STATE_HOME to a directory that can be written.',
+    )
+  }
+}
+
+/**
+ * The id that tells this installation's sandboxes from those of others on the same engine. Made once;
+ * processes that start at the same time agree on one.
+ */
+export function installationId(state: string): string {
+  const path = join(state, 'installation-id')
+  const made = join(state, `.installation-id-${randomBytes(6).toString('hex')}`)
+  const read = () => {
+    try {
+      const id = readFileSync(path, 'utf8').trim()
+      return /^[0-9a-f]{24}$/.test(id) ? id : undefined
+    } catch {
+      return undefined
+    }
+  }
+  const known = read()
+  if (known !== undefined) return known
+  writeFileSync(made, `${randomBytes(12).toString('hex')}\n`, { mode: 0o600 })
+  try {
+    linkSync(made, path)
+  } catch (error) {
+    // Another process was first; or what is there is damaged, and is of no use to anybody.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (read() === undefined) {
+      rmSync(path, { force: true })
+      linkSync(made, path)
+    }
+  } finally {
+    rmSync(made, { force: true })
+  }
+  const id = read()
+  if (id === undefined) {
+    throw configInvalid(`${shown(path)} cannot be read`, 'Remove it; a new one is made.')
+  }
+  return id
+}
+
+/** A workspace of our own, for a server that was started where no project is. */
+export function privateWorkspace(state: string, key: string): string {
+  const path = join(state, 'workspaces', key)
+  mkdirSync(path, { recursive: true, mode: 0o700 })
+  chmodSync(path, 0o700)
+  return path
+}

@@ -1,0 +1,131 @@
+/** Reads a page of a text file, an image, or the names in a directory. */
+import { z } from 'zod'
+import { argumentInvalid, fileBinary, fileTooLarge } from '../errors.ts'
+import type { Stat } from '../tree.ts'
+import type { Located } from '../workspace.ts'
+import { binaryKind, imageType } from './file-kind.ts'
+import { pageLines } from './read/text-page.ts'
+import { defineTool, text } from './tool.ts'
+
+/** A page's limits: what OpenClaw's users know. */
+export const pageLimits = { lines: 2_000, bytes: 50 * 1024 }
+/** Base64 of it stays well below what clients accept in one message. */
+const imageLimitBytes = 3_500_000
+const listLimit = 1_000
+
+const input = z.strictObject({
+  path: z.string().describe('Relative to the workspace, or absolute in the sandbox'),
+  offset: z.number().int().min(1).optional().describe('First line, from 1'),
+  limit: z.number().int().min(1).optional().describe(`Lines; at most ${pageLimits.lines}`),
+})
+
+const output = z.object({
+  path: z.string(),
+  kind: z.enum(['text', 'image', 'directory']),
+  content: z.string(),
+  size: z.number(),
+  firstLine: z.number().nullable(),
+  lastLine: z.number().nullable(),
+  nextOffset: z.number().nullable(),
+})
+
+export const read = defineTool({
+  name: 'read',
+  title: 'Read a file',
+  description:
+    `Reads a text file, at most ${pageLimits.lines} lines or ${pageLimits.bytes / 1024} KB at a time: ` +
+    'a note names the next offset. Shows images (png, jpeg, gif, webp). Lists a directory.',
+  input,
+  output,
+  annotations: {
+    readOnlyHint: true,
+    destructiveHint: false,
+    idempotentHint: true,
+    openWorldHint: false,
+  },
+  async run({ path, offset = 1, limit = pageLimits.lines }, { session }) {
+    const located = session.workspace.locate(path)
+    const stat = await located.tree.stat(located.path)
+    if (stat.kind === 'directory') return list(located)
+    const start = await located.tree.read(located.path, { offset: 0, length: 8_192 })
+    const mimeType = imageType(start.bytes)
+    if (mimeType !== undefined) return image(located, stat, mimeType)
+    const binary = binaryKind(start.bytes)
+    if (binary !== undefined) throw fileBinary(located.shown, stat.size, binary)
+    return textPage(located, offset, Math.min(limit, pageLimits.lines))
+  },
+})
+
+async function list({ tree, path, shown }: Located) {
+  const entries = await tree.list(path)
+  const lines = entries.slice(0, listLimit).map(({ name, kind, target }) => {
+    const escaped = /[\n\r]/.test(name) ? JSON.stringify(name) : name
+    if (kind === 'directory') return `${escaped}/`
+    return kind === 'link' ? `${escaped} -> ${target}` : escaped
+  })
+  if (entries.length > listLimit) {
+    lines.push(`[${entries.length - listLimit} more; list them with exec: ls -A ${shown}]`)
+  }
+  const content = lines.length === 0 ? '(empty directory)' : lines.join('\n')
+  return {
+    content: text(content),
+    facts: {
+      path: shown,
+      kind: 'directory' as const,
+      content,
+      size: entries.length,
+      firstLine: null,
+      lastLine: null,
+      nextOffset: null,
+    },
+  }
+}
+
+async function image({ tree, path, shown }: Located, { size }: Stat, mimeType: string) {
+  if (size > imageLimitBytes) throw fileTooLarge(shown, size, imageLimitBytes)
+  const { bytes } = await tree.read(path)
+  const content = `${shown}: ${mimeType}, ${size} bytes`
+  return {
+    content: [
+      ...text(content),
+      { type: 'image' as const, data: bytes.toString('base64'), mimeType },
+    ],
+    facts: {
+      path: shown,
+      kind: 'image' as const,
+      content,
+      size,
+      firstLine: null,
+      lastLine: null,
+      nextOffset: null,
+    },
+  }
+}
+
+async function textPage(located: Located, offset: number, limit: number) {
+  const page = await pageLines(located, offset, { lines: limit, bytes: pageLimits.bytes })
+  if (page.lines === 0 && offset > 1) {
+    throw argumentInvalid(
+      `offset ${offset} is beyond the end: the file has ${page.totalLines} lines`,
+      `Read from a line up to ${page.totalLines}.`,
+    )
+  }
+  const notes = [...page.notes]
+  const lastLine = offset + page.lines - 1
+  if (page.more) notes.push(`more lines follow; read on with offset ${lastLine + 1}`)
+  if (page.size === 0) notes.push('the file is empty')
+  const tail = notes.map((note) => `[${note}]`).join('\n')
+  const joint = page.text === '' || page.text.endsWith('\n') || tail === '' ? '' : '\n'
+  return {
+    content: text(page.text + joint + tail),
+    facts: {
+      path: located.shown,
+      kind: 'text' as const,
+      content: page.text,
+      size: page.size,
+      firstLine: page.lines === 0 ? null : offset,
+      lastLine: page.lines === 0 ? null : lastLine,
+      nextOffset: page.more ? lastLine + 1 : null,
+    },
+  }
+}
