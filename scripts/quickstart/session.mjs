@@ -35,12 +35,12 @@ export async function connect(args, { workspace, state }) {
     await client.connect(transport, { signal: interrupted })
   } catch (error) {
     await client.close()
-    throw new Problem(`The server did not start: ${error.message}\n${stderr}`)
+    throw new Problem(`The server did not start: ${error.message}\n${ending(stderr)}`)
   }
   const tools = toolsOf(client)
   return {
     perform: (number, step) => perform(number, step, { client, workspace, ...tools }),
-    errors: () => stderr.trimEnd().split('\n').slice(-20).join('\n'),
+    errors: () => ending(stderr),
     close: () => client.close(),
   }
 }
@@ -75,6 +75,12 @@ function toolsOf(client) {
   }
 
   return { call, succeed, run }
+}
+
+/** The end of what the server said, without the line of bundled code that Node quotes in a crash. */
+function ending(stderr) {
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '' && line.length < 1000)
+  return lines.slice(-20).join('\n')
 }
 
 class Unexpected extends Error {}
