@@ -8,25 +8,14 @@ import {
   closeSync,
   constants,
   fsync,
-  lchownSync,
   lstatSync,
-  mkdirSync,
-  openSync,
   rmdirSync,
   type Stats,
   statSync,
   unlinkSync,
 } from 'node:fs'
 import { promisify } from 'node:util'
-import {
-  cancelled,
-  fileDenied,
-  fileExists,
-  fileStale,
-  notADirectory,
-  notAFile,
-  sameFileTwice,
-} from '../errors.ts'
+import { cancelled, fileExists, fileStale, notAFile, sameFileTwice } from '../errors.ts'
 import type { Change } from '../tree.ts'
 import { type Made, makeMissing, syncDirectory } from './host-directories.ts'
 import { errnoOf, kindName, writeFailure } from './host-failure.ts'

@@ -1,0 +1,244 @@
+/**
+ * The script that applies changes inside: locate all, stage all, lock, check all, put all in place.
+ * Whatever ends it before the last step, its exit trap takes back what was done.
+ */
+import { createHash } from 'node:crypto'
+import { quote } from '../posix-sh.ts'
+import type { Change } from '../tree.ts'
+import { exits, opening } from './sandbox-scripts.ts'
+import { temporaryName } from './temporary-name.ts'
+
+/** Variables of change 3 are named D3 (its directory), N3 (name), B3 (missing directories), I3 (is). */
+const locate = `
+staged= undo= made= lock= finished= many=
+locate() {
+  index=$1
+  walk "$2" follow
+  case $is-$3 in directory-absent) ;; directory-*) fail ${exits.notFile} 41ed ;; esac
+  # What a digest of a link that is deleted speaks about.
+  eval "CD$1=\\$PWD CN$1=\\$name CB$1=\\$below CI$1=\\$is"
+  [ "$3" != absent ] || walk "$2" keep
+  case $is in
+    directory) fail ${exits.notFile} 41ed ;;
+    entry) [ -f "./$name" ] || fail ${exits.notFile} "$(stat -c %f "./$name")" ;;
+  esac
+  eval "D$1=\\$PWD N$1=\\$name B$1=\\$below I$1=\\$is"
+  keys="$keys//$1/\${PWD%/}/\${below:+$below/}$name//"
+}
+distinct() {
+  index=$1
+  eval "key=/\\\${D$1%/}/\\\${B$1:+\\$B$1/}\\$N$1//"
+  rest=\${keys#*"$key"}
+  case $rest in
+    *"$key"*)
+      rest=\${rest%%"$key"*}
+      fail ${exits.twice} "\${rest##*//}" ;;
+  esac
+}
+`
+
+const stage = `
+why() {
+  if ! [ -w . ]; then echo permission; return; fi
+  free=$(df -kP . | tail -n 1 | { read -r _ _ _ free _; echo "$free"; })
+  if [ "\${free:-9999}" -lt 64 ] 2>/dev/null; then echo space; else echo failed; fi
+}
+take() {
+  if [ "$1" -eq 0 ]; then printf '' > "$2"
+  elif [ "$1" -le 1048576 ]; then dd bs="$1" count=1 iflag=fullblock conv=fsync > "$2"
+  else
+    dd bs=1048576 count=$(($1 / 1048576)) iflag=fullblock conv=fsync > "$2" || return 1
+    [ $(($1 % 1048576)) -eq 0 ] ||
+      dd bs=$(($1 % 1048576)) count=1 iflag=fullblock conv=fsync >> "$2"
+  fi 2>/dev/null
+}
+stage() {
+  index=$1 kind=$2 bytes=$3
+  eval "below=\\$B$1 name=\\$N$1 is=\\$I$1; cd -P \\"\\$D$1\\"" || fail ${exits.denied} replaced
+  while [ -n "$below" ]; do
+    part=\${below%%/*}
+    case $below in */*) below=\${below#*/} ;; *) below= ;; esac
+    if mkdir "./$part" 2>/dev/null; then
+      count=$((count + 1)) made="$count $made"
+      eval "M$count=\\$PWD/\\$part"
+    elif [ -L "./$part" ]; then fail ${exits.denied} replaced
+    elif [ -e "./$part" ] && ! [ -d "./$part" ]; then fail ${exits.notDirectory} "$part"
+    elif ! [ -d "./$part" ]; then fail ${exits.denied} "$(why)"
+    fi
+    cd -P "./$part" 2>/dev/null || fail ${exits.denied} permission
+    case $PWD/ in "$base"/*) ;; *) fail ${exits.outside} ;; esac
+  done
+  eval "D$1=\\$PWD B$1= CD$1=\\$PWD CB$1="
+  [ "$is" != entry ] || [ -w "./$name" ] || fail ${exits.denied} permission
+  staged="$staged $1"
+  take "$bytes" "./$token-$1" || fail ${exits.denied} "$(why)"
+  if [ "$is" = entry ]; then
+    set -- "$1" $(stat -c '%s %a %u:%g' "./$token-$1" "./$name")
+    [ "$#" -ne 7 ] || [ "$4" = "$7" ] || chown "$7" "./$token-$1" 2>/dev/null
+    mode=$6
+    # Set-id bits are not kept, as no write by an ordinary user would keep them.
+    case $mode in ????) mode=\${mode#?} ;; esac
+    [ "$#" -ne 7 ] || [ "$3" = "$mode" ] || chmod "$mode" "./$token-$1" || fail ${exits.denied} failed
+  else
+    set -- "$1" $(stat -c %s "./$token-$1")
+    [ "$kind" != executable ] || chmod +x "./$token-$1" || fail ${exits.denied} failed
+  fi
+  [ "$2" = "$bytes" ] || fail ${exits.cutShort}
+}
+`
+
+/** A holder is named by pid and start time; one that is gone is moved aside, and put back if that was another. */
+const takeTurn = `
+started() {
+  life=
+  { read -r life < "/proc/$1/stat"; } 2>/dev/null || { kill -0 "$1" 2>/dev/null && life=') - - - - - - - - - - - - - - - - - - - ?'; }
+  set -- \${life##*)}
+  life=\${20-}
+}
+lock() {
+  held=/tmp/$lockname
+  [ -w /tmp ] || held=\${base}/$lockname
+  started $$
+  me="$$ $life" tries=0
+  until { set -C; { echo "$me" > "$held"; } 2>/dev/null; }; do
+    set +C
+    holder= since=
+    { read -r holder since < "$held"; } 2>/dev/null
+    if [ -n "$since" ]; then
+      started "$holder"
+      if [ "$life" != "$since" ] && mv "$held" "$held.$$" 2>/dev/null; then
+        { read -r other < "$held.$$"; } 2>/dev/null
+        if [ "$other" != "$holder $since" ]; then ln "$held.$$" "$held" 2>/dev/null; fi
+        rm -f "$held.$$"
+        continue
+      fi
+    fi
+    tries=$((tries + 1))
+    if [ "$tries" -gt 500 ]; then
+      # A holder writes its name at once: one that has none in all this time died, or had no space.
+      [ -n "$since" ] || rm -f "$held"
+      fail ${exits.busy}
+    fi
+    sleep 0.02 2>/dev/null || { sleep 1; tries=$((tries + 50)); }
+  done
+  set +C
+  lock=$held
+}
+`
+
+const check = `
+stale= exists=
+check() {
+  [ "$2" != anything ] || return 0
+  hash= there=
+  eval "cb=\\$CB$1 cn=\\$CN$1 ci=\\$CI$1; cd -P \\"\\$CD$1\\"" 2>/dev/null || cb=gone
+  if [ -z "$cb" ]; then
+    if [ -e "./$cn" ] || [ -L "./$cn" ]; then there=1; fi
+    [ "$2" = absent ] || ! [ -f "./$cn" ] || hash=$(sha256sum < "./$cn")
+  fi
+  if [ "$2" = absent ]; then
+    [ -z "$there" ] || exists="\${exists:-$1}"
+  elif [ "\${hash%% *}" != "$2" ]; then
+    stale="$stale $1"
+  fi
+}
+checked() {
+  if [ -n "$stale" ]; then index=\${stale# }; fail ${exits.stale}; fi
+  if [ -n "$exists" ]; then index=$exists; fail ${exits.exists}; fi
+}
+`
+
+const put = `
+put() {
+  index=$1
+  eval "below=\\$B$1 name=\\$N$1; cd -P \\"\\$D$1\\"" 2>/dev/null || fail ${exits.denied} replaced
+  # Where its directory is missing there is nothing to delete.
+  [ -z "$below" ] || return 0
+  there=
+  if [ -L "./$name" ]; then there=1
+  elif [ -d "./$name" ]; then fail ${exits.notFile} 41ed
+  elif [ -e "./$name" ]; then there=1
+  fi
+  if [ "$2" = absent ]; then
+    if [ -z "$there" ]; then return 0
+    elif [ -n "$many" ]; then
+      mv -f "./$name" "./$token-\${1}b" 2>/dev/null || fail ${exits.denied} "$(why)"
+      undo="back $1;$undo"
+    else
+      rm -f "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
+    fi
+    return 0
+  fi
+  # mv would follow a link to a directory into it.
+  if [ -L "./$name" ] && [ -d "./$name" ]; then fail ${exits.denied} replaced; fi
+  if [ -n "$there" ] && [ -n "$many" ]; then
+    ln "./$name" "./$token-\${1}b" 2>/dev/null || cp -p "./$name" "./$token-\${1}b" 2>/dev/null ||
+      fail ${exits.denied} "$(why)"
+    mv -f "./$token-$1" "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
+    undo="back $1;$undo"
+  else
+    mv -f "./$token-$1" "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
+    [ -z "$many" ] || undo="gone $1;$undo"
+  fi
+}
+back() { eval "cd -P \\"\\$D$1\\"; name=\\$N$1" && mv -f "./$token-\${1}b" "./$name"; }
+gone() { eval "cd -P \\"\\$D$1\\"; name=\\$N$1" && rm -f "./$name"; }
+clear() {
+  [ -n "$finished" ] || eval "$undo"
+  set --
+  [ -z "$lock" ] || set -- "$lock"
+  [ -z "$finished" ] || [ -n "$many" ] || staged=
+  for i in $staged; do
+    eval "set -- \\"\\$@\\" \\"\\$D$i/$token-$i\\""
+  done
+  if [ -n "$many" ]; then for i in $all; do
+    eval "[ -z \\"\\$D$i\\" ] || set -- \\"\\$@\\" \\"\\$D$i/$token-\${i}b\\""
+  done; fi
+  [ "$#" -eq 0 ] || rm -f "$@"
+  [ -n "$finished" ] || for i in $made; do eval "rmdir \\"\\$M$i\\""; done
+} 2>/dev/null
+trap clear EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 141' PIPE
+trap 'exit 143' TERM
+`
+
+/** The lock's name for a root, the same for every server. */
+function lockName(root: string): string {
+  return `.sbx-${createHash('sha256').update(root).digest('hex').slice(0, 32)}`
+}
+
+/** Takes the new bytes of all changes, one after the other, on stdin. */
+export function applyScript(root: string, changes: readonly Change[]): string {
+  const each = (line: (change: Change, index: number) => string | undefined) =>
+    changes.map(line).filter((text) => text !== undefined)
+  const many = changes.length > 1
+  return [
+    opening(root),
+    locate,
+    stage,
+    takeTurn,
+    check,
+    put,
+    `token=${temporaryName()} lockname=${lockName(root)} keys= count=0`,
+    many ? `many=1 all='${[...changes.keys()].join(' ')}'` : '',
+    ...each(
+      ({ path, after }, i) => `locate ${i} ${quote(path)} ${after === 'absent' ? after : 'file'}`,
+    ),
+    many ? 'if [ "$links" -ne 0 ]; then' : '',
+    ...each((_, i) => (many ? `distinct ${i}` : undefined)),
+    many ? 'fi' : '',
+    ...each(({ after }, i) =>
+      after === 'absent'
+        ? undefined
+        : `stage ${i} ${after.executable ? 'executable' : 'plain'} ${after.bytes.length}`,
+    ),
+    'lock',
+    ...each(({ before }, i) => `check ${i} ${typeof before === 'string' ? before : before.digest}`),
+    'checked',
+    ...each(({ after }, i) => `put ${i} ${after === 'absent' ? after : 'file'}`),
+    'finished=1',
+    'exit 0',
+  ].join('\n')
+}

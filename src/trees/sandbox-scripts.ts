@@ -1,0 +1,179 @@
+/**
+ * The POSIX sh that a `SandboxTree` runs inside, for dash, bash and BusyBox alike. A script tells
+ * what went wrong by its exit code (`exits`), and on stdout `<index of the change> <detail>`; what
+ * tools print on stderr is never read. Paths get in by `quote` alone and are used with `./` before.
+ */
+import { quote } from '../posix-sh.ts'
+
+/** Exit codes of the scripts. Those of shells and tools are all others. */
+export const exits = {
+  outside: 70,
+  missing: 71,
+  /** Detail: its mode, in hexadecimal. */
+  notFile: 72,
+  /** Detail: the file that is used as a directory. */
+  notDirectory: 73,
+  /** Detail: how many bytes it would be. */
+  tooLarge: 74,
+  /** Detail, instead of one index: all of them. */
+  stale: 75,
+  exists: 76,
+  /** Detail: one of `deniedReasons`. */
+  denied: 77,
+  circle: 78,
+  noRoot: 79,
+  /** Detail: the index of the other. */
+  twice: 80,
+  cutShort: 81,
+  busy: 82,
+} as const
+
+/** What a script can tell about why the disk refused. */
+export const deniedReasons: Readonly<Record<string, string>> = {
+  permission: 'permission denied, or the file system is read-only',
+  space: 'no space is left on the device',
+  missing: 'a part of its path is missing',
+  replaced: 'a directory on the way was replaced meanwhile',
+  failed: 'the file system refused it',
+}
+
+/**
+ * `walk PATH follow|keep`: enters the directory that PATH leads to, or the deepest one on the way.
+ * Sets `is` (directory, entry, link, nothing), `name` in it (`.` for a directory), and `below`, the
+ * directories missing in between. The walk is physical: `cd -P` into one component after the other,
+ * links read by itself, so that a link counts as inside only when every step of it is.
+ */
+const walk = `
+fail() { code=$1; shift; printf '%s' "$index $*"; exit "$code"; }
+index=0
+links=0
+cd -P "\${root:-/}" 2>/dev/null || fail ${exits.noRoot}
+base=$PWD
+[ "$base" != / ] || base=
+walk() {
+  cd -P "\${base:-/}" || fail ${exits.noRoot}
+  todo=$1 below= is= name=. unreachable= hops=0
+  while [ -n "$todo" ]; do
+    part=\${todo%%/*}
+    case $todo in */*) todo=\${todo#*/} ;; *) todo= ;; esac
+    case $part in
+      '' | .) continue ;;
+      ..)
+        if [ -n "$below" ]; then
+          unreachable=1
+          case $below in */*) below=\${below%/*} ;; *) below= ;; esac
+        elif [ "$PWD" != "\${base:-/}" ]; then
+          cd -P .. 2>/dev/null || fail ${exits.denied} permission
+        elif [ -n "$base" ]; then
+          fail ${exits.outside}
+        fi
+        continue ;;
+    esac
+    if [ -n "$below" ]; then
+      below=$below/$part
+    elif [ -L "./$part" ]; then
+      if [ "$2" = keep ] && [ -z "$todo" ]; then is=link name=$part; return; fi
+      links=1 hops=$((hops + 1))
+      [ "$hops" -le 40 ] || fail ${exits.circle}
+      target=$(readlink -n "./$part"; printf .)
+      target=\${target%.}
+      if [ -z "$target" ]; then todo=$part\${todo:+/$todo}; continue; fi
+      case $target in
+        /*)
+          while :; do case $target in //*) target=\${target#/} ;; *) break ;; esac; done
+          case $target/ in
+            "$base"/*) target=\${target#"$base"} ;;
+            "$root"/*) target=\${target#"$root"} ;;
+            *) fail ${exits.outside} ;;
+          esac
+          cd -P "\${base:-/}" || fail ${exits.noRoot} ;;
+      esac
+      todo=$target\${todo:+/$todo}
+    elif [ -d "./$part" ]; then
+      cd -P "./$part" 2>/dev/null || fail ${exits.denied} permission
+      case $PWD/ in "$base"/*) ;; *) fail ${exits.outside} ;; esac
+    elif [ -e "./$part" ]; then
+      [ -z "$todo" ] || fail ${exits.notDirectory} "$part"
+      is=entry name=$part
+      return
+    else
+      below=$part
+    fi
+  done
+  [ -z "$unreachable" ] || fail ${exits.missing}
+  case $below in
+    '') is=directory ;;
+    */*) is=nothing name=\${below##*/} below=\${below%/*} ;;
+    *) is=nothing name=$below below= ;;
+  esac
+}
+`
+
+/** What every script begins with; `root` is absolute. */
+export function opening(root: string): string {
+  return `LC_ALL=C; export LC_ALL\nroot=${quote(root.replace(/\/+$/, ''))}\n${walk}`
+}
+
+const present = `[ "$is" != nothing ] || fail ${exits.missing}\n`
+
+/** Prints `<mode> <size> <seconds> <time with its fraction>`. */
+export function statScript(root: string, path: string): string {
+  return `${opening(root)}walk ${quote(path)} follow
+${present}exec stat -c '%f %s %Y %y' "./$name"`
+}
+
+export interface ReadPlan {
+  readonly limitBytes: number
+  /** Without it, the whole file. In bytes; what is sent begins and ends at multiples of `block`. */
+  readonly range: { offset: number; length: number; block: number } | undefined
+}
+
+/** Prints the line of `statScript`, then the bytes. */
+export function readScript(root: string, path: string, { limitBytes, range }: ReadPlan): string {
+  const lines = [
+    `${opening(root)}walk ${quote(path)} follow`,
+    `${present}[ -f "./$name" ] || fail ${exits.notFile} "$(stat -c %f "./$name")"`,
+    `[ -r "./$name" ] || fail ${exits.denied} permission`,
+    `facts=$(stat -c '%f %s %Y %y' "./$name") || fail ${exits.missing}`,
+    `size=\${facts#* } size=\${size%% *}`,
+  ]
+  const say = `printf '%s\\n' "$facts"`
+  if (range === undefined) {
+    lines.push(
+      `[ "$size" -le ${limitBytes} ] || fail ${exits.tooLarge} "$size"`,
+      say,
+      // Files of the kernel say 0 and have content.
+      `[ "$size" -ne 0 ] || exec head -c ${limitBytes + 1} "./$name"`,
+      `exec cat "./$name"`,
+    )
+    return lines.join('\n')
+  }
+  const { offset, length, block } = range
+  if (length > limitBytes) {
+    const rest = `$((size - ${offset}))`
+    lines.push(`[ "${rest}" -le ${limitBytes} ] || fail ${exits.tooLarge} "${rest}"`)
+  }
+  const skip = Math.floor(offset / block)
+  const count = Math.ceil((offset + Math.min(length, limitBytes)) / block) - skip
+  lines.push(say)
+  if (length > 0) {
+    lines.push(`exec dd if="./$name" bs=${block} skip=${skip} count=${count} 2>/dev/null`)
+  }
+  return lines.join('\n')
+}
+
+/**
+ * Prints `<mode> <size> <seconds> <time> ./<name>` and a newline for each entry, a NUL, and for
+ * each link its `./<name>`, a NUL, its target, a NUL. No name holds a slash, so a line that has
+ * ` ./` after a time begins an entry whatever the names are.
+ */
+export function listScript(root: string, path: string): string {
+  return `${opening(root)}walk ${quote(path)} follow
+${present}[ "$is" = directory ] || fail ${exits.notDirectory} "$name"
+[ -r . ] && [ -x . ] || fail ${exits.denied} permission
+find . -mindepth 1 -maxdepth 1 -exec stat -c '%f %s %Y %y %n' {} + 2>/dev/null
+printf '\\0'
+find . -mindepth 1 -maxdepth 1 -type l -exec sh -c '
+  for link; do printf "%s\\0" "$link"; readlink -n "$link"; printf "\\0"; done' sh {} + 2>/dev/null
+exit 0`
+}

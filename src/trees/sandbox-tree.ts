@@ -1,0 +1,186 @@
+/** The files under one directory inside a sandbox, reached by one script for each operation. */
+import { isUtf8 } from 'node:buffer'
+import { Readable } from 'node:stream'
+import { cancelled, fileDenied, fileNotFound, sameFileTwice } from '../errors.ts'
+import {
+  type ByteRange,
+  type Change,
+  type FileContent,
+  type ListedEntry,
+  readLimitBytes,
+  type Stat,
+  type Tree,
+  type TreePath,
+} from '../tree.ts'
+import { applyScript } from './sandbox-apply-script.ts'
+import { readFailed, type Told, writeFailed } from './sandbox-failure.ts'
+import { exits, listScript, readScript, statScript } from './sandbox-scripts.ts'
+import { isTemporaryName } from './temporary-name.ts'
+
+/**
+ * Runs a POSIX sh script inside to its end, as `sh -c`, with all of `stdin` on its standard input.
+ * Rejects only when it did not run to its end (`SANDBOX_LOST`, `CANCELLED`). A script that ends
+ * before it has read its input is no failure.
+ */
+export type ScriptRunner = (
+  script: string,
+  stdin?: Uint8Array | Readable,
+  signal?: AbortSignal,
+) => Promise<{ readonly code: number; readonly stdout: Buffer; readonly stderr: string }>
+
+/** Linux limits one argument to 128 KiB; a longer script goes in on stdin. */
+const scriptLimitBytes = 100_000
+
+/**
+ * A `Tree` inside a sandbox that needs sh, cat, head, tail, dd, stat, sha256sum, mv, ln, rm, mkdir,
+ * chmod, readlink, find, df and sleep there, those of BusyBox as good as any.
+ *
+ * The boundary is the sandbox: a link swapped while a script runs can at most lead to other files
+ * of the sandbox. Content is flushed before it takes its place; the rename is not. Names that are
+ * not UTF-8 are not listed. Servers on one sandbox take turns by a lock file in its `/tmp`, which
+ * one that died there does not keep.
+ */
+export class SandboxTree implements Tree {
+  readonly #run: ScriptRunner
+  readonly #root: string
+
+  /** `root` is absolute inside the sandbox; in the tree of `/` nothing can lead out. */
+  constructor(run: ScriptRunner, { root }: { readonly root: string }) {
+    this.#run = run
+    this.#root = root
+  }
+
+  async stat(path: TreePath): Promise<Stat> {
+    const stdout = await this.#ask(path, statScript(this.#root, path))
+    const { mode, size, modifiedMs } = factsOf(stdout.toString())
+    const kind = kindOf(mode)
+    return {
+      kind: kind === 'link' ? 'other' : kind,
+      size: kind === 'file' ? size : 0,
+      modifiedMs,
+      executable: isExecutable(mode),
+    }
+  }
+
+  async read(path: TreePath, range?: ByteRange): Promise<FileContent> {
+    const block = range && range.length > 1024 * 1024 ? 65_536 : 4096
+    const plan = { limitBytes: readLimitBytes, range: range && { ...range, block } }
+    const stdout = await this.#ask(path, readScript(this.#root, path, plan))
+    const end = stdout.indexOf('\n')
+    const { mode, size, modifiedMs } = factsOf(stdout.toString('latin1', 0, end))
+    const facts = { modifiedMs, executable: isExecutable(mode) }
+    const sent = stdout.subarray(end + 1)
+    if (range === undefined) {
+      if (sent.length > readLimitBytes) {
+        throw readFailed(path, told(exits.tooLarge, `0 ${sent.length}`))
+      }
+      return { bytes: sent, size: sent.length, ...facts }
+    }
+    const from = range.offset % block
+    const bytes = sent.subarray(from, from + range.length)
+    // Files of the kernel say 0 and have content.
+    return { bytes, size: Math.max(size, bytes.length && range.offset + bytes.length), ...facts }
+  }
+
+  async list(path: TreePath): Promise<readonly ListedEntry[]> {
+    const stdout = await this.#ask(path, listScript(this.#root, path))
+    // One character for each byte, so that sorting is by bytes and nothing is lost before it is judged.
+    const [table = '', ...links] = stdout.toString('latin1').split('\0')
+    const targets = new Map<string, string>()
+    for (let i = 0; i + 1 < links.length; i += 2) targets.set(links[i] ?? '', links[i + 1] ?? '')
+    const entries: { raw: string; entry: ListedEntry }[] = []
+    for (const line of table.split(/\n(?=[0-9a-f]+ \d+ -?\d+ [-\d]+ [:.\d]+ [-+]\d{4} \.\/)/)) {
+      const start = line.indexOf(' ./')
+      if (start < 0) continue
+      const raw = line.slice(start + 3).replace(/\n$/, '')
+      const bytes = Buffer.from(raw, 'latin1')
+      const name = bytes.toString()
+      if (!isUtf8(bytes) || isTemporaryName(name)) continue
+      const { mode, size, modifiedMs } = factsOf(line.slice(0, start))
+      const kind = kindOf(mode)
+      const entry = { name, kind, size: kind === 'file' ? size : 0, modifiedMs }
+      const target = targets.get(`./${raw}`)
+      if (kind !== 'link') entries.push({ raw, entry })
+      else if (target !== undefined) {
+        entries.push({ raw, entry: { ...entry, target: Buffer.from(target, 'latin1').toString() } })
+      }
+    }
+    return entries.sort((a, b) => (a.raw < b.raw ? -1 : 1)).map(({ entry }) => entry)
+  }
+
+  async apply(changes: readonly Change[], signal?: AbortSignal): Promise<void> {
+    if (changes.length === 0) return
+    const spelled = new Set<string>()
+    for (const { path } of changes) {
+      if (spelled.has(path)) throw sameFileTwice(path, path)
+      if (isTooLong(path)) throw fileDenied(path, 'the name is too long')
+      spelled.add(path)
+    }
+    if (signal?.aborted) throw cancelled('the change')
+    const script = applyScript(this.#root, changes)
+    const parts = changes.flatMap(({ after }) => (after === 'absent' ? [] : [after.bytes]))
+    const size = Buffer.byteLength(script)
+    const answer =
+      size <= scriptLimitBytes
+        ? await this.#run(script, stream(parts), signal)
+        : await this.#run(scriptFromStdin(size), stream([Buffer.from(script), ...parts]), signal)
+    if (answer.code === 0) return
+    if (signal?.aborted) throw cancelled('the change')
+    throw writeFailed(
+      changes.map(({ path }) => path),
+      told(answer.code, answer.stdout.toString(), answer.stderr),
+    )
+  }
+
+  /** The script's output. */
+  async #ask(path: TreePath, script: string): Promise<Buffer> {
+    if (isTooLong(path)) throw fileNotFound(path)
+    const { code, stdout, stderr } = await this.#run(script)
+    if (code !== 0) throw readFailed(path, told(code, stdout.toString(), stderr))
+    return stdout
+  }
+}
+
+function scriptFromStdin(bytes: number): string {
+  return `eval "$(dd bs=${bytes} count=1 iflag=fullblock 2>/dev/null)"`
+}
+
+function stream(parts: readonly Uint8Array[]): Uint8Array | Readable | undefined {
+  const size = parts.reduce((sum, part) => sum + part.length, 0)
+  if (parts.length <= 1) return parts[0]
+  return size <= 1024 * 1024 ? Buffer.concat(parts) : Readable.from(parts)
+}
+
+function told(code: number, stdout: string, stderr = ''): Told {
+  return { code, stdout, stderr }
+}
+
+interface Facts {
+  readonly mode: number
+  readonly size: number
+  readonly modifiedMs: number
+}
+
+function factsOf(line: string): Facts {
+  const [, mode = '', size, seconds, fraction = ''] =
+    /^([0-9a-f]+) (\d+) (-?\d+) \S+ [\d:]+(?:\.(\d+))?/.exec(line) ?? []
+  if (size === undefined) throw new Error(`stat in the sandbox said ${JSON.stringify(line)}`)
+  const modifiedMs = Number(seconds) * 1000 + Number(`0.${fraction || 0}`) * 1000
+  return { mode: Number.parseInt(mode, 16), size: Number(size), modifiedMs }
+}
+
+function kindOf(mode: number): ListedEntry['kind'] {
+  const type = mode & 0o170000
+  if (type === 0o100000) return 'file'
+  if (type === 0o040000) return 'directory'
+  return type === 0o120000 ? 'link' : 'other'
+}
+
+function isExecutable(mode: number): boolean {
+  return kindOf(mode) === 'file' && (mode & 0o111) !== 0
+}
+
+/** What no Linux file system can hold. */
+function isTooLong(path: string): boolean {
+  return path.split('/').some((name) => Buffer.byteLength(name) > 255)
+}
