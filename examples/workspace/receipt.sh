@@ -3,6 +3,7 @@
 set -eu
 cd "$(dirname "$0")"
 . ./money.sh
+[ -r "$1" ] || { echo "there is no order $1" >&2; exit 1; }
 
 total=0
 while read -r quantity cents name; do

@@ -68,7 +68,7 @@ const steps = [
       const listed = output.split('\n').map((line) => line.trim())
       const seen = outside.filter((name) => !skeleton.includes(name) && listed.includes(name))
       expect(seen.length === 0, 'nothing of the host’s home is visible', seen)
-      return 'nothing of your home directory or of this clone is visible inside'
+      return 'nothing of yours is visible inside, only what the sandbox has itself'
     },
   },
   {
