@@ -14,9 +14,9 @@ const input = z.strictObject({
   edits: z
     .array(
       z.strictObject({
-        oldText: z.string().describe('Copied from the file, with enough lines to be unique'),
+        oldText: z.string().describe('Exact text of the file, with enough context to be unique'),
         newText: z.string(),
-        replaceAll: z.boolean().optional().describe('Replace every occurrence'),
+        replaceAll: z.boolean().optional(),
       }),
     )
     .min(1),
@@ -24,8 +24,8 @@ const input = z.strictObject({
 
 const output = z.strictObject({
   path: z.string(),
-  replacements: z.int(),
-  firstChangedLine: z.int(),
+  replacements: z.number(),
+  firstChangedLine: z.number(),
 })
 
 /**
@@ -36,7 +36,7 @@ export const edit = defineTool({
   name: 'edit',
   title: 'Edit a file',
   description:
-    'Replaces texts in one text file. Every oldText is matched against the file as it is now, must occur exactly once (or set replaceAll) and must not overlap another; either all edits are made or none. Line endings are kept.',
+    'Replaces texts in a file, all or none. Each oldText is matched against the file as it is now and must occur exactly once, unless replaceAll is set. Edits must not overlap.',
   input,
   output,
   annotations: {

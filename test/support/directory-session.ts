@@ -1,5 +1,4 @@
 /** A session over plain directories of this machine, for the tools that need files and no sandbox. */
-import type { Backend } from '../../src/sandbox.ts'
 import { Session } from '../../src/session.ts'
 import type { Tree } from '../../src/tree.ts'
 import { HostTree } from '../../src/trees/host-tree.ts'
@@ -22,13 +21,7 @@ export function directorySession(root: string, inside: string, files: Tree = hos
     mounts: [workspaceMount(root, true)] as const,
     owner,
   }
-  const backend: Backend = {
-    kind: 'docker',
-    checks: [],
-    open: () => Promise.reject(new Error('these tests open no sandbox')),
-    list: () => Promise.resolve([]),
-    remove: () => Promise.resolve(),
-  }
-  const workspace = new BindWorkspace(async () => backend, spec, files, hostTree(inside))
+  const noBackend = () => Promise.reject(new Error('these tests open no sandbox'))
+  const workspace = new BindWorkspace(noBackend, spec, files, hostTree(inside))
   return new Session(workspace, { ephemeral: false })
 }

@@ -102,7 +102,7 @@ function oldLines(body: readonly BodyLine[]): string[] {
 function ambiguous(chunk: Chunk, what: string, places: readonly number[]) {
   return editNoMatch(
     `the chunk at line ${chunk.line} of the patch fits more than one place: ${what} at ${numbers(places)}`,
-    'Add more context lines around the change, or an @@ line with the function or class it is in.',
+    'Add more context lines around the change, or an @@ line with the function or class it is in; nothing was written.',
   )
 }
 
@@ -113,13 +113,13 @@ function missing(file: FileLines, chunk: Chunk, rest: Range) {
   if (anywhere.length > 0 && chunk.atEnd) {
     return editNoMatch(
       `${start} are at ${numbers(anywhere)}, not at the end of the file`,
-      'Leave "*** End of File" out, or give the last lines of the file.',
+      'Leave "*** End of File" out, or give the last lines of the file; nothing was written.',
     )
   }
   if (anywhere.length > 0) {
     return editNoMatch(
       `${start} are at ${numbers(anywhere)}, but only line ${rest.from + 1} and what follows can be meant`,
-      'Order the chunks as their lines come in the file, and correct their @@ lines.',
+      'Order the chunks as their lines come in the file, and correct their @@ lines; nothing was written.',
     )
   }
   return editNoMatch(`${start} were not found${describeNearest(file.lines, wanted)}`, readHint)
@@ -137,7 +137,7 @@ function contextMissing(file: FileLines, chunk: Chunk, context: string, rest: Ra
   )
 }
 
-const readHint = 'Read the file again and copy the lines from it exactly.'
+const readHint = 'Read the file again and copy the lines from it exactly; nothing was written.'
 
 function numbers(places: readonly number[]): string {
   const told = places.slice(0, 10).map((place) => place + 1)

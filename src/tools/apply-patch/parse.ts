@@ -92,7 +92,7 @@ class Parser {
       this.#at += 1
       this.#skipBlank()
     }
-    if (!this.#over) throw this.#unexpected([`nothing after ${quote(end)}`])
+    if (!this.#over) throw this.#unexpected(['nothing'])
     return operations
   }
 
@@ -100,7 +100,7 @@ class Parser {
     const header = this.#line.trim()
     for (const start of [addFile, deleteFile, updateFile]) {
       if (header !== start.trim()) continue
-      throw this.#unexpected([`a path after ${quote(start.trim())}`])
+      throw this.#unexpected([`${quote(start)} and a path`])
     }
     if (header.startsWith(addFile)) return this.#add(header.slice(addFile.length).trim())
     if (header.startsWith(deleteFile)) {
@@ -126,7 +126,7 @@ class Parser {
     let target: string | undefined
     if (this.#line.trim().startsWith(moveTo.trim())) {
       target = this.#line.trim().slice(moveTo.trim().length).trim()
-      if (target === '') throw this.#unexpected([`a path after ${quote(moveTo.trim())}`])
+      if (target === '') throw this.#unexpected([`${quote(moveTo)} and a path`])
       this.#at += 1
     }
     const chunks: Chunk[] = []
@@ -211,7 +211,7 @@ class Parser {
       ? 'the patch ends'
       : `line ${this.#at + 1} of the patch is ${shown(this.#line)}`
     return patchInvalid(
-      `${where}, where ${expected.join(' or ')} is expected`,
+      `${where}; valid there: ${expected.join('; ')}`,
       'Correct that line and send the whole patch again; nothing was written.',
     )
   }

@@ -27,7 +27,7 @@ export interface FileOutcome {
 
 export interface Plan {
   readonly changes: readonly Change[]
-  /** In the order in which the patch names them; files that stay as they are are left out. */
+  /** In the order in which the patch last touches them, without those that stay as they are. */
   readonly files: readonly FileOutcome[]
 }
 
@@ -66,9 +66,11 @@ export async function planPatch(targets: readonly Target[]): Promise<Plan> {
         if (isSandboxError(problem)) throw problem
       }
       perform(target, pictures)
+      for (const { path } of involved) moveLast(pictures, path)
     } catch (error) {
       if (!isRefusal(error)) throw error
-      for (const { path } of involved) failures.set(path, { path: target.file.shown, error })
+      const failure = { path: target.file.shown, error }
+      for (const { path } of involved) failures.set(path, failure)
     }
   }
   if (failures.size > 0) {
@@ -158,6 +160,13 @@ function perform({ operation, file, moveTo }: Target, pictures: Map<TreePath, Pi
   if (target.now !== undefined) throw fileExists(moveTo.shown)
   target.now = updated
   picture.now = undefined
+}
+
+/** Pictures stay in the order of their last change. */
+function moveLast(pictures: Map<TreePath, Picture>, path: TreePath): void {
+  const picture = pictures.get(path)
+  pictures.delete(path)
+  if (picture !== undefined) pictures.set(path, picture)
 }
 
 function outcome(pictures: readonly Picture[]): Plan {

@@ -47,8 +47,7 @@ export function locateTargets(operations: readonly Operation[], workspace: Works
     targets.push({ operation, file, ...(moves ? { moveTo } : {}) })
   }
   const count = located.length + failures.length
-  const [only, second] = failures
-  if (only !== undefined) throw second === undefined ? only.error : patchFailed(failures, count)
+  if (failures.length > 0) throw patchFailed(failures, count)
 
   const [first] = located
   if (first === undefined) throw new Error('a parsed patch has an operation')

@@ -66,7 +66,8 @@ export function locateEdits(text: string, edits: readonly Edit[], shownPath: str
     const size = text.length + found.spans.length * edit.newText.length
     if (size > resultLimit) throw fileTooLarge(shownPath, size, resultLimit)
     const made = found.spans.map((span) => ({
-      ...span,
+      from: span.from,
+      to: span.to,
       edit: index,
       with: endings.give(span, edit.newText),
     }))
@@ -79,7 +80,7 @@ export function locateEdits(text: string, edits: readonly Edit[], shownPath: str
       return
     }
     if (found.tolerant) tolerant.push(index)
-    replacements.push(...made)
+    for (const one of made) replacements.push(one)
   })
   if (problems.length > 0) throw refuse(problems)
 

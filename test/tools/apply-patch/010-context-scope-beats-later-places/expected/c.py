@@ -1,0 +1,9 @@
+class A:
+    def run(self):
+        go()
+        return 2
+
+class B:
+    def run(self):
+        go()
+        return 1

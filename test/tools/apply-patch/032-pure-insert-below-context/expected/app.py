@@ -1,0 +1,10 @@
+import sys
+
+def main():
+    log()
+    greet('you')
+    return 0
+
+def greet(name):
+    print('Hi', name)
+    return 0
