@@ -29,6 +29,8 @@ export interface Guard {
    * signals are sent, and also when nothing was there to get them. Rejects with `SANDBOX_LOST`.
    */
   signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void>
+  /** Rejects with `SANDBOX_LOST` unless the sandbox lives. */
+  check(): Promise<void>
   /** Resolves with the reason when the guard ends without `close`: the sandbox is gone. */
   readonly lost: Promise<Error>
   /** Ends all groups and marked processes of the session; resolves when they are gone. */
@@ -95,15 +97,12 @@ class ChannelGuard implements Guard {
     this.#tell(`drop 0 ${group}`)
   }
 
-  async signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void> {
-    const request = ++this.#requests
-    if (this.#gone === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#waiting.set(request, resolve)
-        this.#tell(`${signal} ${request} ${group} ${mark}`)
-      })
-    }
-    if (this.#gone !== undefined) throw this.#gone
+  signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void> {
+    return this.#ask(signal, `${group} ${mark}`)
+  }
+
+  check(): Promise<void> {
+    return this.#ask('check', '')
   }
 
   async close(): Promise<void> {
@@ -113,28 +112,47 @@ class ChannelGuard implements Guard {
     this.#channel.close()
   }
 
+  async #ask(verb: string, rest: string): Promise<void> {
+    const request = ++this.#requests
+    if (this.#gone === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.set(request, resolve)
+        this.#tell(`${verb} ${request} ${rest}`)
+      })
+    }
+    if (this.#gone !== undefined) throw this.#gone
+  }
+
   #tell(line: string): void {
     if (this.#gone === undefined) this.#channel.stdin.write(`${line}\n`)
   }
 }
 
-/** Shells read their stdin bytewise for `read`, so the lines need no other framing. */
+/**
+ * A round of `marked` can miss what was forked while it looked, so it looks until it finds nothing.
+ * Shells read their stdin bytewise for `read`, so the lines need no other framing.
+ */
 function guardScript(session: string): string {
   return `trap '' HUP INT QUIT TERM PIPE
 if command -v bash >/dev/null 2>&1; then echo shell bash; else echo shell sh; fi
 groups=' '
 marked() {
+for round in 1 2 3 4 5 6 7 8; do
+found=
 for environ in /proc/[0-9]*/environ; do
 pid=\${environ#/proc/}; pid=\${pid%/environ}
 [ "$pid" = "$$" ] && continue
 { while IFS= read -r text || [ "$text" ]; do
-case $text in *"${markVariable}=$2"*) kill "-$1" "$pid"; break ;; esac
+case $text in *"${markVariable}=$2"*) kill "-$1" "$pid" && found=1; break ;; esac
 text=
 done <"$environ"; } 2>/dev/null
+done
+[ "$found" ] && [ "$1" = KILL ] || break
 done
 }
 while read -r verb request group mark; do
 case $verb in
+check) echo "$request" ;;
 add) groups="$groups$group " ;;
 drop) case $groups in *" $group "*) groups="\${groups%% "$group" *} \${groups#* "$group" }" ;; esac ;;
 TERM) kill -TERM "-$group" 2>/dev/null; echo "$request" ;;

@@ -45,6 +45,9 @@ export interface Process {
 /** How long a process may take to end by itself when it is asked to. */
 export const killGraceMs = 2_000
 
+/** The exit code of what SIGKILL ended. */
+const killedCode = 137
+
 /** Starts `argv`. Rejects only if it was not started. */
 export async function spawn(
   guard: Guard,
@@ -121,12 +124,16 @@ class LaunchedProcess implements Process {
     })
     this.exit = Promise.all([this.stdout.exitMark, this.stderr.exitMark]).then(
       async ([fromStdout, fromStderr]) => {
-        const code = fromStdout ?? fromStderr
-        if (code !== undefined) return code
-        // No mark: the launcher was killed with its group, and the channel knows how it ended.
-        const end = await channelEnd
-        if ('error' in end) throw end.error
-        return end.code
+        let code = fromStdout ?? fromStderr
+        if (code === undefined) {
+          // No mark: the launcher was killed with its group, and the channel knows how it ended.
+          const end = await channelEnd
+          if ('error' in end) throw end.error
+          code = end.code
+        }
+        // A sandbox that ends kills all in it, and that must not look like a command's own end.
+        if (code === killedCode) await guard.check()
+        return code
       },
     )
     this.exit.catch(() => {})

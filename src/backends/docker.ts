@@ -1,4 +1,5 @@
 /** Sandboxes in containers of a Docker-compatible engine, which is also their only registry. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isSandboxError, sandboxStartFailed, shown } from '../errors.ts'
 import type {
   Backend,
@@ -22,6 +23,9 @@ import {
 } from './docker-options.ts'
 import { verifyMount } from './mount-check.ts'
 
+/** How long another process may take to make the container that both want. */
+const raceMs = 20_000
+
 export class DockerBackend implements Backend {
   readonly kind = 'docker'
   readonly #settings: DockerSettings
@@ -36,13 +40,18 @@ export class DockerBackend implements Backend {
 
   async open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
     const engine = await this.#reach(context.signal)
-    for (let attempt = 1; ; attempt++) {
+    const deadline = Date.now() + raceMs
+    for (;;) {
       const found = await engine.inspect(spec.name, context.signal)
       if (found !== undefined) this.#refuseForeign(found, spec)
       const usable = found && (await this.#adopt(engine, found, spec, context))
       const container = usable ? found : await this.#create(engine, spec, context)
       // Another process can win the race to create it, or remove it under our hands: look again.
-      if (container === undefined && attempt < 5) continue
+      // A name that is taken is not shown before its container is whole.
+      if (container === undefined && Date.now() < deadline) {
+        await sleep(50)
+        continue
+      }
       if (container === undefined) {
         throw sandboxStartFailed(
           `container ${spec.name} keeps appearing and vanishing`,
@@ -80,7 +89,7 @@ export class DockerBackend implements Backend {
     await engine.remove(name, signal)
     // The engine answers "removal in progress" before it is done.
     while ((await engine.inspect(name, signal)) !== undefined) {
-      await new Promise((resolve) => setTimeout(resolve, 50))
+      await sleep(50)
     }
   }
 

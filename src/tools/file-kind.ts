@@ -18,7 +18,7 @@ const signatures: readonly (readonly [string, string])[] = [
   ['\x1f\x8b', 'gzip data'],
   ['\xfd7zXZ\0', 'xz data'],
   ['\x28\xb5\x2f\xfd', 'zstd data'],
-  ['BZh', 'bzip2 data'],
+  ['BZh91AY&SY', 'bzip2 data'],
   ['SQLite format 3\0', 'a SQLite database'],
   ['\0asm', 'a WebAssembly module'],
   ['\xca\xfe\xba\xbe', 'a Java class or a Mach-O program'],
@@ -29,7 +29,7 @@ export function binaryKind(start: Uint8Array): string | undefined {
   if (utf16(start) !== undefined) return undefined
   const head = Buffer.from(start.subarray(0, 16)).toString('latin1')
   const known = signatures.find(([signature]) => head.startsWith(signature))
-  if (known !== undefined && (start.includes(0) || /^(%PDF|BZh|\x1f)/.test(head))) return known[1]
+  if (known !== undefined) return known[1]
   return start.includes(0) ? 'binary data' : undefined
 }
 
