@@ -22,10 +22,11 @@ import {
   writeRecord,
 } from './bubblewrap-directory.ts'
 import { makeFifos } from './bubblewrap-handlers.ts'
-import { inheritedDescriptors, killAll, startOf } from './bubblewrap-processes.ts'
+import { inheritedDescriptors, startOf, waitForEnd } from './bubblewrap-processes.ts'
 
 const startDeadlineMs = 10_000
 const killDeadlineMs = 5_000
+const monitorDeadlineMs = 500
 
 /**
  * Reads from `requests`, opened for writing too so that it never ends. Its stdin is a leash until
@@ -143,7 +144,8 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
 
   try {
     const init = await Promise.race([initOf(information), ended, aborted])
-    const processes = { monitor: await identify(monitor.pid), init: await identify(init) }
+    // One that has ended already is in `ended`, with what bwrap had to say.
+    const processes = await Promise.race([identifyBoth(monitor.pid, init), ended, aborted])
     await writeRecord(directory, { ...record, processes })
     monitor.stdin.on('error', () => {}).end('go\n')
     const ready = new Promise((resolve) => readiness.once('data', resolve))
@@ -183,10 +185,16 @@ async function initOf(information: Readable): Promise<number> {
   return new Promise(() => {})
 }
 
-async function identify(pid: number | undefined) {
-  const started = pid === undefined ? undefined : await startOf(pid)
-  if (pid === undefined || started === undefined) throw startRefused('it ended at once')
-  return { pid, started }
+/** Never settles when one of them has ended. */
+async function identifyBoth(monitor: number | undefined, init: number) {
+  const started = await Promise.all([startOf(monitor ?? 0), startOf(init)])
+  if (monitor === undefined || started[0] === undefined || started[1] === undefined) {
+    return new Promise<never>(() => {})
+  }
+  return {
+    monitor: { pid: monitor, started: started[0] },
+    init: { pid: init, started: started[1] },
+  }
 }
 
 function startRefused(reason: string) {
@@ -210,13 +218,21 @@ export async function destroyHolder(
   name: string,
   record: SandboxRecord | undefined,
 ): Promise<void> {
-  const { monitor, init } = record?.processes ?? {}
-  const processes = [init, monitor].filter((process) => process !== undefined)
-  if (!(await killAll(processes, killDeadlineMs))) {
+  if (record?.processes !== undefined && !(await endProcesses(record.processes))) {
     throw sandboxStartFailed(
       `processes of sandbox ${name} do not end although they were killed`,
       'Look for processes in state D (ps -ef), then call again.',
     )
   }
   await rm(join(directory, name), { recursive: true, force: true })
+}
+
+/**
+ * The first process of a pid namespace ends only after all others in it (pid_namespaces(7)), so
+ * killing that one leaves nothing behind. The monitor then reaps it and ends by itself.
+ */
+async function endProcesses({ init, monitor }: NonNullable<SandboxRecord['processes']>) {
+  if (!(await waitForEnd(init, killDeadlineMs, 'killed'))) return false
+  if (await waitForEnd(monitor, monitorDeadlineMs, 'byItself')) return true
+  return waitForEnd(monitor, killDeadlineMs, 'killed')
 }

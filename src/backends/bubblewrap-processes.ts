@@ -21,23 +21,19 @@ export async function isAlive(process: ProcessIdentity): Promise<boolean> {
 }
 
 /**
- * Kills them all and waits until they have ended. The first process of a pid namespace ends only
- * after all others in it (pid_namespaces(7)), so killing that one leaves nothing behind.
- * Resolves with false when one is still there at the deadline.
+ * Waits until the process has ended, and kills it first unless it is to end `byItself`. Resolves with
+ * false when it is still there after `deadlineMs`.
  */
-export async function killAll(
-  identities: readonly ProcessIdentity[],
+export async function waitForEnd(
+  identity: ProcessIdentity,
   deadlineMs: number,
+  how: 'killed' | 'byItself',
 ): Promise<boolean> {
   const end = performance.now() + deadlineMs
-  for (const identity of identities) {
-    if (await isAlive(identity)) signalKill(identity.pid)
-  }
-  for (const identity of identities) {
-    while (await isAlive(identity)) {
-      if (performance.now() > end) return false
-      await sleep(2)
-    }
+  if (how === 'killed' && (await isAlive(identity))) signalKill(identity.pid)
+  while (await isAlive(identity)) {
+    if (performance.now() > end) return false
+    await sleep(2)
   }
   return true
 }

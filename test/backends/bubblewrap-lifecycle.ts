@@ -1,0 +1,269 @@
+/** How sandboxes come to be, are shared, get lost and go. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startOf } from '../../src/backends/bubblewrap-processes.ts'
+import {
+  ends,
+  name,
+  output,
+  processesNaming,
+  run,
+  type Scenario,
+  signal,
+  until,
+} from './bubblewrap-scenario.ts'
+
+export const lifecycle: Record<string, Scenario> = {
+  async 'what a command leaves is there for the next, and for other servers'(world) {
+    const sandbox = await world.open()
+    await output(sandbox, 'echo kept > /tmp/kept')
+    assert.equal(await output(sandbox, 'cat /tmp/kept'), 'kept')
+    await world.server('(finds what was kept)')
+    assert.equal(await output(sandbox, 'cat /tmp/kept'), 'kept by both')
+    await sandbox.close()
+
+    const [found, ...others] = await world.backend.list('ours', signal)
+    assert.deepEqual(others, [])
+    assert(found)
+    const { createdMs, ...rest } = found
+    assert.deepEqual(rest, {
+      name,
+      kind: 'bubblewrap',
+      state: 'running',
+      scopeKey: 'scope',
+      agent: 'main',
+      workspace: world.workspace,
+    })
+    assert(Math.abs(Date.now() - createdMs) < 60_000)
+    assert.deepEqual(await world.backend.list('theirs', signal), [])
+  },
+
+  async '(finds what was kept)'(world) {
+    const sandbox = await world.open()
+    await output(sandbox, 'echo "$(cat /tmp/kept) by both" > /tmp/kept')
+    await sandbox.close()
+  },
+
+  async 'servers that open at the same time share one sandbox'(world) {
+    const here = await Promise.all([world.open(), world.open(), world.open()])
+    const servers = Array.from({ length: 4 }, () => world.server('(says it was here)'))
+    await Promise.all(servers)
+    assert.equal(await output(here[0], 'sort -u /tmp/seen | wc -l; wc -l < /tmp/seen'), '1\n4')
+    for (const sandbox of here) await sandbox.close()
+  },
+
+  async '(says it was here)'(world) {
+    const sandbox = await world.open()
+    await output(sandbox, 'readlink /proc/self/ns/pid >> /tmp/seen')
+    await sandbox.close()
+  },
+
+  async 'another installation is refused'(world) {
+    const sandbox = await world.open()
+    await assert.rejects(world.open({ installation: 'theirs' }), {
+      code: 'SANDBOX_START_FAILED',
+      message: /"ours"/,
+    })
+    assert.equal(await output(sandbox, 'echo unharmed'), 'unharmed')
+    await sandbox.close()
+  },
+
+  async 'a name that is not one is refused before it is a path'(world) {
+    for (const bad of ['', '..', 'sbx-../../../../etc', 'sbx-0123456789ABCDE', `${name}/x`]) {
+      await assert.rejects(world.open({ name: bad }), { code: 'ARGUMENT_INVALID' })
+      await assert.rejects(world.backend.remove(bad, signal), { code: 'ARGUMENT_INVALID' })
+    }
+    assert.equal(existsSync(world.runtimeDir), false)
+  },
+
+  async 'removing ends everything and can be repeated'(world) {
+    const sandbox = await world.open()
+    const script = `for n in 1 2 3; do setsid -f sh -c 'trap "" TERM HUP; sleep 1000'; done`
+    await run(sandbox, `${script} >/dev/null 2>&1; echo`)
+    const foreground = await sandbox.start('sleep 1000', signal)
+    foreground.stdout.resume()
+    foreground.stderr.resume()
+    const { init, monitor } = world.processes()
+    await world.backend.remove(name, signal)
+    assert(ends(init.pid)() && ends(monitor.pid)())
+    await assert.rejects(foreground.exit, { code: 'SANDBOX_LOST' })
+    await assert.rejects(sandbox.start('true', signal), { code: 'SANDBOX_LOST' })
+    await world.backend.remove(name, signal)
+    await sandbox.close()
+    world.assertNothingLeft()
+    assert.deepEqual(await world.backend.list('ours', signal), [])
+  },
+
+  async 'a sandbox that dies is lost, and opened anew'(world) {
+    for (const death of ['init', 'monitor and holder', 'from inside'] as const) {
+      const sandbox = await world.open()
+      const channel = await sandbox.start('echo started; exec sleep 1000', signal)
+      channel.stderr.resume()
+      await once(channel.stdout, 'data')
+      channel.stdout.resume()
+      const { init, monitor } = world.processes()
+      if (death === 'init') process.kill(init.pid, 'SIGKILL')
+      if (death === 'from inside') await sandbox.start('kill -9 -1', signal)
+      if (death === 'monitor and holder') {
+        process.kill(monitor.pid, 'SIGKILL')
+        await sandbox.start('kill -9 2', signal)
+      } else {
+        await assert.rejects(channel.exit, { code: 'SANDBOX_LOST' })
+      }
+      await until(() =>
+        sandbox.start('true', signal).then(
+          (started) => started.close() !== undefined,
+          (error) => error.code === 'SANDBOX_LOST',
+        ),
+      )
+      const next = await world.open()
+      assert.equal(await output(next, 'echo fresh'), 'fresh')
+      assert(ends(init.pid)() && ends(monitor.pid)())
+      await assert.rejects(channel.exit, { code: 'SANDBOX_LOST' })
+      await sandbox.close()
+      await next.close()
+    }
+    await world.backend.remove(name, signal)
+    world.assertNothingLeft()
+  },
+
+  async 'a server that dies while it opens leaves nothing in the way'(world) {
+    const sandboxDirectory = join(world.runtimeDir, name)
+    const momentsToDie = [
+      () => existsSync(sandboxDirectory),
+      () => existsSync(join(sandboxDirectory, 'holder.json')),
+      () => existsSync(join(sandboxDirectory, 'channels', 'alive')),
+      () => processesNaming(sandboxDirectory).length > 0,
+      () => existsSync(sandboxDirectory) && world.record().processes !== undefined,
+    ]
+    for (const moment of momentsToDie) {
+      const server = world.server('(opens and waits)')
+      server.catch(() => {})
+      await until(() => {
+        try {
+          return moment()
+        } catch {
+          return false
+        }
+      })
+      server.kill('SIGKILL')
+      await server.catch(() => {})
+      const sandbox = await world.open()
+      assert.equal(await output(sandbox, 'echo fine'), 'fine')
+      await sandbox.close()
+      await world.backend.remove(name, signal)
+      await until(() => processesNaming(world.runtimeDir).length === 0)
+      world.assertNothingLeft()
+    }
+    // Nor does what one left that died in the middle of writing.
+    mkdirSync(sandboxDirectory, { recursive: true })
+    writeFileSync(join(sandboxDirectory, 'holder.json'), '{"half')
+    await (await world.open()).close()
+  },
+
+  async '(opens and waits)'(world) {
+    const sandbox = await world.open()
+    const channel = await sandbox.start('cat', signal)
+    await channel.exit
+  },
+
+  async 'an ephemeral sandbox ends with its server, however that ends'(world) {
+    const server = world.server('(opens an ephemeral one and waits)')
+    server.catch(() => {})
+    await once(server.stdout as NodeJS.ReadableStream, 'data')
+    const { init, monitor } = world.processes()
+    assert(!ends(init.pid)())
+    server.kill('SIGKILL')
+    await until(ends(init.pid))
+    await until(ends(monitor.pid))
+    const [left] = await world.backend.list('ours', signal)
+    assert.equal(left?.state, 'stopped')
+    assert.equal(left?.ephemeral?.pid, server.pid)
+    await world.backend.remove(name, signal)
+    world.assertNothingLeft()
+  },
+
+  async '(opens an ephemeral one and waits)'(world) {
+    const started = (await startOf(process.pid)) ?? ''
+    const sandbox = await world.open({ ephemeral: { pid: process.pid, started } })
+    await run(sandbox, 'setsid -f sleep 1000 >/dev/null 2>&1; echo')
+    process.stdout.write('open\n')
+    const channel = await sandbox.start('cat', signal)
+    await channel.exit
+  },
+
+  async 'a cancelled opening leaves nothing'(world) {
+    await assert.rejects(
+      world.backend.open(world.spec, { signal: AbortSignal.abort(), report: () => {} }),
+      { code: 'CANCELLED' },
+    )
+    const moments = ['holder.json', 'channels/alive']
+    for (const file of moments) {
+      const cancel = new AbortController()
+      const opening = world.backend.open(world.spec, { signal: cancel.signal, report: () => {} })
+      opening.catch(() => {})
+      await until(() => existsSync(join(world.runtimeDir, name, file)))
+      cancel.abort()
+      await assert.rejects(opening, { code: 'CANCELLED' })
+      await until(() => processesNaming(world.runtimeDir).length === 0)
+      world.assertNothingLeft()
+    }
+  },
+
+  async 'what bubblewrap says is in the error, and nothing is left'(world) {
+    const backend = world.backendWith({ extraReadOnly: ['/not/there'] })
+    await assert.rejects(world.open({}, backend), {
+      code: 'SANDBOX_START_FAILED',
+      message: /bwrap: .*\/not\/there/,
+    })
+    world.assertNothingLeft()
+    const missing = world.backendWith({ command: '/not/there/bwrap' })
+    await assert.rejects(world.open({}, missing), { code: 'BACKEND_UNAVAILABLE' })
+    const finding = await missing.checks[0]?.run(signal)
+    assert(finding?.ok === false && finding.fix.includes('bubblewrap'))
+    for (const check of world.backend.checks) {
+      const found = await check.run(signal)
+      assert(found.ok, found.detail)
+    }
+  },
+
+  async 'a workspace that was replaced is the new one inside'(world) {
+    const sandbox = await world.open()
+    await sandbox.close()
+    const { uid, gid } = world.spec.owner
+    renameSync(world.workspace, `${world.workspace}.old`)
+    mkdirSync(world.workspace)
+    if (process.getuid?.() === 0) (await import('node:fs')).chownSync(world.workspace, uid, gid)
+    writeFileSync(join(world.workspace, 'new'), '')
+    const next = await world.open()
+    assert.equal(await output(next, 'ls'), 'new')
+    await next.close()
+  },
+
+  async 'changed settings apply once nobody uses the sandbox'(world) {
+    const sandbox = await world.open()
+    await output(sandbox, 'touch /tmp/old')
+    const changed = world.backendWith({ extraReadOnly: [process.execPath, '/etc/hostname'] })
+    const kept = await world.open({}, changed)
+    assert.equal(await output(kept, 'ls /tmp'), 'old')
+    assert.match(world.reports.join(), /in use/)
+    await kept.close()
+    await sandbox.close()
+    const fresh = await world.open({}, changed)
+    assert.equal(await output(fresh, 'ls /tmp'), '')
+    await fresh.close()
+  },
+
+  async 'a runtime directory that is not ours is refused'(world) {
+    mkdirSync(join(world.base, 'elsewhere'))
+    symlinkSync('elsewhere', world.runtimeDir)
+    await assert.rejects(world.open(), { code: 'SANDBOX_START_FAILED', message: /not a directory/ })
+    rmSync(world.runtimeDir)
+    const theirs = process.getuid?.() === 0 ? world.workspace : '/'
+    const backend = world.backendWith({ runtimeDir: theirs })
+    if (world.spec.owner.uid === 0) return
+    await assert.rejects(world.open({}, backend), { code: 'SANDBOX_START_FAILED', message: /uid/ })
+  },
+}
