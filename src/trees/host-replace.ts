@@ -91,13 +91,21 @@ const withoutHardLinks = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 
 
 function keepBeside(directory: Directory, place: string, there: Stats): string {
   const kept = directory.at(temporaryName())
+  const user = process.geteuid?.()
+  // A link to a file of somebody else's could not be removed again from a sticky directory.
+  const linked = (user === 0 || user === there.uid) && triedLink(place, kept)
+  if (!linked) copy(place, kept, there)
+  return kept
+}
+
+function triedLink(place: string, kept: string): boolean {
   try {
     linkSync(place, kept)
+    return true
   } catch (error) {
-    if (!withoutHardLinks.includes(errnoOf(error) ?? '')) throw error
-    copy(place, kept, there)
+    if (withoutHardLinks.includes(errnoOf(error) ?? '')) return false
+    throw error
   }
-  return kept
 }
 
 function copy(place: string, kept: string, there: Stats): void {

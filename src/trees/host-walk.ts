@@ -108,6 +108,7 @@ export class HostWalk {
         else todo.push(name)
       } else if (!entry.isSymbolicLink()) {
         if (todo.length > 0) throw notADirectory(join(directory.path, name))
+        if (unreachable) throw errno('ENOENT')
         return { directory, missing, name, entry, inner: undefined }
       } else {
         if (last === 'keep' && todo.length === 0) {

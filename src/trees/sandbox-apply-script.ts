@@ -172,7 +172,8 @@ put() {
   # mv would follow a link to a directory into it.
   if [ -L "./$name" ] && [ -d "./$name" ]; then fail ${exits.denied} replaced; fi
   if [ -n "$there" ] && [ -n "$many" ]; then
-    ln "./$name" "./$token-\${1}b" 2>/dev/null || cp -p "./$name" "./$token-\${1}b" 2>/dev/null ||
+    # A link to a file of somebody else's could not be removed again from a sticky directory.
+    { [ -O "./$name" ] && ln "./$name" "./$token-\${1}b" 2>/dev/null; } || cp -p "./$name" "./$token-\${1}b" 2>/dev/null ||
       fail ${exits.denied} "$(why)"
     mv -f "./$token-$1" "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
     undo="back $1;$undo"

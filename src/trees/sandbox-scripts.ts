@@ -71,8 +71,11 @@ walk() {
     esac
     if [ -n "$below" ]; then
       below=$below/$part
+    elif [ -z "$base" ] && { [ -n "$todo" ] || [ "$2" != keep ]; } && [ -d "./$part" ]; then
+      # Nothing leads out of /, and some links of /proc mean another thing to each process.
+      cd -P "./$part" 2>/dev/null || fail ${exits.denied} permission
     elif [ -L "./$part" ]; then
-      if [ "$2" = keep ] && [ -z "$todo" ]; then is=link name=$part; return; fi
+      if [ "$2" = keep ] && [ -z "$todo" ]; then is=link name=$part; break; fi
       links=1 hops=$((hops + 1))
       [ "$hops" -le 40 ] || fail ${exits.circle}
       target=$(readlink -n "./$part"; printf .)
@@ -95,12 +98,12 @@ walk() {
     elif [ -e "./$part" ]; then
       [ -z "$todo" ] || fail ${exits.notDirectory} "$part"
       is=entry name=$part
-      return
     else
       below=$part
     fi
   done
   [ -z "$unreachable" ] || fail ${exits.missing}
+  [ -z "$is" ] || return 0
   case $below in
     '') is=directory ;;
     */*) is=nothing name=\${below##*/} below=\${below%/*} ;;

@@ -1,0 +1,231 @@
+import { execFile } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { isSandboxError } from '../../src/errors.ts'
+import { treePath, treeRoot } from '../../src/tree.ts'
+import { HostTree } from '../../src/trees/host-tree.ts'
+import { canPin } from '../../src/trees/host-walk.ts'
+import { describeTree } from '../contract/tree.ts'
+import { change, text, was } from '../contract/tree-changes.ts'
+import { contents, describeHostilePaths, describeNaiveCode } from './hostile-paths.ts'
+import { prepareSecondProcess, type SecondProcess } from './second-process.ts'
+import { whileSwapping } from './swapping.ts'
+
+const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+const sandboxRoot = '/workspace'
+const asRoot = process.getuid?.() === 0
+
+let second: SecondProcess
+beforeAll(async () => {
+  second = await prepareSecondProcess()
+})
+afterAll(() => second.close())
+
+for (const pinned of canPin ? [true, false] : [false]) {
+  const name = pinned ? 'HostTree' : 'HostTree without /proc'
+  describeTree(name, async () => {
+    const root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-tree-')))
+    return {
+      tree: new HostTree({ root, owner, pinned }),
+      sh: async (script) => (await promisify(execFile)('sh', ['-c', script], { cwd: root })).stdout,
+      incrementElsewhere: async (file, times) => {
+        expect(await second.run({ root, increment: { file, times } })).toEqual({ done: true })
+      },
+      close: async () => rmSync(root, { recursive: true }),
+    }
+  })
+  describeHostilePaths(name, (root) => new HostTree({ root, owner, sandboxRoot, pinned }))
+}
+describeNaiveCode()
+
+describe('HostTree', () => {
+  let base: string
+  let root: string
+  beforeEach(() => {
+    base = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-host-')))
+    root = join(base, 'ws')
+    for (const name of ['ws', 'out']) mkdirSync(join(base, name))
+    writeFileSync(join(base, 'out/secret'), 'secret')
+    chmodSync(base, 0o755)
+  })
+  afterEach(() => rmSync(base, { recursive: true }))
+
+  test('follows absolute links by the name that the sandbox has for the root', async () => {
+    const tree = new HostTree({ root, owner, sandboxRoot })
+    symlinkSync('/workspace/d/f', join(root, 'l'))
+    await tree.apply([change('l', 'absent', 'x')])
+    expect(await text(tree, 'd/f')).toBe('x')
+    expect(await text(tree, 'l')).toBe('x')
+  })
+
+  test('refuses every change when it is read-only', async () => {
+    const tree = new HostTree({ root, owner, readOnly: true })
+    await expect(tree.apply([change('f', 'anything', 'x')])).rejects.toMatchObject({
+      code: 'FILE_DENIED',
+      message: expect.stringContaining('the workspace is read-only here'),
+    })
+    expect(readdirSync(root)).toEqual([])
+  })
+
+  test('says that the workspace is gone', async () => {
+    const tree = new HostTree({ root: join(base, 'gone'), owner })
+    await expect(tree.stat(treeRoot)).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+    await expect(tree.apply([change('f', 'anything', 'x')])).rejects.toMatchObject({
+      code: 'FILE_DENIED',
+    })
+  })
+
+  test.runIf(asRoot)('gives new files and directories to the owner', async () => {
+    const tree = new HostTree({ root, owner: { uid: 4321, gid: 1234 } })
+    await tree.apply([change('a/b/f', 'absent', 'x')])
+    const owners = ['a', 'a/b', 'a/b/f'].map((path) => {
+      const { uid, gid } = statSync(join(root, path))
+      return `${uid}:${gid}`
+    })
+    expect(owners).toEqual(Array(3).fill('4321:1234'))
+  })
+
+  test.runIf(asRoot)('leaves no descriptor open', async () => {
+    const tree = new HostTree({ root, owner })
+    const open = () => readdirSync('/proc/self/fd').length
+    await tree.apply([change('a/f', 'absent', 'x')])
+    const before = open()
+    for (let i = 0; i < 20; i++) {
+      await tree.apply([change('a/f', 'anything', 'x'), change(`b${i}/f`, 'absent', 'x')])
+      await tree.read(treePath('a/f'))
+      for (const path of ['none/x', 'a/f/x']) {
+        await tree.read(treePath(path)).catch(() => {})
+        await tree.apply([change(path, was('x'), 'y')]).catch(() => {})
+      }
+    }
+    expect(open()).toBe(before)
+  })
+
+  test.runIf(asRoot)('puts everything back when the disk refuses half way', async () => {
+    // In a sticky directory a file may be made beside another user's, and not take its place.
+    mkdirSync(join(root, 'sticky'))
+    chmodSync(root, 0o777)
+    chmodSync(join(root, 'sticky'), 0o1777)
+    for (const name of ['one', 'two', 'sticky/other']) writeFileSync(join(root, name), name)
+    for (const name of ['one', 'two']) chownSync(join(root, name), 1001, 1001)
+    chmodSync(join(root, 'sticky/other'), 0o666)
+    const before = contents(root)
+    const job = {
+      root,
+      uid: 1001,
+      apply: [
+        { path: treePath('one'), before: was('one'), text: 'changed' },
+        { path: treePath('two'), before: was('two'), text: null },
+        { path: treePath('made/new'), before: 'absent' as const, text: 'new' },
+        { path: treePath('sticky/other'), before: 'anything' as const, text: 'changed' },
+      ],
+    }
+    expect(await second.run(job)).toEqual({
+      code: 'FILE_DENIED',
+      message: '"sticky/other" could not be changed: permission denied; nothing was written',
+    })
+    expect(contents(root)).toEqual(before)
+    expect(await second.run({ ...job, apply: job.apply.slice(0, 3) })).toEqual({ done: true })
+    expect(readFileSync(join(root, 'one'), 'utf8')).toBe('changed')
+    expect(readdirSync(root).sort()).toEqual(['made', 'one', 'sticky'])
+  })
+
+  test.runIf(asRoot)('does not replace a file that it may not write', async () => {
+    chmodSync(root, 0o777)
+    writeFileSync(join(root, 'theirs'), 'theirs')
+    const apply = [{ path: treePath('theirs'), before: 'anything' as const, text: 'changed' }]
+    expect(await second.run({ root, uid: 1001, apply })).toMatchObject({ code: 'FILE_DENIED' })
+    expect(readFileSync(join(root, 'theirs'), 'utf8')).toBe('theirs')
+  })
+
+  describe.runIf(canPin)('while a directory and a link out are swapped', () => {
+    const layOut = () => {
+      mkdirSync(join(root, 'x'))
+      symlinkSync('../out', join(root, 'y'))
+    }
+    const tally = { refused: 0, done: 0 }
+    const attempt = async (run: () => Promise<unknown>) => {
+      const error = await run().catch((reason: unknown) => reason)
+      if (isSandboxError(error)) tally.refused++
+      else if (error instanceof Error) throw error
+      else tally.done++
+    }
+
+    test('1000 writes stay inside', async () => {
+      layOut()
+      const tree = new HostTree({ root, owner })
+      const before = contents(join(base, 'out'))
+      await whileSwapping(join(root, 'x'), join(root, 'y'), async () => {
+        for (let i = 0; i < 1000; i++) {
+          await attempt(() => tree.apply([change('x/f', 'anything', `${i}`)]))
+          await attempt(() => tree.apply([change('x/new/f', 'anything', `${i}`)]))
+        }
+      })
+      expect(contents(join(base, 'out'))).toEqual(before)
+      expect(tally.done).toBeGreaterThan(0)
+      expect(tally.refused).toBeGreaterThan(0)
+    })
+
+    test('1000 reads, listings and deletions stay inside', async () => {
+      layOut()
+      const tree = new HostTree({ root, owner })
+      writeFileSync(join(root, 'x/secret'), 'ours')
+      const before = contents(join(base, 'out'))
+      await whileSwapping(join(root, 'x'), join(root, 'y'), async () => {
+        for (let i = 0; i < 1000; i++) {
+          await attempt(async () => expect(await text(tree, 'x/secret')).toBe('ours'))
+          await attempt(async () => expect((await tree.list(treePath('x'))).length).toBe(1))
+        }
+        await attempt(() => tree.apply([change('x/secret', 'anything', null)]))
+      })
+      expect(contents(join(base, 'out'))).toEqual(before)
+    })
+
+    test('code that joins and opens gets out', async () => {
+      layOut()
+      const before = contents(join(base, 'out')).join()
+      await whileSwapping(join(root, 'x'), join(root, 'y'), async () => {
+        const outside = () => contents(join(base, 'out')).join()
+        for (const start = performance.now(); outside() === before; ) {
+          try {
+            if (statSync(join(root, 'x'), { throwIfNoEntry: false })?.isDirectory()) {
+              writeFileSync(join(root, 'x/f'), 'overwritten')
+            }
+          } catch {}
+          if (performance.now() - start > 10_000) break
+        }
+      })
+      expect(contents(join(base, 'out')).join()).not.toBe(before)
+    })
+
+    test('a file swapped with a link to one outside is never that one', async () => {
+      const tree = new HostTree({ root, owner })
+      writeFileSync(join(root, 'f'), 'ours')
+      symlinkSync('../out/secret', join(root, 'g'))
+      await whileSwapping(join(root, 'f'), join(root, 'g'), async () => {
+        for (let i = 0; i < 1000; i++) {
+          await attempt(async () => expect(await text(tree, 'f')).toBe('ours'))
+        }
+        for (let i = 0; i < 300; i++) {
+          await attempt(() => tree.apply([change('f', 'anything', 'ours')]))
+        }
+      })
+      expect(readFileSync(join(base, 'out/secret'), 'utf8')).toBe('secret')
+    })
+  })
+})

@@ -1,0 +1,128 @@
+import { execFile, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { promisify } from 'node:util'
+import { afterAll, describe, expect, test } from 'vitest'
+import { treePath } from '../../src/tree.ts'
+import { SandboxTree, type ScriptRunner } from '../../src/trees/sandbox-tree.ts'
+import { increment } from '../contract/increment.ts'
+import { describeTree } from '../contract/tree.ts'
+import { change, create, text, was } from '../contract/tree-changes.ts'
+import { describeHostilePaths } from './hostile-paths.ts'
+
+const run = promisify(execFile)
+
+/** Runs scripts here, with the tools of `path` alone. */
+function runner(shell: string, path: string): ScriptRunner {
+  return async (script, stdin, signal) => {
+    const env = { PATH: path, TZ: 'Asia/Kolkata' }
+    const child = spawn(shell, ['-c', script], { cwd: '/', env, ...(signal && { signal }) })
+    const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) =>
+      Buffer.concat(await stream.toArray()),
+    )
+    child.stdin.on('error', () => {})
+    if (stdin instanceof Readable) stdin.pipe(child.stdin)
+    else child.stdin.end(stdin)
+    const code = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject).once('close', resolve)
+    })
+    return { code, stdout: (await stdout) as Buffer, stderr: String(await stderr) }
+  }
+}
+
+const shells: Record<string, ScriptRunner> = {}
+for (const shell of ['/bin/sh', '/bin/bash']) {
+  if (existsSync(shell)) shells[`SandboxTree by ${shell}`] = runner(shell, '/usr/bin:/bin')
+}
+
+const busybox = ['/usr/bin/busybox', '/bin/busybox'].find((path) => existsSync(path))
+const applets = mkdtempSync(join(tmpdir(), 'sbx-applets-'))
+afterAll(() => rmSync(applets, { recursive: true }))
+if (busybox) {
+  await run(busybox, ['--install', '-s', applets])
+  shells['SandboxTree by BusyBox'] = runner(join(applets, 'sh'), applets)
+}
+test.skipIf(busybox)('BusyBox is not here: its scripts are not tested', () => {})
+
+for (const [name, scripts] of Object.entries(shells)) {
+  describeTree(name, async () => {
+    const root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-tree-')))
+    return {
+      tree: new SandboxTree(scripts, { root }),
+      sh: async (script) => (await run('/bin/sh', ['-c', script], { cwd: root })).stdout,
+      incrementElsewhere: (file, times) =>
+        increment(new SandboxTree(scripts, { root }), file, times),
+      close: async () => rmSync(root, { recursive: true }),
+    }
+  })
+  describeHostilePaths(name, (root) => new SandboxTree(scripts, { root }))
+
+  describe(name, () => {
+    const inFolder = async (use: (root: string) => Promise<void>) => {
+      const root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-script-')))
+      await use(root).finally(() => rmSync(root, { recursive: true }))
+    }
+
+    test('reaches everything from /', () =>
+      inFolder(async (folder) => {
+        const tree = new SandboxTree(scripts, { root: '/' })
+        const path = (name: string) => join(folder, name).slice(1)
+        await run('ln', ['-s', '../../../../../../../..', join(folder, 'up')])
+        await create(tree, path('f'), 'x')
+        await tree.apply([change(path(`up/${path('f')}`), was('x'), 'y')])
+        expect(await text(tree, path('f'))).toBe('y')
+        expect(await text(tree, 'proc/self/status')).toMatch(/^Name:/)
+        const part = await tree.read(treePath('proc/self/status'), { offset: 2, length: 3 })
+        expect(part.bytes.toString()).toBe('me:')
+        expect((await tree.list(treePath(folder.slice(1)))).map((e) => e.name)).toEqual(['f', 'up'])
+      }))
+
+    test('content that did not arrive whole is not written', () =>
+      inFolder(async (root) => {
+        writeFileSync(join(root, 'f'), 'old')
+        const cut: ScriptRunner = (script, stdin, signal) =>
+          scripts(script, stdin && (stdin as Uint8Array).subarray(0, 2), signal)
+        const tree = new SandboxTree(cut, { root })
+        const changes = [change('f', was('old'), 'new'), change('d/g', 'absent', 'new')]
+        for (const some of [changes, changes.slice(1)]) {
+          await expect(tree.apply(some)).rejects.toMatchObject({
+            code: 'FILE_DENIED',
+            message: expect.stringContaining('did not arrive whole'),
+          })
+        }
+        expect((await run('ls', ['-A', root])).stdout).toBe('f\n')
+        expect(await text(tree, 'f')).toBe('old')
+      }))
+
+    test('a writer that died keeps nobody waiting', () =>
+      inFolder(async (root) => {
+        const tree = new SandboxTree(scripts, { root })
+        let lock = ''
+        const spy: ScriptRunner = (script, stdin, signal) => {
+          lock = `/tmp/${/lockname=(\S+)/.exec(script)?.[1]}`
+          return scripts(script, stdin, signal)
+        }
+        await create(new SandboxTree(spy, { root }), 'f', 'x')
+        expect(existsSync(lock)).toBe(false)
+        // Our own process is alive, and started at another time: its number was used again.
+        for (const holder of ['999999 12345', `${process.pid} 1`]) {
+          writeFileSync(lock, `${holder}\n`)
+          await tree.apply([change('f', 'anything', holder)])
+          expect(await text(tree, 'f')).toBe(holder)
+          expect(existsSync(lock)).toBe(false)
+        }
+      }))
+
+    test('a root that is a link is the directory it leads to', () =>
+      inFolder(async (folder) => {
+        mkdirSync(join(folder, 'real'))
+        await run('ln', ['-s', 'real', join(folder, 'root')])
+        const tree = new SandboxTree(scripts, { root: join(folder, 'root/') })
+        await run('ln', ['-s', join(folder, 'root/f'), join(folder, 'real/l')])
+        await create(tree, 'l', 'x')
+        expect(await text(tree, 'f')).toBe('x')
+      }))
+  })
+}
