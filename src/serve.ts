@@ -44,9 +44,8 @@ export async function serve(settings: Settings, version: string): Promise<void> 
   console.error(`sandbox-mcp ${version}: workspace ${host}, sandbox ${spec.name}`)
 
   const files = new HostTree({ root: host, owner, sandboxRoot: mount.sandbox })
-  const inside = new SandboxTree({
+  const inside = new SandboxTree((script, stdin, signal) => session.run(script, stdin, signal), {
     root: '/',
-    run: (script, stdin, signal) => session.run(script, stdin, signal),
   })
   const choose = (signal: AbortSignal) =>
     chooseBackend(

@@ -19,14 +19,10 @@ const input = z.strictObject({
   eof: z.boolean().optional().describe('write: close stdin afterwards'),
 })
 
-const output = z.object({
-  processes: z.array(
-    executionShape
-      .pick({ outcome: true, exitCode: true, durationMs: true })
-      .extend({ id: z.string(), command: z.string() }),
-  ),
-  process: executionShape.nullable(),
-})
+/** For `list`, the rows; for one process, what exec tells of it. */
+const output = executionShape
+  .partial()
+  .extend({ processes: z.array(z.record(z.string(), z.unknown())).optional() })
 
 export const process = defineTool({
   name: 'process',
@@ -67,7 +63,7 @@ export const process = defineTool({
     }
     return {
       content: executionReport(execution),
-      facts: { processes: [summary(execution)], process: executionFacts(execution) },
+      facts: executionFacts(execution),
     }
   },
 })
@@ -82,7 +78,7 @@ function list(executions: readonly Execution[]) {
     content: text(
       lines.length === 0 ? 'No commands were started in this session.' : lines.join('\n'),
     ),
-    facts: { processes, process: null },
+    facts: { processes },
   }
 }
 
@@ -115,12 +111,16 @@ async function write(execution: Execution, data: string, eof: boolean): Promise<
     )
   }
   if (data !== '') {
-    await execution.write(data).catch((error: unknown) => {
+    // A command that does not read keeps the bytes waiting; it gets them when it does.
+    const waiting = new Promise<void>((resolve) => setTimeout(resolve, 1_000).unref())
+    const writing = execution.write(data).catch((error: unknown) => {
       throw argumentInvalid(
         `its stdin takes no more (${(error as Error).message})`,
         'Start the command with background: true to keep its stdin open.',
       )
     })
+    await Promise.race([writing, waiting])
+    writing.catch(() => {})
   }
   if (eof) execution.closeStdin()
 }

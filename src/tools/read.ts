@@ -1,10 +1,10 @@
 /** Reads a page of a text file, an image, or the names in a directory. */
 import { z } from 'zod'
-import { argumentInvalid, fileBinary, fileTooLarge } from '../errors.ts'
-import type { Stat } from '../tree.ts'
+import { argumentInvalid, fileBinary, fileTooLarge, isSandboxError } from '../errors.ts'
+import type { FileContent, ListedEntry } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 import { binaryKind, imageType } from './file-kind.ts'
-import { pageLines } from './read/text-page.ts'
+import { chunkBytes, pageLines } from './read/text-page.ts'
 import { defineTool, text } from './tool.ts'
 
 /** A page's limits: what OpenClaw's users know. */
@@ -45,19 +45,23 @@ export const read = defineTool({
   },
   async run({ path, offset = 1, limit = pageLimits.lines }, { session }) {
     const located = session.workspace.locate(path)
-    const stat = await located.tree.stat(located.path)
-    if (stat.kind === 'directory') return list(located)
-    const start = await located.tree.read(located.path, { offset: 0, length: 8_192 })
+    const start = await located.tree
+      .read(located.path, { offset: 0, length: chunkBytes })
+      .catch(async (error: unknown) => {
+        if (!isSandboxError(error, 'NOT_A_FILE')) throw error
+        // A FIFO or a device is no file either, and cannot be listed: then the first error tells more.
+        return located.tree.list(located.path).catch(() => Promise.reject(error))
+      })
+    if (!('bytes' in start)) return directory(located, start)
     const mimeType = imageType(start.bytes)
-    if (mimeType !== undefined) return image(located, stat, mimeType)
-    const binary = binaryKind(start.bytes)
-    if (binary !== undefined) throw fileBinary(located.shown, stat.size, binary)
-    return textPage(located, offset, Math.min(limit, pageLimits.lines))
+    if (mimeType !== undefined) return image(located, start, mimeType)
+    const binary = binaryKind(start.bytes.subarray(0, 8_192))
+    if (binary !== undefined) throw fileBinary(located.shown, start.size, binary)
+    return textPage(located, start, offset, Math.min(limit, pageLimits.lines))
   },
 })
 
-async function list({ tree, path, shown }: Located) {
-  const entries = await tree.list(path)
+function directory({ shown }: Located, entries: readonly ListedEntry[]) {
   const lines = entries.slice(0, listLimit).map(({ name, kind, target }) => {
     const escaped = /[\n\r]/.test(name) ? JSON.stringify(name) : name
     if (kind === 'directory') return `${escaped}/`
@@ -81,9 +85,10 @@ async function list({ tree, path, shown }: Located) {
   }
 }
 
-async function image({ tree, path, shown }: Located, { size }: Stat, mimeType: string) {
+async function image({ tree, path, shown }: Located, start: FileContent, mimeType: string) {
+  const { size } = start
   if (size > imageLimitBytes) throw fileTooLarge(shown, size, imageLimitBytes)
-  const { bytes } = await tree.read(path)
+  const { bytes } = size === start.bytes.length ? start : await tree.read(path)
   const content = `${shown}: ${mimeType}, ${size} bytes`
   return {
     content: [
@@ -102,8 +107,8 @@ async function image({ tree, path, shown }: Located, { size }: Stat, mimeType: s
   }
 }
 
-async function textPage(located: Located, offset: number, limit: number) {
-  const page = await pageLines(located, offset, { lines: limit, bytes: pageLimits.bytes })
+async function textPage(located: Located, start: FileContent, offset: number, limit: number) {
+  const page = await pageLines(located, start, offset, { lines: limit, bytes: pageLimits.bytes })
   if (page.lines === 0 && offset > 1) {
     throw argumentInvalid(
       `offset ${offset} is beyond the end: the file has ${page.totalLines} lines`,

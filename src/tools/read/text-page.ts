@@ -1,6 +1,7 @@
 /** Cuts a page of lines out of a text file, without reading more of it than it has to. */
 
 import { fileTooLarge } from '../../errors.ts'
+import type { FileContent } from '../../tree.ts'
 import type { Located } from '../../workspace.ts'
 import { utf16 } from '../file-kind.ts'
 
@@ -16,16 +17,19 @@ export interface TextPage {
   readonly notes: readonly string[]
 }
 
-const chunkBytes = 1024 * 1024
+/** How much of a file is read at a time: most are read at once. */
+export const chunkBytes = 1024 * 1024
 /** UTF-16 is decoded whole. */
 const utf16LimitBytes = 16 * 1024 * 1024
 
+/** The page that begins at `firstLine`, from 1. `start` are the file's first `chunkBytes`. */
 export async function pageLines(
   { tree, path, shown }: Located,
+  start: FileContent,
   firstLine: number,
   limits: { readonly lines: number; readonly bytes: number },
 ): Promise<TextPage> {
-  let chunk = await tree.read(path, { offset: 0, length: chunkBytes })
+  let chunk = start
   const { size } = chunk
   const encoding = utf16(chunk.bytes)
   if (encoding !== undefined) {
