@@ -58,6 +58,7 @@ export class Handler {
   #keepers: number[]
   #said = ''
   #used = false
+  #channel: Channel | undefined
 
   constructor(place: ChannelPlace, id: string) {
     this.#place = place
@@ -111,7 +112,12 @@ export class Handler {
     const streams = [stdin, stdout, stderr]
     for (const stream of streams) stream.on('error', () => {})
 
-    const exit = Promise.all([this.ended, closed(stdout), closed(stderr)]).then(() => {
+    let release: () => void = () => {}
+    const released = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const complete = Promise.all([this.ended, closed(stdout), closed(stderr)])
+    const exit = Promise.race([complete, released]).then(() => {
       stdin.destroy()
       const code = /^s\ne(\d+)\n$/.exec(this.#said)?.[1]
       if (code !== undefined) return Number(code)
@@ -120,13 +126,17 @@ export class Handler {
     exit.catch(() => {})
     const close = () => {
       for (const stream of streams) stream.destroy()
-      this.close()
+      // The script may not even have been read yet: its end is still watched for, to remove it.
+      this.#exit.unref()
+      release()
     }
-    return { stdin, stdout, stderr, exit, close }
+    this.#channel = { stdin, stdout, stderr, exit, close }
+    return this.#channel
   }
 
-  /** Lets go of the handler. One that waits for a script ends by that. */
+  /** Lets go of the handler and its channel. One that waits for a script ends by that. */
   close(): void {
+    this.#channel?.close()
     this.#exit.destroy()
     if (!this.#used) for (const fd of [this.#stdin, this.#stdout, this.#stderr]) closeSync(fd)
     this.#used = true

@@ -130,7 +130,7 @@ export class HandlerPool {
 
   async #callHandler(): Promise<void> {
     const id = await this.#nextIdentifier()
-    if (this.#over !== undefined) return
+    if (id === undefined) return
     const handler = new Handler(this.#place, id)
     this.#handlers.add(handler)
     const deadline = setTimeout(() => handler.close(), handlerDeadlineMs).unref()
@@ -180,8 +180,9 @@ export class HandlerPool {
     }
   }
 
-  async #nextIdentifier(): Promise<string> {
-    for (;;) {
+  /** Undefined when the pool has ended: its directory is on its way out. */
+  async #nextIdentifier(): Promise<string | undefined> {
+    while (this.#over === undefined) {
       const id = this.#identifiers.pop()
       if (id !== undefined) return id
       this.#batch ??= this.#makeBatch().finally(() => {
@@ -189,6 +190,7 @@ export class HandlerPool {
       })
       await this.#batch
     }
+    return undefined
   }
 
   async #makeBatch(): Promise<void> {

@@ -151,7 +151,7 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
     const ready = new Promise((resolve) => readiness.once('data', resolve))
     await Promise.race([ready, ended, aborted])
   } catch (error) {
-    monitor.kill('SIGKILL')
+    if (monitor.pid !== undefined) killGroup(monitor.pid)
     throw error
   } finally {
     closeSync(keeper)
@@ -183,6 +183,18 @@ async function initOf(information: Readable): Promise<number> {
   if (told !== '') return JSON.parse(told)['child-pid']
   // bwrap ended before it told; `ended` says why.
   return new Promise(() => {})
+}
+
+/**
+ * The monitor alone is not enough: its child may be waiting for it to write the uid map, and would
+ * do so for ever. Later that child leads a session of its own, and ends with its leash.
+ */
+function killGroup(leader: number): void {
+  try {
+    process.kill(-leader, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
 }
 
 /** Never settles when one of them has ended. */

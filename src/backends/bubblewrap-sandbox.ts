@@ -8,7 +8,7 @@ import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { commandNotStarted, type SandboxError, sandboxLost } from '../errors.ts'
 import type { Channel, Sandbox } from '../sandbox.ts'
-import { type ChannelPlace, openFifo } from './bubblewrap-channel.ts'
+import { type ChannelPlace, type Handler, openFifo } from './bubblewrap-channel.ts'
 import { connectionName, connectionOwner, directoryMode } from './bubblewrap-directory.ts'
 import { HandlerPool, type Numbers } from './bubblewrap-handlers.ts'
 import { isAlive } from './bubblewrap-processes.ts'
@@ -24,7 +24,8 @@ export class BubblewrapSandbox implements Sandbox {
   readonly #requests: number
   readonly #alive: Socket
   readonly #handlers: HandlerPool
-  readonly #channels = new Set<Channel>()
+  /** Those that run a script. */
+  readonly #running = new Set<Handler>()
   #ended = false
 
   private constructor(root: string, place: ChannelPlace, requests: number, alive: number) {
@@ -66,7 +67,10 @@ export class BubblewrapSandbox implements Sandbox {
       const handler = await this.#handlers.take(signal)
       try {
         const channel = handler.run(script)
-        if (channel !== undefined) return this.#keep(channel)
+        if (channel === undefined) continue
+        this.#running.add(handler)
+        void handler.ended.then(() => this.#running.delete(handler))
+        return channel
       } catch (error) {
         const reason = `its script cannot be stored: ${error}`
         throw commandNotStarted(reason, 'Free some space, then call again.', error)
@@ -77,17 +81,10 @@ export class BubblewrapSandbox implements Sandbox {
 
   async close(): Promise<void> {
     this.#end(sandboxLost(this.name, 'its connection was closed'))
-    for (const channel of this.#channels) channel.close()
+    for (const handler of this.#running) handler.close()
     this.#alive.destroy()
     await this.#handlers.settled()
     await rm(this.#place.directory, { recursive: true, force: true })
-  }
-
-  #keep(channel: Channel): Channel {
-    this.#channels.add(channel)
-    const drop = () => this.#channels.delete(channel)
-    channel.exit.then(drop, drop)
-    return channel
   }
 
   #end(error: SandboxError): void {
