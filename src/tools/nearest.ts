@@ -4,7 +4,7 @@
  */
 import { cutLine } from './text-lines.ts'
 
-export interface Place {
+interface Place {
   /** Number of its first line, from 1. */
   readonly line: number
   readonly similarity: number
@@ -19,7 +19,7 @@ const comparedLines = 40
 const candidateLimit = 12
 
 /** Up to three places, the most similar first. Blanks around lines do not count. */
-export function nearestPlaces(lines: readonly string[], wanted: readonly string[]): Place[] {
+function nearestPlaces(lines: readonly string[], wanted: readonly string[]): Place[] {
   const first = wanted.findIndex((line) => line.trim() !== '')
   if (first === -1) return []
   const block = wanted.slice(first, first + comparedLines).map((line) => bigramsOf(line))

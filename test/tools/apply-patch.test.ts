@@ -236,7 +236,7 @@ describe('properties', () => {
           else expect(made.ending).not.toBe('')
         })
       }),
-      { numRuns: 500 },
+      { numRuns: 2000 },
     )
   })
 
@@ -277,7 +277,7 @@ describe('properties', () => {
         const result = encodeText(patched(text, change('<unique \u00e9>', '<changed \u{1f600}>')))
         expect(result.equals(file('<changed \u{1f600}>'))).toBe(true)
       }),
-      { numRuns: 500 },
+      { numRuns: 2000 },
     )
   })
 

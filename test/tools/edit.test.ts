@@ -77,6 +77,12 @@ describe('line endings are the file’s', () => {
       [from('a\nb\nc\nd', 'a\nB\nnew\nc\nd')],
       'a\r\nB\nnew\r\nc\r\nd\n',
     ],
+    [
+      'mixed: lines behind an inserted one keep theirs',
+      'a\r\nb\nc\n',
+      [from('a\nb\nc', 'x\na\nb\nc')],
+      'x\r\na\r\nb\nc\n',
+    ],
     ['mixed: the line the text is in', 'a\nb\r\nc\n', [from('b', 'x\ny')], 'a\nx\r\ny\r\nc\n'],
     ['each occurrence takes its own', 'x;\nx;\r\n', [from('x;', 'y\nz', true)], 'y\nz\ny\r\nz\r\n'],
   ]

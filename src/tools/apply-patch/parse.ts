@@ -12,18 +12,18 @@ import { patchInvalid, shown } from '../../errors.ts'
 
 export type Operation = AddFile | DeleteFile | UpdateFile
 
-export interface AddFile {
+interface AddFile {
   readonly kind: 'add'
   readonly path: string
   readonly lines: readonly string[]
 }
 
-export interface DeleteFile {
+interface DeleteFile {
   readonly kind: 'delete'
   readonly path: string
 }
 
-export interface UpdateFile {
+interface UpdateFile {
   readonly kind: 'update'
   readonly path: string
   readonly moveTo?: string
@@ -166,16 +166,18 @@ class Parser {
 
   #body(): BodyLine[] {
     const body: BodyLine[] = []
+    let separating = 0
     while (!this.#over) {
-      const sign = this.#line[0] ?? ' '
+      const line = this.#line
+      const sign = line[0] ?? ' '
       if (sign !== ' ' && sign !== '-' && sign !== '+') break
-      body.push({ sign, text: this.#take().slice(1) })
+      separating = line === '' ? separating + 1 : 0
+      body.push({ sign, text: line.slice(1) })
+      this.#at += 1
     }
     // Empty lines between an insertion and what follows it separate; they are no context to find.
-    if (body.every(({ sign, text }) => sign === '+' || text === '')) {
-      while (body.length > 0 && body.at(-1)?.sign === ' ') body.pop()
-    }
-    return body
+    const inserts = body.every(({ sign, text }) => sign === '+' || text === '')
+    return inserts ? body.slice(0, body.length - separating) : body
   }
 
   /** True before the next operation and at the end; skips the blank lines that lead there. */

@@ -44,6 +44,7 @@ export function locateEdits(text: string, edits: readonly Edit[], shownPath: str
   const replacements: Replacement[] = []
   const tolerant: number[] = []
   const problems: Problem[] = []
+  let size = text.length
   edits.forEach((edit, index) => {
     const name = `edits[${index}]`
     const refused = refusal(edit, name)
@@ -63,7 +64,7 @@ export function locateEdits(text: string, edits: readonly Edit[], shownPath: str
       problems.push({ message, hint: uniqueHint })
       return
     }
-    const size = text.length + found.spans.length * edit.newText.length
+    size += found.spans.length * edit.newText.length
     if (size > resultLimit) throw fileTooLarge(shownPath, size, resultLimit)
     const made = found.spans.map((span) => ({
       from: span.from,
