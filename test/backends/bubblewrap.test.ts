@@ -2,7 +2,17 @@
  * The bubblewrap backend's own behaviour. Every scenario runs in a process of its own, because who
  * runs it matters: root for itself, root for a workspace of somebody else, and an ordinary user.
  */
-import { chmodSync, chownSync, closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build } from 'esbuild'
@@ -10,6 +20,7 @@ import { execa } from 'execa'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { BubblewrapBackend } from '../../src/backends/bubblewrap.ts'
 import { openFifo } from '../../src/backends/bubblewrap-channel.ts'
+import { describeBackend } from '../contract/backend.ts'
 import { describeWhere } from '../support/available.ts'
 import { confinement } from './bubblewrap-confinement.ts'
 import { lifecycle } from './bubblewrap-lifecycle.ts'
@@ -99,8 +110,25 @@ describeWhere('bubblewrap', 'bubblewrap', () => {
   })
 })
 
+describeWhere('bubblewrap', 'bubblewrap', () => {
+  const owners = self.uid === 0 ? [root, somebody] : [self]
+  for (const owner of owners) {
+    const make = async () => {
+      const runtimeDir = mkdtempSync(join(directory, 'run-'))
+      const newBackend = () =>
+        new BubblewrapBackend({ network: 'none', extraReadOnly: [], runtimeDir })
+      return {
+        backend: newBackend(),
+        other: newBackend(),
+        end: (sandbox: string) => newBackend().remove(sandbox, AbortSignal.timeout(10_000)),
+      }
+    }
+    const options = self.uid === 0 ? { owner } : {}
+    describeBackend(`bubblewrap, uid ${owner.uid}`, make, options)
+  }
+})
+
 test('only a FIFO is opened as one', async () => {
-  const { symlinkSync, writeFileSync } = await import('node:fs')
   const at = (file: string) => join(directory, file)
   await execa('mkfifo', [at('fifo')])
   writeFileSync(at('file'), '')
