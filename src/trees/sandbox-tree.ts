@@ -89,10 +89,12 @@ export class SandboxTree implements Tree {
     const targets = new Map<string, string>()
     for (let i = 0; i + 1 < links.length; i += 2) targets.set(links[i] ?? '', links[i + 1] ?? '')
     const entries: { raw: string; entry: ListedEntry }[] = []
-    for (const line of table.split(/\n(?=[0-9a-f]+ \d+ -?\d+ [-\d]+ [:.\d]+ [-+]\d{4} \.\/)/)) {
+    for (const line of table
+      .replace(/\n$/, '')
+      .split(/\n(?=[0-9a-f]+ \d+ -?\d+ [-\d]+ [:.\d]+ [-+]\d{4} \.\/)/)) {
       const start = line.indexOf(' ./')
       if (start < 0) continue
-      const raw = line.slice(start + 3).replace(/\n$/, '')
+      const raw = line.slice(start + 3)
       const bytes = Buffer.from(raw, 'latin1')
       const name = bytes.toString()
       if (!isUtf8(bytes) || isTemporaryName(name)) continue
