@@ -16,7 +16,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { isSandboxError } from '../../src/errors.ts'
 import { treePath, treeRoot } from '../../src/tree.ts'
 import { HostTree } from '../../src/trees/host-tree.ts'
 import { canPin } from '../../src/trees/host-walk.ts'
@@ -24,7 +23,6 @@ import { describeTree } from '../contract/tree.ts'
 import { change, text, was } from '../contract/tree-changes.ts'
 import { contents, describeHostilePaths, describeNaiveCode } from './hostile-paths.ts'
 import { prepareSecondProcess, type SecondProcess } from './second-process.ts'
-import { whileSwapping } from './swapping.ts'
 
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 const sandboxRoot = '/workspace'
@@ -151,81 +149,5 @@ describe('HostTree', () => {
     const apply = [{ path: treePath('theirs'), before: 'anything' as const, text: 'changed' }]
     expect(await second.run({ root, uid: 1001, apply })).toMatchObject({ code: 'FILE_DENIED' })
     expect(readFileSync(join(root, 'theirs'), 'utf8')).toBe('theirs')
-  })
-
-  describe.runIf(canPin)('while a directory and a link out are swapped', () => {
-    const layOut = () => {
-      mkdirSync(join(root, 'x'))
-      symlinkSync('../out', join(root, 'y'))
-    }
-    const tally = { refused: 0, done: 0 }
-    const attempt = async (run: () => Promise<unknown>) => {
-      const error = await run().catch((reason: unknown) => reason)
-      if (isSandboxError(error)) tally.refused++
-      else if (error instanceof Error) throw error
-      else tally.done++
-    }
-
-    test('1000 writes stay inside', async () => {
-      layOut()
-      const tree = new HostTree({ root, owner })
-      const before = contents(join(base, 'out'))
-      await whileSwapping(join(root, 'x'), join(root, 'y'), async () => {
-        for (let i = 0; i < 1000; i++) {
-          await attempt(() => tree.apply([change('x/f', 'anything', `${i}`)]))
-          await attempt(() => tree.apply([change('x/new/f', 'anything', `${i}`)]))
-        }
-      })
-      expect(contents(join(base, 'out'))).toEqual(before)
-      expect(tally.done).toBeGreaterThan(0)
-      expect(tally.refused).toBeGreaterThan(0)
-    })
-
-    test('1000 reads, listings and deletions stay inside', async () => {
-      layOut()
-      const tree = new HostTree({ root, owner })
-      writeFileSync(join(root, 'x/secret'), 'ours')
-      const before = contents(join(base, 'out'))
-      await whileSwapping(join(root, 'x'), join(root, 'y'), async () => {
-        for (let i = 0; i < 1000; i++) {
-          await attempt(async () => expect(await text(tree, 'x/secret')).toBe('ours'))
-          await attempt(async () => expect((await tree.list(treePath('x'))).length).toBe(1))
-        }
-        await attempt(() => tree.apply([change('x/secret', 'anything', null)]))
-      })
-      expect(contents(join(base, 'out'))).toEqual(before)
-    })
-
-    test('code that joins and opens gets out', async () => {
-      layOut()
-      const before = contents(join(base, 'out')).join()
-      await whileSwapping(join(root, 'x'), join(root, 'y'), async () => {
-        const outside = () => contents(join(base, 'out')).join()
-        for (const start = performance.now(); outside() === before; ) {
-          try {
-            if (statSync(join(root, 'x'), { throwIfNoEntry: false })?.isDirectory()) {
-              writeFileSync(join(root, 'x/f'), 'overwritten')
-            }
-          } catch {}
-          if (performance.now() - start > 10_000) break
-        }
-      })
-      expect(contents(join(base, 'out')).join()).not.toBe(before)
-    })
-
-    test('a file swapped with a link to one outside is never that one', async () => {
-      const tree = new HostTree({ root, owner })
-      writeFileSync(join(root, 'f'), 'ours')
-      symlinkSync('../out/secret', join(root, 'g'))
-      await whileSwapping(join(root, 'f'), join(root, 'g'), async () => {
-        for (let i = 0; i < 1000; i++) {
-          await attempt(async () => expect(await text(tree, 'f')).toBe('ours'))
-        }
-        for (let i = 0; i < 300; i++) {
-          await attempt(() => tree.apply([change('f', 'anything', 'ours')]))
-        }
-      })
-      expect(readFileSync(join(base, 'out/secret'), 'utf8')).toBe('secret')
-    })
   })
 })

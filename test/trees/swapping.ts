@@ -1,22 +1,43 @@
-/** Swaps two names of a directory with each other, without end, from another process. */
+/** Another process that puts a link out of the tree where something else was, and back, without end. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 
 const program = `
-const { renameSync } = require('node:fs')
-const [a, b] = process.argv.slice(1)
+const { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } = require('node:fs')
+const [path, kind, target] = process.argv.slice(1)
+const draft = path + '.draft'
+const put = (make) => {
+  try {
+    make()
+    if (kind === 'directory') rmSync(path, { recursive: true, force: true })
+    renameSync(draft, path)
+  } catch {
+    rmSync(draft, { recursive: true, force: true })
+  }
+}
+const ours = () => {
+  if (kind === 'file') return writeFileSync(draft, 'ours')
+  mkdirSync(draft)
+  writeFileSync(draft + '/secret', 'ours')
+}
+put(ours)
 process.stdout.write('ready')
-process.on('SIGTERM', () => process.exit())
 for (;;) {
-  try { renameSync(a, a + '.swap') } catch {}
-  try { renameSync(b, a) } catch {}
-  try { renameSync(a, b) } catch {}
-  try { renameSync(a + '.swap', a) } catch {}
+  put(() => symlinkSync(target, draft))
+  put(ours)
 }`
 
-/** Runs `attempts` while `a` and `b` (paths) are swapped; the swapping is over when it returns. */
-export async function whileSwapping(a: string, b: string, attempts: () => Promise<void>) {
-  const child = spawn(process.execPath, ['-e', program, a, b], {
+/**
+ * Runs `attempts` while `path` is in turn a directory that holds `secret` or a file, with the
+ * content `ours`, and a link to `target`. The swapping is over when it returns.
+ */
+export async function whileSwapping(
+  path: string,
+  kind: 'directory' | 'file',
+  target: string,
+  attempts: () => Promise<void>,
+): Promise<void> {
+  const child = spawn(process.execPath, ['-e', program, path, kind, target], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = once(child, 'exit')

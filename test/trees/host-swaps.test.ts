@@ -1,0 +1,101 @@
+/** Links that come and go while a `HostTree` works: the races that a check before use cannot win. */
+import { lstatSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { isSandboxError } from '../../src/errors.ts'
+import { treePath } from '../../src/tree.ts'
+import { HostTree } from '../../src/trees/host-tree.ts'
+import { canPin } from '../../src/trees/host-walk.ts'
+import { change, text } from '../contract/tree-changes.ts'
+import { contents } from './hostile-paths.ts'
+import { whileSwapping } from './swapping.ts'
+
+let base: string
+let outside: string
+let root: string
+let tree: HostTree
+beforeEach(() => {
+  base = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-swaps-')))
+  outside = join(base, 'out')
+  root = join(base, 'ws')
+  mkdirSync(outside)
+  mkdirSync(root)
+  writeFileSync(join(outside, 'secret'), 'secret')
+  tree = new HostTree({ root, owner: { uid: 0, gid: 0 } })
+})
+afterEach(() => rmSync(base, { recursive: true }))
+
+/** Any refusal will do, as long as nothing happened outside; anything else is thrown on. */
+async function refused(run: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await run()
+    return false
+  } catch (error) {
+    if (isSandboxError(error)) return true
+    throw error
+  }
+}
+
+/** Repeats `times` at least, and until a tenth of that was refused and a tenth was not. */
+async function until(times: number, run: () => Promise<unknown>): Promise<void> {
+  const seen = { true: 0, false: 0 }
+  const enough = () =>
+    Math.min(seen.true, seen.false) >= times / 10 && seen.true + seen.false >= times
+  while (!enough()) seen[`${await refused(run)}`]++
+}
+
+describe.runIf(canPin)('while a directory and a link out are swapped', () => {
+  test('1000 writes stay inside', async () => {
+    const before = contents(outside)
+    await whileSwapping(join(root, 'x'), 'directory', '../out', async () => {
+      await until(1000, () => tree.apply([change('x/f', 'anything', 'overwritten')]))
+      await until(100, () => tree.apply([change('x/new/f', 'anything', 'overwritten')]))
+    })
+    expect(contents(outside)).toEqual(before)
+  })
+
+  test('1000 reads and listings stay inside', async () => {
+    writeFileSync(join(outside, 'only here'), '')
+    await whileSwapping(join(root, 'x'), 'directory', '../out', async () => {
+      await until(1000, async () => expect(await text(tree, 'x/secret')).toBe('ours'))
+      await until(1000, async () => {
+        const names = (await tree.list(treePath('x'))).map(({ name }) => name)
+        expect(names).not.toContain('only here')
+      })
+    })
+  })
+
+  test('1000 deletions stay inside', async () => {
+    const before = contents(outside)
+    await whileSwapping(join(root, 'x'), 'directory', '../out', () =>
+      until(1000, () => tree.apply([change('x/secret', 'anything', null)])),
+    )
+    expect(contents(outside)).toEqual(before)
+  })
+
+  test('code that looks first gets out', async () => {
+    const before = contents(outside).join()
+    await whileSwapping(join(root, 'x'), 'directory', '../out', async () => {
+      for (let i = 0; i < 200_000 && contents(outside).join() === before; i++) {
+        try {
+          if (lstatSync(join(root, 'x')).isDirectory()) writeFileSync(join(root, 'x/f'), 'x')
+        } catch {}
+      }
+    })
+    expect(contents(outside).join()).not.toBe(before)
+  })
+})
+
+describe.runIf(canPin)('while a file and a link out are swapped', () => {
+  test('1000 reads and writes stay inside', async () => {
+    const before = contents(outside)
+    await whileSwapping(join(root, 'f'), 'file', '../out/secret', async () => {
+      await until(1000, async () => {
+        expect(await text(tree, 'f')).toBe('ours')
+      })
+      await until(1000, () => tree.apply([change('f', 'anything', 'ours')]))
+    })
+    expect(contents(outside)).toEqual(before)
+  })
+})
