@@ -7,6 +7,7 @@ import { thisProcess } from './process-identity.ts'
 import type { SandboxSpec } from './sandbox.ts'
 import { Session } from './session.ts'
 import { chooseBackend } from './sessions/choose-backend.ts'
+import { sweepLogDirectories } from './sessions/log-directory.ts'
 import { agentScopeKey, sandboxName } from './sessions/scope.ts'
 import { installationId, privateWorkspace, stateDirectory } from './sessions/state-directory.ts'
 import { sweepEphemeral } from './sessions/sweep.ts'
@@ -71,6 +72,7 @@ export async function serve(settings: Settings, version: string): Promise<void> 
     }),
   })
   const sweeping = new AbortController()
+  sweepLogDirectories()
   const swept = sweepEphemeral(choose, installation, sweeping.signal)
   const reason = await Promise.race([ended, closed])
   sweeping.abort()

@@ -2,8 +2,7 @@
  * What one client's calls share: the workspace, its sandbox once a call needed it, and the commands
  * that were started. All of it ends with the session.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { argumentInvalid, processNotFound } from './errors.ts'
@@ -12,6 +11,7 @@ import { type Guard, openGuard } from './guard.ts'
 import { OpenOnce } from './open-once.ts'
 import type { OpenContext } from './sandbox.ts'
 import { runScript, type ScriptResult } from './script.ts'
+import { newLogDirectory } from './sessions/log-directory.ts'
 import type { Workspace } from './workspace.ts'
 
 /** The most commands that run at a time, and the most ended ones that are remembered. */
@@ -106,7 +106,7 @@ export class Session {
   }
 
   #logPath(id: string): string {
-    this.#logs ??= mkdtempSync(join(tmpdir(), `sandbox-mcp-logs-${process.pid}-`))
+    this.#logs ??= newLogDirectory()
     return join(this.#logs, `${id}.log`)
   }
 
