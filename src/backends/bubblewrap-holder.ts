@@ -33,23 +33,26 @@ const monitorDeadlineMs = 500
  * the record of it is stored: a server that dies before leaves no holder behind.
  *
  * An asynchronous list would start handlers with SIGINT and SIGQUIT ignored for good (POSIX, 2.11);
- * `setsid -f` forks by itself. Where it cannot (BusyBox), that is the price.
+ * `setsid -f` forks by itself, and by its path, because BusyBox's sh would take its own, which
+ * cannot. Where there is no other, the signals stay ignored.
  */
 const holderScript = `IFS= read -r _ || exit 1
 exec 9>${channelsInside}/alive <>${channelsInside}/requests
 ulimit -c 0
 exec 2>/dev/null
 echo ready >&9
-if setsid -f true; then
-while IFS= read -r id; do setsid -f sh ${channelsInside}/handler "$id" </dev/null 9>&-; done
+setsid=setsid
+[ -x /usr/bin/setsid ] && setsid=/usr/bin/setsid
+if $setsid -f true; then
+while IFS= read -r id; do $setsid -f sh ${channelsInside}/handler "$id" </dev/null 9>&-; done
 else
 while IFS= read -r id; do ( setsid sh ${channelsInside}/handler "$id" </dev/null 9>&- & ); done
 fi
 `
 
 /**
- * Stays beside its script to tell the exit code, in another session, so that no signal to the
- * script's group reaches it. The script has a process of its own, whose \`$$\` leads its group.
+ * Stays beside its script to tell the exit code, out of reach of signals to the script's group. The
+ * script has a process of its own, which leads that group.
  */
 const handlerScript = `c=${channelsInside}/$1
 exec 9>"$c.exit" || exit
@@ -98,10 +101,8 @@ export async function createHolder(order: HolderOrder, signal: AbortSignal): Pro
   await startHolder(order, AbortSignal.any([signal, deadline])).catch((error: unknown) => {
     if (signal.aborted) throw cancelled('opening the sandbox')
     if (!deadline.aborted) throw error
-    throw sandboxStartFailed(
-      `bubblewrap did not start the sandbox within ${startDeadlineMs / 1000} s`,
-      'Check the load of the machine, then call again.',
-    )
+    const reason = `bubblewrap did not start the sandbox within ${startDeadlineMs / 1000} s`
+    throw sandboxStartFailed(reason, 'Check the load of the machine, then call again.')
   })
 }
 
@@ -231,10 +232,8 @@ export async function destroyHolder(
   record: SandboxRecord | undefined,
 ): Promise<void> {
   if (record?.processes !== undefined && !(await endProcesses(record.processes))) {
-    throw sandboxStartFailed(
-      `processes of sandbox ${name} do not end although they were killed`,
-      'Look for processes in state D (ps -ef), then call again.',
-    )
+    const reason = `processes of sandbox ${name} do not end although they were killed`
+    throw sandboxStartFailed(reason, 'Look for processes in state D (ps -ef), then call again.')
   }
   await rm(join(directory, name), { recursive: true, force: true })
 }

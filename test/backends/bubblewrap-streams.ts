@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { name, output, run, type Scenario, signal, until } from './bubblewrap-scenario.ts'
@@ -115,6 +115,41 @@ export const streams: Record<string, Scenario> = {
 
   async 'an open connection keeps no server from ending'(world) {
     await world.open()
+  },
+
+  async 'bash and BusyBox will do as sh'(world) {
+    const sh = realpathSync('/bin/sh')
+    const setsid = realpathSync('/usr/bin/setsid')
+    const shells = [
+      { replaced: [['/bin/bash', sh]], ignored: '0000000000000000' },
+      { replaced: [['/bin/busybox', sh]], ignored: '0000000000000000' },
+      // BusyBox's setsid does not fork by itself: SIGINT and SIGQUIT stay ignored.
+      {
+        replaced: [
+          ['/bin/busybox', sh],
+          ['/bin/busybox', setsid],
+        ],
+        ignored: '0000000000000006',
+      },
+    ].filter(({ replaced }) => replaced.every(([path]) => existsSync(path as string)))
+    for (const { replaced, ignored } of shells) {
+      const command = join(world.base, 'bwrap')
+      const binds = replaced.map(([path, target]) => `--ro-bind ${path} ${target}`).join(' ')
+      const insert = `for argument; do shift; [ "$argument" = --chdir ] && set -- "$@" ${binds}; set -- "$@" "$argument"; done`
+      writeFileSync(command, `#!/bin/bash\n${insert}\nexec bwrap "$@"\n`, { mode: 0o755 })
+      const backend = world.backendWith({ command })
+      const sandbox = await world.open({}, backend)
+      assert.deepEqual(await run(sandbox, 'cat; echo $#; echo err >&2; exit 3', 'in\n'), {
+        stdout: 'in\n0\n',
+        stderr: 'err\n',
+        code: 3,
+      })
+      assert.equal((await run(sandbox, 'kill -TERM 0')).code, 128 + 15)
+      assert.equal(await output(sandbox, 'grep SigIgn /proc/self/status | cut -f2'), ignored)
+      assert.equal((await run(sandbox, 'if')).code, 2)
+      await sandbox.close()
+      await world.backend.remove(name, signal)
+    }
   },
 
   async 'a start can be cancelled'(world) {
