@@ -131,6 +131,53 @@ describe('others who change the same files', () => {
   })
 })
 
+describe('where chunks go and what they write', () => {
+  const cases: [name: string, text: string, chunks: string[], expected: string][] = [
+    [
+      'trailing blanks are ignored before indentation is',
+      ' x\nx \n',
+      [change('x', 'y')],
+      ' x\ny\n',
+    ],
+    ['only lines after the context count', 'x\na\ny\nx\n', ['@@ a\n-x\n+z'], 'x\na\ny\nz\n'],
+    ['blank lines before the first mark', 'x\n', ['', '', change('x', 'y')], 'y\n'],
+    ['a place that starts inside a failed one', 'a\na\na\nb\n', ['@@\n-a\n-a\n-b\n+c'], 'a\nc\n'],
+    ['kept lines end the pairing of endings', 'a\r\nb\nc\n', ['@@\n-a\n b\n+x'], 'b\nx\nc\n'],
+    ['an insertion above a written blank context', 'a\n\nb\n', ['@@\n+x\n '], 'a\nx\n\nb\n'],
+  ]
+  test.each(cases)('%s', (_, text, chunks, expected) => {
+    expect(patched(text, ...chunks)).toBe(expected)
+  })
+
+  test('the end of the file is not taken twice', () => {
+    const last = `${change('b', 'c')}\n*** End of File`
+    expect(() => patched('a\nb\n', last, last)).toThrow('not at the end of the file')
+  })
+
+  test.each([
+    [
+      'a move onto a file that the patch adds is refused',
+      '*** Add File: b\n+b\n*** Update File: a\n*** Move to: b',
+      'FILE_EXISTS: nothing was written; 1 of 2 files cannot be changed as the patch asks:\n"b" exists already\nUpdate that file instead, or delete it in the same patch.',
+    ],
+    [
+      'one reason for each file',
+      `*** Update File: a\n${change('no', 'x')}\n*** Update File: a\n${change('not', 'x')}`,
+      'EDIT_NO_MATCH: a: the lines of the chunk at line 3 of the patch were not found\nRead the file again and copy the lines from it exactly; nothing was written.',
+    ],
+    [
+      'a move to the same place is none',
+      `*** Update File: a\n*** Move to: ./a\n${change('1', '2')}`,
+      'Success. Updated the following files:\nM a',
+    ],
+  ])('%s', async (_, body, expected) => {
+    const { root, inside } = temporaryPair()
+    writeFileSync(join(root, 'a'), '1\n')
+    const patch = `*** Begin Patch\n${body}\n*** End Patch`
+    expect(await answer(directorySession(root, inside), patch)).toBe(expected)
+  })
+})
+
 describe('decisions that differ from the Codex reference', () => {
   test('a last line without newline that the patch does not touch stays without', () => {
     expect(patched('1\n2', change('1', 'one'))).toBe('one\n2')
@@ -263,6 +310,28 @@ describe('properties', () => {
         const result = patched(old.join('\n') + (final ? '\n' : ''), ...chunks)
         expect(result.replace(/\n$/, '').split('\n')).toEqual(['head', ...made])
       }),
+    )
+  })
+
+  test('lines are found exactly where they are, once or not at all', () => {
+    const few = fc.array(fc.constantFrom<string[]>('a', 'b'), { minLength: 1, maxLength: 14 })
+    fc.assert(
+      fc.property(few, fc.nat(), fc.integer({ min: 1, max: 6 }), (lines, start, length) => {
+        const wanted = lines.slice(start % lines.length, (start % lines.length) + length)
+        const at = lines.flatMap((_, i) =>
+          wanted.every((line, k) => lines[i + k] === line) ? [i] : [],
+        )
+        const text = lines.map((line) => `${line}\n`).join('')
+        const chunk = ['@@', ...wanted.map((line) => `-${line}`), '+new']
+        if (at.length > 1) {
+          const numbers = at.slice(0, 10).map((i) => i + 1)
+          expect(() => patched(text, ...chunk)).toThrow(`lines ${numbers.join(', ')}`)
+          return
+        }
+        const made = lines.toSpliced(at[0] ?? 0, wanted.length, 'new')
+        expect(patched(text, ...chunk)).toBe(made.map((line) => `${line}\n`).join(''))
+      }),
+      { numRuns: 1000 },
     )
   })
 

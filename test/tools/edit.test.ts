@@ -84,6 +84,12 @@ describe('line endings are the file’s', () => {
       'x\r\na\r\nb\nc\n',
     ],
     ['mixed: the line the text is in', 'a\nb\r\nc\n', [from('b', 'x\ny')], 'a\nx\r\ny\r\nc\n'],
+    [
+      'each edit takes its own',
+      'a\r\nb\n',
+      [from('b', 'x\ny'), from('a', 'p\nq')],
+      'p\r\nq\r\nx\ny\n',
+    ],
     ['each occurrence takes its own', 'x;\nx;\r\n', [from('x;', 'y\nz', true)], 'y\nz\ny\r\nz\r\n'],
   ]
   test.each(cases)('%s', (_, text, edits, expected) => {
@@ -96,6 +102,7 @@ describe('tolerance, only where the exact text is nowhere', () => {
     ['blanks at line ends', 'a  \nb\t\nc\n', [from('a\nb\nc', 'x')], 'x\n'],
     ['blanks at line ends of oldText', 'a\nb\nc\n', [from('a \nb\t\n', 'x\n')], 'x\nc\n'],
     ['blanks after the match stay', 'a  \nb  \nc\n', [from('a\nb', 'x')], 'x  \nc\n'],
+    ['blanks before a match stay', 'a  \nb\u2019', [from("\nb'", '!')], 'a  !'],
     ['blanks and CRLF', 'a  \r\nb\r\n', [from('a\nb', 'x\ny')], 'x\r\ny\r\n'],
     ['smart quotes', 'say \u201chi\u201d, it\u2019s', [from(`"hi", it's`, 'x')], 'say x'],
     ['dashes', '1\u20132 \u2014 3', [from('1-2 - 3', 'x')], 'x'],
@@ -184,6 +191,12 @@ describe('refusals', () => {
 
   test('lines that differ only in their endings are two places', () => {
     expect(refused('a\nb\na\r\nb\n', from('a\nb', 'c'))).toContain('lines 1, 3')
+  })
+
+  test('no line is shown in two of the nearest places', () => {
+    const told = refused('value = 1\nvalue = 2\nvalue = 3\n', from('value = 7\nvalue = 8', 'x'))
+    expect(told.match(/^\d+: /gm)).toEqual([...new Set(told.match(/^\d+: /gm))])
+    expect(told).toContain('1: value = 1\n2: value = 2')
   })
 
   test('edits that overlap', () => {
@@ -350,6 +363,14 @@ describe('the tool', () => {
     },
   )
 
+  test('a cancelled call reads and writes nothing', async () => {
+    const { root, inside } = temporaryPair()
+    const session = directorySession(root, inside)
+    const call = { session, signal: AbortSignal.abort(), progress: () => {} }
+    const cancelled = edit.run({ path: 'missing', edits: [from('a', 'b')] }, call)
+    await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' })
+  })
+
   test('no link leads an edit out', async () => {
     const { root, inside, run } = calls()
     writeFileSync(join(inside, 'secret'), 'one\n')
@@ -447,6 +468,22 @@ describe('properties', () => {
       fc.property(bytes, (buffer) => encodeText(decodeText(buffer)).equals(buffer)),
       { numRuns: 2000 },
     )
+  })
+
+  test.each([
+    'c080',
+    'c3',
+    'e08080',
+    'eda080',
+    'eebf',
+    'f0808080',
+    'f4908080',
+    'f5808080',
+    'edb2c3',
+  ])('the malformed sequence %s too', (hex) => {
+    const buffer = Buffer.from(`61${hex}62c3a9`, 'hex')
+    expect(encodeText(decodeText(buffer)).toString('hex')).toBe(buffer.toString('hex'))
+    expect(decodeText(buffer)).toMatch(/^a[\udc80-\udcff]+b\u00e9$/)
   })
 
   test('well-formed UTF-8 becomes the text it is', () => {
