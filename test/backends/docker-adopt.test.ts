@@ -1,0 +1,140 @@
+/** What becomes of a container that is there already. */
+import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Docker from 'dockerode'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DockerBackend } from '../../src/backends/docker.ts'
+import { containerOptions, dockerDefaults } from '../../src/backends/docker-options.ts'
+import { openGuard } from '../../src/guard.ts'
+import type { SandboxSpec } from '../../src/sandbox.ts'
+import { runScript } from '../../src/script.ts'
+import { describeWhere, images } from '../support/available.ts'
+
+const never = new AbortController().signal
+
+describeWhere('docker', 'docker: a container that is there already', () => {
+  const docker = new Docker()
+  const settings = { ...dockerDefaults, image: images.busybox }
+  const backend = new DockerBackend(settings)
+  const name = `sbx-${'adopt'.repeat(3)}`
+  let spec: SandboxSpec
+  let reports: string[]
+
+  beforeEach(async () => {
+    const host = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-adopt-')))
+    spec = {
+      name,
+      installation: 'adopt',
+      scopeKey: 'adopt',
+      agent: 'main',
+      mounts: [{ host, sandbox: '/workspace', writable: true }],
+      owner: { uid: 0, gid: 0 },
+    }
+    reports = []
+    await backend.remove(name, never)
+  })
+  afterEach(async () => {
+    await backend.remove(name, never)
+    rmSync(spec.mounts[0].host, { recursive: true })
+  })
+
+  const open = (with_ = backend) =>
+    with_.open(spec, { signal: never, report: (line) => reports.push(line) })
+  const idOf = async () => (await docker.getContainer(name).inspect()).Id
+  const run = async (script: string, with_ = backend) => {
+    const sandbox = await open(with_)
+    try {
+      return (await runScript(sandbox, script, undefined, never)).stdout.toString()
+    } finally {
+      await sandbox.close()
+    }
+  }
+
+  test('half-made: it is started', async () => {
+    await docker.createContainer(containerOptions(spec, settings, { selinux: false }))
+    const id = await idOf()
+    expect(await run('echo up')).toBe('up\n')
+    expect(await idOf()).toBe(id)
+  })
+
+  test('stopped: it is started', async () => {
+    await run('true')
+    const id = await idOf()
+    await docker.getContainer(name).stop({ t: 0 })
+    expect(await run('echo up')).toBe('up\n')
+    expect(await idOf()).toBe(id)
+  })
+
+  test('paused: it goes on', async () => {
+    await run('true')
+    const id = await idOf()
+    await docker.getContainer(name).pause()
+    expect(await run('echo up')).toBe('up\n')
+    expect(await idOf()).toBe(id)
+  })
+
+  test('not made by us: it is refused and left alone', async () => {
+    const made = await docker.createContainer({ Image: images.busybox, name, Cmd: ['true'] })
+    await expect(open()).rejects.toMatchObject({
+      code: 'SANDBOX_START_FAILED',
+      message: expect.stringContaining('is not a sandbox of this server'),
+      hint: expect.stringContaining(`docker rm -f ${name}`),
+    })
+    expect(await idOf()).toBe(made.id)
+  })
+
+  test('made with other settings and idle: it is rebuilt, and that is said', async () => {
+    await run('true')
+    const id = await idOf()
+    const other = new DockerBackend({ ...settings, pidsLimit: 99 })
+    expect(
+      await run('cat /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null', other),
+    ).toBe('99\n')
+    expect(await idOf()).not.toBe(id)
+    expect(reports).toContain(`rebuilding sandbox ${name}: its settings changed`)
+  })
+
+  test('made with other settings and in use: it is kept, and that is said', async () => {
+    const sandbox = await open()
+    const guard = await openGuard(sandbox, never)
+    const id = await idOf()
+    expect(await run('echo up', new DockerBackend({ ...settings, pidsLimit: 99 }))).toBe('up\n')
+    expect(await idOf()).toBe(id)
+    expect(reports).toContain(`sandbox ${name} is in use and keeps its old settings`)
+    await guard.close()
+    await sandbox.close()
+  })
+
+  test('it is hardened', async () => {
+    await run('true')
+    const { HostConfig, Config } = await docker.getContainer(name).inspect()
+    expect(HostConfig).toMatchObject({
+      Init: true,
+      ReadonlyRootfs: true,
+      NetworkMode: 'none',
+      CapDrop: ['ALL'],
+      SecurityOpt: ['no-new-privileges'],
+      PidsLimit: 1024,
+      Memory: 4 * 1024 ** 3,
+      Privileged: false,
+    })
+    expect(Config.User).toBe('0:0')
+    expect(await run('touch /probe 2>&1; echo $?; touch /usr/probe 2>&1; echo $?')).toMatch(
+      /Read-only file system\n1\n.*Read-only file system\n1\n/,
+    )
+  })
+
+  test('a workspace that another machine would have is found out', async () => {
+    const elsewhere = { ...spec.mounts[0], host: tmpdir() }
+    const made = { ...spec, mounts: [elsewhere] as const }
+    await docker.createContainer({
+      ...containerOptions(made, settings, { selinux: false }),
+      Labels: containerOptions(spec, settings, { selinux: false }).Labels ?? {},
+    })
+    await expect(open()).rejects.toMatchObject({
+      code: 'SANDBOX_START_FAILED',
+      message: expect.stringContaining('mounted another directory at /workspace'),
+    })
+  })
+})

@@ -1,0 +1,164 @@
+/** Engines that are not there, do not answer, or answer no. */
+
+import { createHash } from 'node:crypto'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DockerBackend } from '../../src/backends/docker.ts'
+import { dockerChannel } from '../../src/backends/docker-channel.ts'
+import { endpoints } from '../../src/backends/docker-endpoint.ts'
+import { DockerEngine } from '../../src/backends/docker-engine.ts'
+
+const never = new AbortController().signal
+let directory: string
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'sandbox-mcp-engine-'))
+})
+afterEach(() => rmSync(directory, { recursive: true }))
+
+describe('where an engine is looked for', () => {
+  const paths = (env: NodeJS.ProcessEnv) => endpoints(env, directory).map(({ name }) => name)
+
+  test('DOCKER_HOST is the only answer when it is set', () => {
+    expect(paths({ DOCKER_HOST: 'tcp://1.2.3.4:2375', DOCKER_CONTEXT: 'x' })).toEqual([
+      'tcp://1.2.3.4:2375',
+    ])
+  })
+
+  test("the CLI's current context is used, and DOCKER_CONTEXT before it", () => {
+    const write = (name: string, host: string) => {
+      const id = createHash('sha256').update(name).digest('hex')
+      mkdirSync(join(directory, '.docker/contexts/meta', id), { recursive: true })
+      const meta = { Name: name, Endpoints: { docker: { Host: host } } }
+      writeFileSync(join(directory, '.docker/contexts/meta', id, 'meta.json'), JSON.stringify(meta))
+    }
+    write('desktop-linux', 'unix:///home/me/.docker/desktop/docker.sock')
+    write('remote', 'ssh://me@host')
+    writeFileSync(join(directory, '.docker/config.json'), '{"currentContext":"desktop-linux"}')
+    expect(paths({})).toEqual(['unix:///home/me/.docker/desktop/docker.sock'])
+    expect(paths({ DOCKER_CONTEXT: 'remote' })).toEqual(['ssh://me@host'])
+    expect(paths({ DOCKER_CONTEXT: 'default' })[0]).toBe('unix:///var/run/docker.sock')
+  })
+
+  test('a damaged CLI configuration is no obstacle', () => {
+    mkdirSync(join(directory, '.docker'))
+    writeFileSync(join(directory, '.docker/config.json'), '{')
+    expect(paths({})[0]).toBe('unix:///var/run/docker.sock')
+  })
+
+  test("Podman's sockets are tried last", () => {
+    expect(paths({ XDG_RUNTIME_DIR: '/run/user/7' }).slice(-3)).toEqual([
+      'unix:///run/user/7/podman/podman.sock',
+      'unix:///run/podman/podman.sock',
+      `unix://${directory}/.local/share/containers/podman/machine/podman.sock`,
+    ])
+  })
+})
+
+describe('an engine that does not work', () => {
+  let server: Server | undefined
+  const socketPath = () => join(directory, 'docker.sock')
+  const candidates = () => [{ name: 'unix://test', socketPath: socketPath() }]
+  const listen = (answer: Parameters<typeof createServer>[1]) =>
+    new Promise<void>((resolve) => {
+      server = createServer(answer as never).listen(socketPath(), resolve)
+    })
+  afterEach(() => {
+    server?.closeAllConnections()
+    server?.close()
+  })
+
+  test('none: the error names both ways out', async () => {
+    await expect(DockerEngine.connect(never, candidates())).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringContaining('no Docker engine is running'),
+      hint: expect.stringMatching(/Start Docker.*DOCKER_HOST.*bubblewrap/),
+    })
+  })
+
+  test('one that accepts and never answers is an error in seconds', async () => {
+    await listen(() => {})
+    const began = performance.now()
+    await expect(DockerEngine.connect(never, candidates())).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringContaining('"ping" and did not answer within 3 s'),
+    })
+    expect(performance.now() - began).toBeLessThan(6_000)
+  })
+
+  test('a call that hangs later is cancelled at once', async () => {
+    await listen((request, response) => {
+      if (request.url?.includes('_ping')) response.end('OK')
+    })
+    const abort = new AbortController()
+    const engine = await DockerEngine.connect(never, candidates())
+    const asking = engine.inspect('x', abort.signal)
+    abort.abort()
+    await expect(asking).rejects.toMatchObject({ code: 'CANCELLED' })
+  })
+
+  test('an image that is missing and cannot be pulled: the error says what to do', async () => {
+    await listen((request, response) => {
+      const answer = (status: number, body: unknown) => {
+        response.writeHead(status, { 'content-type': 'application/json' })
+        response.end(JSON.stringify(body))
+      }
+      if (request.url?.includes('_ping')) response.end('OK')
+      else if (request.url?.includes('/images/create')) {
+        answer(200, { error: 'no such host: registry', errorDetail: {} })
+      } else answer(404, { message: 'no such thing' })
+    })
+    const backend = new DockerBackend({ image: 'acme/nowhere:9' }, (signal) =>
+      DockerEngine.connect(signal, candidates()),
+    )
+    const reports: string[] = []
+    const opening = backend.open(
+      {
+        name: 'sbx-aaaaaaaaaaaaaaa',
+        installation: 'i',
+        scopeKey: 's',
+        agent: 'main',
+        mounts: [{ host: directory, sandbox: '/workspace', writable: true }],
+        owner: { uid: 0, gid: 0 },
+      },
+      { signal: never, report: (line) => reports.push(line) },
+    )
+    await expect(opening).rejects.toMatchObject({
+      code: 'SANDBOX_START_FAILED',
+      message:
+        'the image "acme/nowhere:9" is not on this machine and could not be pulled: no such host: registry',
+      hint: expect.stringContaining('docker pull acme/nowhere:9'),
+    })
+    expect(reports[0]).toBe('pulling acme/nowhere:9')
+    for (const check of backend.checks.slice(1)) {
+      expect(await check.run(never)).toMatchObject({ ok: false, fix: 'docker pull acme/nowhere:9' })
+    }
+  })
+})
+
+test('frames are split wherever the connection cuts them', async () => {
+  const frame = (stream: number, content: string) => {
+    const header = Buffer.alloc(8)
+    header[0] = stream
+    header.writeUInt32BE(content.length, 4)
+    return Buffer.concat([header, Buffer.from(content)])
+  }
+  const all = Buffer.concat([frame(1, 'one '), frame(2, 'err'), frame(1, ''), frame(1, 'two')])
+  for (let size = 1; size <= all.length; size++) {
+    const connection = new PassThrough()
+    const channel = dockerChannel(connection, async () => 7)
+    for (let at = 0; at < all.length; at += size) connection.write(all.subarray(at, at + size))
+    connection.end()
+    const [stdout, stderr, code] = await Promise.all([
+      text(channel.stdout),
+      text(channel.stderr),
+      channel.exit,
+    ])
+    expect([stdout, stderr, code]).toEqual(['one two', 'err', 7])
+  }
+})
