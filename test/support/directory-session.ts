@@ -7,7 +7,7 @@ import { BindWorkspace, workspaceMount } from '../../src/workspace.ts'
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
 /** A `HostTree` of the test process's own files under `root`, a real path. */
-export function hostTree(root: string): HostTree {
+function hostTree(root: string): HostTree {
   return new HostTree({ root, owner })
 }
 
