@@ -24,6 +24,9 @@ export interface ContainerFacts {
   readonly status: string
 }
 
+/** What a container is created with, in the Engine API's words. */
+export type ContainerOptions = Docker.ContainerCreateOptions
+
 /** An error the engine answered with. */
 export interface EngineError extends Error {
   readonly statusCode?: number
@@ -96,7 +99,7 @@ export class DockerEngine {
     }))
   }
 
-  async create(options: Docker.ContainerCreateOptions, signal: AbortSignal): Promise<string> {
+  async create(options: ContainerOptions, signal: AbortSignal): Promise<string> {
     const made = await this.#call('create', 60_000, signal, (abortSignal) =>
       this.#docker.createContainer({ ...options, abortSignal }),
     )

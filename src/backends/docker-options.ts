@@ -1,7 +1,7 @@
 /** What a sandbox's container is made of: hardened, unless a setting says otherwise. Pure. */
 import { createHash } from 'node:crypto'
-import type { ContainerCreateOptions } from 'dockerode'
 import type { SandboxSpec, ServerProcess } from '../sandbox.ts'
+import type { ContainerOptions } from './docker-engine.ts'
 
 export interface DockerSettings {
   readonly image: string
@@ -52,7 +52,7 @@ export function containerOptions(
   spec: SandboxSpec,
   settings: DockerSettings,
   { selinux }: { readonly selinux: boolean },
-): ContainerCreateOptions {
+): ContainerOptions {
   const user = `${spec.owner.uid}:${spec.owner.gid}`
   const owned = `uid=${spec.owner.uid},gid=${spec.owner.gid},mode=0755`
   const tmpfs = 'rw,nosuid,nodev,exec'
