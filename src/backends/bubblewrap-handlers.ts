@@ -64,7 +64,8 @@ export class HandlerPool {
     if (this.#over !== undefined) throw this.#over
     const handler = this.#takeIdle() ?? (await this.#nextHandler(signal))
     this.#handlers.delete(handler)
-    this.#replenish()
+    // After the script has been started: what it takes is not in its way then.
+    setImmediate(() => this.#replenish())
     return handler
   }
 

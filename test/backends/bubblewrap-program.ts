@@ -2,12 +2,13 @@
 import { confinement } from './bubblewrap-confinement.ts'
 import { lifecycle } from './bubblewrap-lifecycle.ts'
 import { World } from './bubblewrap-scenario.ts'
+import { sharing } from './bubblewrap-sharing.ts'
 import { streams } from './bubblewrap-streams.ts'
 
 process.on('warning', (warning) => {
   throw warning
 })
 const [, , scenario = '', base = ''] = process.argv
-const run = { ...confinement, ...lifecycle, ...streams }[scenario]
+const run = { ...confinement, ...lifecycle, ...sharing, ...streams }[scenario]
 if (run === undefined) throw new Error(`there is no scenario ${scenario}`)
 await run(new World(base))

@@ -25,6 +25,7 @@ import { describeWhere } from '../support/available.ts'
 import { confinement } from './bubblewrap-confinement.ts'
 import { lifecycle } from './bubblewrap-lifecycle.ts'
 import { name } from './bubblewrap-scenario.ts'
+import { sharing } from './bubblewrap-sharing.ts'
 import { streams } from './bubblewrap-streams.ts'
 
 /** No such user need exist. */
@@ -41,7 +42,7 @@ const servers =
       ]
     : [{ title: 'an ordinary user', server: self, owner: self }]
 
-const scenarios = Object.keys({ ...streams, ...confinement, ...lifecycle })
+const scenarios = Object.keys({ ...streams, ...confinement, ...sharing, ...lifecycle })
   // In brackets: what other servers do within a scenario.
   .filter((scenario) => !scenario.startsWith('('))
 
