@@ -32,8 +32,9 @@ export type ScriptRunner = (
 const scriptLimitBytes = 100_000
 
 /**
- * A `Tree` inside a sandbox that needs sh, cat, head, tail, dd, stat, sha256sum, mv, ln, rm, mkdir,
- * chmod, readlink, find, df and sleep there, those of BusyBox as good as any.
+ * A `Tree` inside a sandbox. It needs sh, cat, head, dd (with `iflag=fullblock`), stat, sha256sum, mv,
+ * rm, ln, cp, mkdir, rmdir, chmod, chown, readlink, find and sleep there, and df and tail to say why
+ * a disk refused; BusyBox has them all.
  *
  * The boundary is the sandbox: a link swapped while a script runs can at most lead to other files
  * of the sandbox. Content is flushed before it takes its place; the rename is not. Names that are

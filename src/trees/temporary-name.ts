@@ -8,5 +8,5 @@ export function temporaryName(): string {
 
 /** True for what `temporaryName` makes, with the suffixes that scripts add; such names are never listed. */
 export function isTemporaryName(name: string): boolean {
-  return /^\.sbx-[0-9a-f]{32}(-[0-9]+[ab]?)?$/.test(name)
+  return /^\.sbx-[0-9a-f]{32}(-[0-9]+b?)?$/.test(name)
 }
