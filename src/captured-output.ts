@@ -1,176 +1,221 @@
 /**
- * What a command printed, in bounded memory: the head and the tail in the order they arrived, exact
- * sizes, and, once something has to be left out of them, a log file with all of it.
+ * What a command printed, as one sequence of bytes in the order they arrived: head and tail in bounded
+ * memory, and, once something has to be left out of them, all of it in a log file.
  */
-import type { FileHandle } from 'node:fs/promises'
-import { open } from 'node:fs/promises'
-import { StringDecoder } from 'node:string_decoder'
+import { rmSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { HeadAndTail } from './head-and-tail.ts'
+import { countLineFeeds } from './line-feeds.ts'
+import type { LogSpace } from './log-space.ts'
 
 export type OutputStream = 'stdout' | 'stderr'
 
-interface Segment {
-  readonly stream: OutputStream
-  bytes: Buffer
-}
-
 export interface OutputLimits {
+  /** Together the most that one result shows of a command's output. */
   readonly headBytes: number
   readonly tailBytes: number
-  /** The log stops growing here; the sizes go on being counted. */
+  /** A log stops growing here; the sizes go on being counted. */
   readonly logBytes: number
 }
 
-/** 30,000 bytes in all: what common clients show whole. */
+/** With the words around them, 30,000 characters: what common clients show whole. */
 export const outputLimits: OutputLimits = {
-  headBytes: 12_000,
+  headBytes: 11_000,
   tailBytes: 18_000,
   logBytes: 256 * 1024 * 1024,
 }
 
-export class CapturedOutput {
-  readonly #limits: OutputLimits
-  readonly #logPath: string
-  readonly #head: Segment[] = []
-  readonly #tail: Segment[] = []
-  #headBytes = 0
-  #tailBytes = 0
-  #log: Promise<FileHandle> | undefined
-  #writing: Promise<void> = Promise.resolve()
-  #logged = 0
-  readonly bytes = { stdout: 0, stderr: 0 }
+/** A place in the output. */
+export interface OutputMark {
+  readonly bytes: number
+  /** How many are before it, where that is known. */
+  readonly lineFeeds: number | undefined
+}
 
-  /** The file at `logPath` is made only when it is needed; whoever gives the path removes it. */
-  constructor(logPath: string, limits: OutputLimits = outputLimits) {
-    this.#logPath = logPath
-    this.#limits = limits
+/** The most that is held back until a character is whole. */
+const longestCharacter = 4
+
+export class CapturedOutput {
+  readonly limits: OutputLimits
+  /** As they arrived. */
+  readonly bytes = { stdout: 0, stderr: 0 }
+  readonly #space: LogSpace
+  readonly #kept: HeadAndTail
+  readonly #held = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }
+  #lineFeeds = 0
+  #log: { readonly path: string; readonly handle: Promise<FileHandle> } | undefined
+  #logged = 0
+  #writing: Promise<void> = Promise.resolve()
+  #logProblem: string | undefined
+
+  /** A log file is made only when it is needed; `dropLog` or the end of `space` removes it. */
+  constructor(space: LogSpace, limits: OutputLimits = outputLimits) {
+    this.#space = space
+    this.limits = limits
+    this.#kept = new HeadAndTail(limits.headBytes, limits.tailBytes)
   }
 
   get totalBytes(): number {
     return this.bytes.stdout + this.bytes.stderr
   }
 
-  /** Bytes that are in neither head nor tail. */
-  get omittedBytes(): number {
-    return this.totalBytes - this.#headBytes - this.#tailBytes
+  /** The end so far. A character that has not arrived whole is not in it yet. */
+  get end(): { readonly bytes: number; readonly lineFeeds: number } {
+    return { bytes: this.#kept.length, lineFeeds: this.#lineFeeds }
   }
 
-  /** Where all of it is, once something had to be left out; `complete` unless the log was full. */
+  /** Bytes that are kept nowhere, because the log stopped or was dropped: [from, to), and why. */
+  get gap(): { readonly from: number; readonly to: number; readonly why: string } | undefined {
+    // What is only not written yet will be, and `read` waits for it.
+    if (this.#logProblem === undefined) return undefined
+    const from = Math.max(this.#kept.headEnd, this.#logged)
+    const to = this.#kept.tailStart
+    return from < to ? { from, to, why: this.#logProblem } : undefined
+  }
+
+  /** The file that holds the first `bytes` of the output, once something had to be left out. */
   get log():
     | { readonly path: string; readonly bytes: number; readonly complete: boolean }
     | undefined {
     if (this.#log === undefined) return undefined
-    return { path: this.#logPath, bytes: this.#logged, complete: this.#logged === this.totalBytes }
+    const complete = this.#logged === this.#kept.length
+    return { path: this.#log.path, bytes: this.#logged, complete }
   }
 
   /** Takes a chunk; await it, so that a fast command waits for a slow disk. */
   async add(stream: OutputStream, chunk: Buffer): Promise<void> {
     this.bytes[stream] += chunk.length
-    const room = this.#limits.headBytes - this.#headBytes
-    const head = chunk.subarray(0, Math.max(0, room))
-    const rest = chunk.subarray(head.length)
-    if (head.length > 0) {
-      append(this.#head, stream, head)
-      this.#headBytes += head.length
-    }
-    if (rest.length > 0) {
-      append(this.#tail, stream, rest)
-      this.#tailBytes += rest.length
-    }
-    if (this.#log === undefined && this.#tailBytes <= this.#limits.tailBytes) return
-    // Everything so far is still in head and tail, this chunk included.
-    const chunks =
-      this.#log === undefined
-        ? [...this.#head, ...this.#tail].map((segment) => segment.bytes)
-        : [chunk]
-    this.#log ??= open(this.#logPath, 'wx', 0o600)
-    this.#dropFromTail()
-    this.#writing = this.#writing.then(() => this.#write(chunks))
-    await this.#writing
+    const held = this.#held[stream]
+    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    // Stdout and stderr mix in arrival order, but never inside a character.
+    const end = endOfCharacters(bytes)
+    this.#held[stream] = Buffer.from(bytes.subarray(end))
+    await this.#append(bytes.subarray(0, end))
   }
 
-  /** Finishes the log. */
+  /** No more of either stream comes: what was held back is let go as it is, and the log is finished. */
   async close(): Promise<void> {
+    const { stdout, stderr } = this.#held
+    this.#held.stdout = this.#held.stderr = Buffer.alloc(0)
+    await this.#append(Buffer.concat([stdout, stderr]))
     await this.#writing
-    const handle = await this.#log?.catch(() => undefined)
-    await handle?.close()
+    await this.#log?.handle.then((handle) => handle.close()).catch(() => {})
+  }
+
+  /** The bytes in [from, to), which must not reach into `gap`. Fewer when the log was dropped meanwhile. */
+  async read(from: number, to: number): Promise<Buffer> {
+    const { headEnd, tailStart } = this.#kept
+    if (to <= headEnd || from >= tailStart || headEnd === tailStart)
+      return this.#kept.slice(from, to)
+    if (from < headEnd) {
+      const head = this.#kept.slice(from, headEnd)
+      return Buffer.concat([head, await this.read(headEnd, to)])
+    }
+    // Bytes that stay in memory are copied before the wait, in which they could go.
+    const tail = to > tailStart ? this.#kept.slice(tailStart, to) : Buffer.alloc(0)
+    return Buffer.concat([await this.#readLog(from, Math.min(to, tailStart)), tail])
   }
 
   /** Head and tail as text, with a line between them that says what is left out. */
   text(omission: (bytes: number) => string): string {
-    const decoders = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') }
-    const head = decode(this.#head, decoders)
-    const omitted = this.omittedBytes
-    if (omitted === 0) return head + decode(this.#tail, decoders) + finish(decoders)
-    const tail = { stdout: new StringDecoder('utf8'), stderr: new StringDecoder('utf8') }
-    return `${head}\n${omission(omitted)}\n${decode(this.#tail, tail, true)}${finish(tail)}`
+    const { headEnd, tailStart, length } = this.#kept
+    const head = this.#kept.slice(0, headEnd).toString('utf8')
+    const tail = this.#kept.slice(tailStart, length).toString('utf8')
+    return headEnd === tailStart
+      ? head + tail
+      : `${head}\n${omission(tailStart - headEnd)}\n${tail}`
   }
 
-  /** The last whole line so far, or what there is of one: for progress. */
-  lastLine(): string {
-    const last = this.#tail.at(-1) ?? this.#head.at(-1)
-    const lines = last?.bytes.subarray(-400).toString('utf8').trimEnd().split('\n')
-    return lines?.at(-1) ?? ''
+  /** The last `count` bytes, or fewer: for a line of progress. */
+  last(count: number): Buffer {
+    const { length, tailStart } = this.#kept
+    return this.#kept.slice(Math.max(tailStart, length - count), length)
   }
 
-  async #write(chunks: readonly Buffer[]): Promise<void> {
+  /** Removes the log of a command that has ended; what is in memory stays. */
+  dropLog(): void {
+    if (this.#log === undefined) return
+    rmSync(this.#log.path, { force: true })
+    this.#log = undefined
+    this.#space.give(this.#logged)
+    this.#logged = 0
+    this.#logProblem = 'its log was removed to make room for later ones'
+  }
+
+  async #append(chunk: Buffer): Promise<void> {
+    if (chunk.length === 0) return
+    const before = this.#kept.length
+    const { headBytes, tailBytes } = this.limits
+    if (this.#log === undefined && before + chunk.length > headBytes + tailBytes) {
+      const path = this.#space.newPath()
+      this.#log = { path, handle: open(path, 'wx+', 0o600) }
+      this.#log.handle.catch(() => {})
+      this.#queue(this.#kept.slice(0, before))
+    }
+    this.#kept.add(chunk)
+    this.#lineFeeds += countLineFeeds(chunk)
+    if (this.#log !== undefined) this.#queue(chunk)
+    await this.#writing
+  }
+
+  #queue(chunk: Buffer): void {
+    this.#writing = this.#writing.then(() => this.#write(chunk))
+  }
+
+  /** Never rejects: a full disk must not fail the command, and `gap` tells what the log lacks. */
+  async #write(chunk: Buffer): Promise<void> {
+    if (this.#logProblem !== undefined || this.#log === undefined) return
+    const wanted = Math.min(chunk.length, this.limits.logBytes - this.#logged)
+    const room = this.#space.take(wanted)
+    let written = 0
     try {
-      const handle = (await this.#log) as FileHandle
-      for (const chunk of chunks) {
-        const part = chunk.subarray(0, this.#limits.logBytes - this.#logged)
-        if (part.length === 0) break
-        this.#logged += part.length
-        await handle.write(part)
+      const handle = await this.#log.handle
+      while (written < room) {
+        const { bytesWritten } = await handle.write(chunk, written, room - written)
+        written += bytesWritten
       }
-    } catch {
-      // A full disk must not fail the command; `complete` tells that the log lacks something.
-      this.#logged = Math.min(this.#logged, this.totalBytes - 1)
+      if (wanted < chunk.length) this.#logProblem = `logs end at ${this.limits.logBytes} bytes`
+      else if (room < wanted) this.#logProblem = "the session's logs have filled their space"
+    } catch (error) {
+      this.#logProblem = `the log could not be written (${(error as NodeJS.ErrnoException).code})`
+      this.#space.give(room - written)
+    }
+    this.#logged += written
+  }
+
+  async #readLog(from: number, to: number): Promise<Buffer> {
+    await this.#writing
+    if (this.#log === undefined) return Buffer.alloc(0)
+    const file = await open(this.#log.path)
+    try {
+      const bytes = Buffer.alloc(to - from)
+      let used = 0
+      while (used < bytes.length) {
+        const { bytesRead } = await file.read(bytes, used, bytes.length - used, from + used)
+        if (bytesRead === 0) break
+        used += bytesRead
+      }
+      return bytes.subarray(0, used)
+    } finally {
+      await file.close()
     }
   }
+}
 
-  #dropFromTail(): void {
-    let excess = this.#tailBytes - this.#limits.tailBytes
-    while (excess > 0) {
-      const first = this.#tail[0]
-      if (first === undefined) return
-      const cut = Math.min(excess, first.bytes.length)
-      first.bytes = first.bytes.subarray(cut)
-      if (first.bytes.length === 0) this.#tail.shift()
-      excess -= cut
-      this.#tailBytes -= cut
-    }
+/** Where a character begins at the very end that is not whole yet; else the length. */
+function endOfCharacters(bytes: Buffer): number {
+  for (let back = 1; back < longestCharacter && back <= bytes.length; back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0
+    if ((byte & 0xc0) === 0x80) continue
+    const needed =
+      byte >= 0xf0 && byte < 0xf5
+        ? 4
+        : byte >= 0xe0 && byte < 0xf0
+          ? 3
+          : byte >= 0xc2 && byte < 0xe0
+            ? 2
+            : 1
+    return needed > back ? bytes.length - back : bytes.length
   }
-}
-
-/** Small pieces are joined, so that a command that prints byte by byte costs no more than another. */
-function append(segments: Segment[], stream: OutputStream, bytes: Buffer): void {
-  const last = segments.at(-1)
-  if (last?.stream === stream && last.bytes.length + bytes.length <= 4096) {
-    last.bytes = Buffer.concat([last.bytes, bytes])
-  } else {
-    segments.push({ stream, bytes })
-  }
-}
-
-type Decoders = Record<OutputStream, StringDecoder>
-
-function decode(segments: readonly Segment[], decoders: Decoders, cut = false): string {
-  const begun = new Set<OutputStream>()
-  let text = ''
-  for (const { stream, bytes } of segments) {
-    // A tail can begin inside a character, whose first byte was left out.
-    const isCut = cut && !begun.has(stream)
-    begun.add(stream)
-    text += decoders[stream].write(isCut ? withoutContinuation(bytes) : bytes)
-  }
-  return text
-}
-
-function withoutContinuation(bytes: Buffer): Buffer {
-  let start = 0
-  while (start < 3 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start++
-  return bytes.subarray(start)
-}
-
-function finish(decoders: Decoders): string {
-  return decoders.stdout.end() + decoders.stderr.end()
+  return bytes.length
 }

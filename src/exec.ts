@@ -1,6 +1,7 @@
 /** Runs a shell command within limits, and tells how it ended. */
 import { randomBytes } from 'node:crypto'
-import { CapturedOutput, type OutputStream } from './captured-output.ts'
+import type { CapturedOutput, OutputMark, OutputStream } from './captured-output.ts'
+import { isSandboxError, type SandboxError, sandboxLost } from './errors.ts'
 import type { Guard } from './guard.ts'
 import { type Process, spawn } from './process.ts'
 
@@ -15,13 +16,16 @@ export interface ExecRequest {
   readonly timeoutMs?: number | undefined
 }
 
-export type Outcome = 'exited' | 'timed-out' | 'cancelled'
+/** `killed` by whoever asked for it, `cancelled` with its call, `lost` with its sandbox. */
+export type Outcome = 'exited' | 'timed-out' | 'cancelled' | 'killed' | 'lost'
 
 export interface ExecResult {
   readonly outcome: Outcome
-  /** As a shell tells it: 128 + n for signal n. Also set when it was ended by us. */
-  readonly exitCode: number
+  /** As a shell tells it: 128 + n for signal n. Also set when it was ended by us; null when lost. */
+  readonly exitCode: number | null
   readonly durationMs: number
+  /** `SANDBOX_LOST`, when it was lost. */
+  readonly error?: SandboxError
 }
 
 /** One command, running or ended. */
@@ -31,28 +35,38 @@ export class Execution {
   readonly command: string
   readonly startedMs = Date.now()
   readonly output: CapturedOutput
-  /** Settles when the command has ended and its output is complete. Rejects with `SANDBOX_LOST`. */
+  /** Settles when the command has ended and its output is complete. Never rejects. */
   readonly result: Promise<ExecResult>
   ended: ExecResult | undefined
+  /** How far its output was told to the client: the next poll goes on from there. */
+  told: OutputMark = { bytes: 0, lineFeeds: 0 }
+  readonly #sandbox: string
   readonly #process: Process
   readonly #started = performance.now()
+  readonly #listeners = new Set<() => void>()
   /** Whoever stops it first names the reason. */
   #outcome: Outcome | undefined
-  #listeners = new Set<() => void>()
+  #stdinOpen: boolean
 
-  private constructor(process: Process, request: ExecRequest, output: CapturedOutput) {
+  private constructor(
+    sandbox: string,
+    process: Process,
+    request: ExecRequest,
+    output: CapturedOutput,
+  ) {
+    this.#sandbox = sandbox
     this.#process = process
     this.command = request.command
     this.output = output
+    this.#stdinOpen = request.stdin === 'open'
     this.result = this.#run(request)
-    this.result.catch(() => {})
   }
 
   /** Starts the command. Rejects with `COMMAND_NOT_STARTED` and the like, and then nothing runs. */
   static async start(
     guard: Guard,
     request: ExecRequest,
-    logPath: (id: string) => string,
+    output: CapturedOutput,
     signal: AbortSignal,
   ): Promise<Execution> {
     const process = await spawn(guard, [guard.shell, '-c', request.command], {
@@ -61,18 +75,23 @@ export class Execution {
       stdin: request.stdin === undefined ? 'none' : 'open',
       signal,
     })
-    const output = new CapturedOutput(logPath(randomBytes(8).toString('hex')))
-    return new Execution(process, request, output)
+    return new Execution(guard.sandbox.name, process, request, output)
+  }
+
+  /** True while `write` can reach the command. */
+  get stdinOpen(): boolean {
+    return this.#stdinOpen && this.ended === undefined
   }
 
   /** Ends the command and all it started; `result` then tells `outcome`. Harmless when it has ended. */
   async stop(outcome: Outcome): Promise<void> {
     if (this.ended !== undefined) return
     this.#outcome ??= outcome
-    await this.#process.kill()
+    // A sandbox that is gone has ended it already, and `result` tells so.
+    await this.#process.kill().catch(() => {})
   }
 
-  /** Bytes for its stdin; resolves when they are taken. Rejects when its stdin is closed. */
+  /** Bytes for its stdin; resolves when they are taken. Rejects when the command closed its end. */
   async write(data: string): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#process.stdin.write(data, (error) => (error ? reject(error) : resolve()))
@@ -80,6 +99,7 @@ export class Execution {
   }
 
   closeStdin(): void {
+    this.#stdinOpen = false
     this.#process.stdin.end()
   }
 
@@ -91,26 +111,28 @@ export class Execution {
 
   async #run({ stdin, timeoutMs }: ExecRequest): Promise<ExecResult> {
     const timer =
-      timeoutMs === undefined
-        ? undefined
-        : setTimeout(() => void this.stop('timed-out').catch(() => {}), timeoutMs)
+      timeoutMs === undefined ? undefined : setTimeout(() => void this.stop('timed-out'), timeoutMs)
     if (stdin !== undefined && stdin !== 'open') this.#process.stdin.end(stdin)
-    try {
-      const [exitCode] = await Promise.all([
-        this.#process.exit,
-        this.#collect('stdout'),
-        this.#collect('stderr'),
-      ])
-      this.ended = {
-        outcome: this.#outcome ?? 'exited',
-        exitCode,
-        durationMs: Math.round(performance.now() - this.#started),
-      }
-      return this.ended
-    } finally {
-      clearTimeout(timer)
-      await this.output.close()
-    }
+    const [exit, ...streams] = await Promise.allSettled([
+      this.#process.exit,
+      this.#collect('stdout'),
+      this.#collect('stderr'),
+    ])
+    clearTimeout(timer)
+    await this.output.close()
+    const durationMs = Math.round(performance.now() - this.#started)
+    const failed = [exit, ...streams].find((one) => one.status === 'rejected')
+    this.ended =
+      exit.status === 'fulfilled' && failed === undefined
+        ? { outcome: this.#outcome ?? 'exited', exitCode: exit.value, durationMs }
+        : { outcome: 'lost', exitCode: null, durationMs, error: this.#lost(failed) }
+    return this.ended
+  }
+
+  #lost(failed: PromiseRejectedResult | undefined): SandboxError {
+    const reason: unknown = failed?.reason
+    if (isSandboxError(reason)) return reason
+    return sandboxLost(this.#sandbox, `its streams broke (${String(reason)})`, reason)
   }
 
   async #collect(stream: OutputStream): Promise<void> {

@@ -2,33 +2,59 @@
  * What one client's calls share: the workspace, its sandbox once a call needed it, and the commands
  * that were started. All of it ends with the session.
  */
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Readable } from 'node:stream'
+import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
 import { argumentInvalid, processNotFound } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
 import { type Guard, openGuard } from './guard.ts'
+import { LogSpace } from './log-space.ts'
 import { OpenOnce } from './open-once.ts'
 import type { OpenContext } from './sandbox.ts'
 import { runScript, type ScriptResult } from './script.ts'
-import { newLogDirectory } from './sessions/log-directory.ts'
 import type { Workspace } from './workspace.ts'
 
-/** The most commands that run at a time, and the most ended ones that are remembered. */
-const limits = { running: 64, ended: 64 }
+export interface SessionLimits {
+  /** The most commands that run at a time. */
+  readonly running: number
+  /** The most ended commands that are remembered, and for how long. */
+  readonly ended: number
+  readonly endedMs: number
+  /** What the logs of all commands may take on disk together. */
+  readonly logBytes: number
+}
+
+export const sessionLimits: SessionLimits = {
+  running: 64,
+  ended: 50,
+  endedMs: 30 * 60_000,
+  logBytes: 1024 * 1024 * 1024,
+}
+
+export interface SessionOptions {
+  /** The sandbox is removed when the session closes. */
+  readonly ephemeral: boolean
+  readonly limits?: SessionLimits
+  readonly outputLimits?: OutputLimits
+}
 
 export class Session {
   readonly workspace: Workspace
   readonly #ephemeral: boolean
   readonly #guard: OpenOnce<Guard>
   readonly #executions = new Map<string, Execution>()
-  #logs: string | undefined
+  readonly #limits: SessionLimits
+  readonly #outputLimits: OutputLimits
+  readonly #logs: LogSpace
+  #starting = 0
+  #untoldLoss: string | undefined
   #closed = false
 
-  /** With `ephemeral` the sandbox is removed when the session closes. */
-  constructor(workspace: Workspace, { ephemeral }: { readonly ephemeral: boolean }) {
+  constructor(workspace: Workspace, options: SessionOptions) {
     this.workspace = workspace
-    this.#ephemeral = ephemeral
+    this.#ephemeral = options.ephemeral
+    this.#limits = options.limits ?? sessionLimits
+    this.#outputLimits = options.outputLimits ?? outputLimits
+    this.#logs = new LogSpace(this.#limits.logBytes)
     this.#guard = new OpenOnce((context) => this.#openGuard(context))
   }
 
@@ -50,34 +76,48 @@ export class Session {
 
   /** Commands, running and lately ended, oldest first. */
   get executions(): readonly Execution[] {
+    this.#expire()
     return [...this.#executions.values()]
   }
 
   /** Starts a command, and remembers it. */
   async execute(request: ExecRequest, context: OpenContext): Promise<Execution> {
-    if (this.executions.filter(({ ended }) => ended === undefined).length >= limits.running) {
+    const running = this.executions.filter(({ ended }) => ended === undefined).length
+    if (running + this.#starting >= this.#limits.running) {
       throw argumentInvalid(
-        `${limits.running} commands are running already`,
+        `${this.#limits.running} commands are running already`,
         'End some with the process tool (action "kill"), or wait for them.',
       )
     }
-    const guard = await this.guard(context)
-    const execution = await Execution.start(
-      guard,
-      request,
-      (id) => this.#logPath(id),
-      context.signal,
-    )
-    this.#executions.set(execution.id, execution)
-    this.#expire()
-    return execution
+    this.#starting += 1
+    try {
+      const guard = await this.guard(context)
+      const output = new CapturedOutput(this.#logs, this.#outputLimits)
+      const execution = await Execution.start(guard, request, output, context.signal)
+      this.#executions.set(execution.id, execution)
+      void execution.result.then(({ error }) => {
+        // The next call must not meet what is gone, and this command's result tells why.
+        if (error !== undefined) this.#lose(guard, undefined)
+      })
+      return execution
+    } finally {
+      this.#starting -= 1
+    }
   }
 
   /** The command of that id, `PROCESS_NOT_FOUND` if this session has none. */
   execution(id: string): Execution {
+    this.#expire()
     const found = this.#executions.get(id)
     if (found === undefined) throw processNotFound(id)
     return found
+  }
+
+  /** Why an earlier sandbox went away, once, unless a command's result has told it. */
+  takeLoss(): string | undefined {
+    const loss = this.#untoldLoss
+    this.#untoldLoss = undefined
+    return loss
   }
 
   /** Ends every command, and the sandbox if it is ephemeral. Safe to repeat. */
@@ -92,30 +132,34 @@ export class Session {
       await guard?.close()
     }
     await guard?.sandbox.close()
-    if (this.#logs !== undefined) rmSync(this.#logs, { recursive: true, force: true })
+    this.#logs.remove()
   }
 
   async #openGuard(context: OpenContext): Promise<Guard> {
     const sandbox = await this.workspace.open(context)
     const guard = await openGuard(sandbox, context.signal)
-    void guard.lost.then(async () => {
-      this.#guard.forget(guard)
+    void guard.lost.then(async (error) => {
+      if (this.#guard.opened === guard) this.#lose(guard, error.message)
       await sandbox.close()
     })
     return guard
   }
 
-  #logPath(id: string): string {
-    this.#logs ??= newLogDirectory()
-    return join(this.#logs, `${id}.log`)
+  #lose(guard: Guard, untold: string | undefined): void {
+    this.#guard.forget(guard)
+    this.#untoldLoss = untold
   }
 
+  /** Forgets ended commands, the oldest first: too many, too long ago, or in the way of new logs. */
   #expire(): void {
-    const ended = this.executions.filter((one) => one.ended !== undefined)
-    for (const one of ended.slice(0, Math.max(0, ended.length - limits.ended))) {
-      this.#executions.delete(one.id)
-      const { log } = one.output
-      if (log !== undefined) rmSync(log.path, { force: true })
+    const ended = [...this.#executions.values()].filter((one) => one.ended !== undefined)
+    const tooMany = ended.length - this.#limits.ended
+    const longAgo = Date.now() - this.#limits.endedMs
+    for (const [index, one] of ended.entries()) {
+      const endedMs = one.startedMs + (one.ended?.durationMs ?? 0)
+      if (index < tooMany || endedMs < longAgo) this.#executions.delete(one.id)
+      const isCrowded = this.#logs.usedBytes > this.#limits.logBytes / 2
+      if (isCrowded || !this.#executions.has(one.id)) one.output.dropLog()
     }
   }
 }

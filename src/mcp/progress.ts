@@ -11,19 +11,21 @@ export type SendProgress = (progress: number, message: string) => void
 export class Progress {
   readonly #send: SendProgress
   readonly #started = Date.now()
-  readonly #heartbeat: NodeJS.Timeout
+  #heartbeat: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
   #next: { done: number; message: string } | undefined
   #lastSent = 0
   #lastMs = 0
+  #stopped = false
 
   constructor(send: SendProgress) {
     this.#send = send
-    this.#heartbeat = setInterval(() => this.#beat(), heartbeatMs)
-    this.#heartbeat.unref()
+    this.#expectSilence()
   }
 
+  /** Sent soon, unless something newer comes first. */
   tell(done: number, message: string): void {
+    if (this.#stopped) return
     this.#next = { done, message }
     if (this.#timer !== undefined) return
     const wait = Math.max(0, this.#lastMs + intervalMs - Date.now())
@@ -33,7 +35,8 @@ export class Progress {
 
   /** Nothing is sent afterwards: the result ends a call's progress. */
   stop(): void {
-    clearInterval(this.#heartbeat)
+    this.#stopped = true
+    clearTimeout(this.#heartbeat)
     clearTimeout(this.#timer)
   }
 
@@ -45,15 +48,19 @@ export class Progress {
     this.#emit(next.done, next.message)
   }
 
-  #beat(): void {
-    if (Date.now() - this.#lastMs < heartbeatMs) return
-    this.#emit(0, `running for ${Math.round((Date.now() - this.#started) / 1000)} s`)
-  }
-
   #emit(done: number, message: string): void {
     // The protocol wants the number to grow with every notification.
     this.#lastSent = done > this.#lastSent ? done : this.#lastSent + 1
     this.#lastMs = Date.now()
-    this.#send(this.#lastSent, message.slice(0, messageLimit))
+    this.#send(this.#lastSent, message.slice(0, messageLimit).toWellFormed())
+    this.#expectSilence()
+  }
+
+  #expectSilence(): void {
+    clearTimeout(this.#heartbeat)
+    this.#heartbeat = setTimeout(() => {
+      this.#emit(0, `running for ${Math.round((Date.now() - this.#started) / 1000)} s`)
+    }, heartbeatMs)
+    this.#heartbeat.unref()
   }
 }

@@ -1,10 +1,11 @@
 /** Runs a shell command in the sandbox. */
 import { z } from 'zod'
-import { argumentInvalid, shown } from '../errors.ts'
+import { argumentInvalid, SandboxError, shown } from '../errors.ts'
 import type { Execution } from '../exec.ts'
 import { isVariableName } from '../posix-sh.ts'
-import { executionFacts, executionReport, executionShape } from './execution-report.ts'
-import { defineTool, type ToolCall, type ToolResult } from './tool.ts'
+import { lastLines } from './exec/last-lines.ts'
+import { executionShape, reportExecution } from './execution-report.ts'
+import { defineTool, type ToolCall } from './tool.ts'
 
 /** How long a command may run in the foreground before it goes on as a process. */
 const defaultYieldMs = 10_000
@@ -12,35 +13,39 @@ const defaultTimeoutSeconds = 1_800
 /** setTimeout counts in 32 bits. */
 const longestSeconds = 2_000_000
 
+/** A command in the background that fails at once is told at once. */
+const backgroundGlanceMs = 150
+
 const input = z.strictObject({
-  command: z.string().describe('POSIX shell command line; bash where the image has it'),
+  command: z.string().describe('bash where the image has it, else POSIX sh'),
   workdir: z.string().optional().describe('Default: the workspace'),
   env: z.record(z.string(), z.string()).optional(),
-  stdin: z.string().optional().describe('Text for stdin; default is end-of-file'),
+  stdin: z.string().optional().describe('Default: end-of-file'),
   timeoutSeconds: z
     .number()
     .min(0)
     .max(longestSeconds)
     .optional()
-    .describe(`Killed after this; default ${defaultTimeoutSeconds}, 0 = never`),
-  background: z.boolean().optional().describe('Return at once with a process id'),
+    .describe(
+      `Killed after this, also in the background; default ${defaultTimeoutSeconds}, 0 never`,
+    ),
+  background: z.boolean().optional().describe('Return at once; stdin stays open'),
   yieldMs: z
     .number()
     .int()
     .min(0)
     .max(600_000)
     .optional()
-    .describe(`Still running after this: becomes a process; default ${defaultYieldMs}`),
+    .describe(`Goes on in the background after this; default ${defaultYieldMs}`),
 })
 
 export const exec = defineTool({
   name: 'exec',
   title: 'Run a command',
   description:
-    'Runs a shell command in the sandbox, by default in the workspace. Returns output and exit code; ' +
-    'a command that takes longer than yieldMs goes on as a background process (see the process tool). ' +
-    'Files, /tmp and background servers persist between calls; cwd and environment do not. ' +
-    'Long output is cut in the middle and linked whole as a resource.',
+    'Runs a shell command in the sandbox; returns its output and exit code. One that outlasts yieldMs ' +
+    'goes on in the background: use the process tool. Files and background commands persist between ' +
+    'calls; cwd and environment do not. Long output is cut in the middle and kept whole as a resource.',
   input,
   output: executionShape,
   annotations: {
@@ -53,38 +58,44 @@ export const exec = defineTool({
     const { session, signal } = call
     checkCommand(args.command)
     checkEnv(args.env ?? {})
+    checkStdin(args.stdin)
     const timeoutSeconds = args.timeoutSeconds ?? defaultTimeoutSeconds
     const background = args.background === true
+    const stdin = args.stdin ?? (background ? 'open' : undefined)
     const execution = await session.execute(
       {
         command: args.command,
         workdir: session.workspace.workdir(args.workdir),
         env: args.env ?? {},
-        ...(args.stdin === undefined
-          ? background
-            ? { stdin: 'open' }
-            : {}
-          : { stdin: args.stdin }),
+        ...(stdin === undefined ? {} : { stdin }),
         timeoutMs: timeoutSeconds === 0 ? undefined : timeoutSeconds * 1000,
       },
       { signal, report: (message) => call.progress(0, message) },
     )
-    if (!background) await foreground(execution, args.yieldMs ?? defaultYieldMs, call)
-    return report(execution)
+    await wait(execution, background ? backgroundGlanceMs : (args.yieldMs ?? defaultYieldMs), call)
+    if (execution.ended?.error !== undefined) throw lost(execution, execution.ended.error)
+    const loss = session.takeLoss()
+    const notes =
+      loss === undefined
+        ? []
+        : [
+            `${loss}; this ran in a new one: what ran before, and files outside the workspace, may be gone`,
+          ]
+    return reportExecution(execution, execution.told, signal, notes)
   },
 })
 
-/** Waits for the end, or for `yieldMs`; a cancel in between ends the command. */
-async function foreground(execution: Execution, yieldMs: number, call: ToolCall): Promise<void> {
+/** Waits for the end, or for `ms`; a cancel in between ends the command. */
+async function wait(execution: Execution, ms: number, call: ToolCall): Promise<void> {
   const stopTelling = execution.onOutput(() => {
-    call.progress(execution.output.totalBytes, execution.output.lastLine())
+    call.progress(execution.output.totalBytes, lastLines(execution.output))
   })
-  const cancel = () => void execution.stop('cancelled').catch(() => {})
+  const cancel = () => void execution.stop('cancelled')
   call.signal.addEventListener('abort', cancel, { once: true })
   if (call.signal.aborted) cancel()
   let timer: NodeJS.Timeout | undefined
   const yielded = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, yieldMs)
+    timer = setTimeout(resolve, ms)
   })
   try {
     await Promise.race([execution.result, yielded])
@@ -97,16 +108,25 @@ async function foreground(execution: Execution, yieldMs: number, call: ToolCall)
   }
 }
 
-function report(execution: Execution): ToolResult<z.output<typeof executionShape>> {
-  return { content: executionReport(execution), facts: executionFacts(execution) }
+/** The loss, with where to find what the command had printed: it is not the same as no output. */
+function lost({ id, output }: Execution, error: SandboxError): SandboxError {
+  const bytes = output.totalBytes
+  const printed =
+    bytes === 0
+      ? 'the command had printed nothing'
+      : `the command had printed ${bytes} bytes, which process action "log" with id ${id} shows`
+  return new SandboxError(error.code, `${error.message}; ${printed}`, error.hint, error)
 }
 
 function checkCommand(command: string): void {
   if (command.trim() === '') {
     throw argumentInvalid('command is empty', 'Give the shell command to run.')
   }
-  if (command.includes('\0')) {
-    throw argumentInvalid('command holds a NUL byte', 'Write such bytes with printf instead.')
+  if (isUnwritable(command)) {
+    throw argumentInvalid(
+      'command holds a NUL byte or half of a surrogate pair',
+      'Write such bytes with printf instead.',
+    )
   }
 }
 
@@ -118,8 +138,19 @@ function checkEnv(env: Readonly<Record<string, string>>): void {
         'Use letters, digits and _ only, not beginning with a digit.',
       )
     }
-    if (value.includes('\0')) {
-      throw argumentInvalid(`the value of ${name} holds a NUL byte`, 'Leave that byte out.')
+    if (isUnwritable(value)) {
+      throw argumentInvalid(
+        `the value of ${name} holds a NUL byte or half of a surrogate pair`,
+        'Leave it out.',
+      )
     }
   }
+}
+
+/** Neither can be passed to a program: it would get another text than the one that was given. */
+const isUnwritable = (text: string) => text.includes('\0') || !text.isWellFormed()
+
+function checkStdin(stdin: string | undefined): void {
+  if (stdin === undefined || stdin.isWellFormed()) return
+  throw argumentInvalid('stdin holds half of a surrogate pair', 'Give well-formed text.')
 }

@@ -1,11 +1,13 @@
 /** How a command is told to the model, running or ended: the same for exec and process. */
 import { constants } from 'node:os'
 import { z } from 'zod'
+import type { OutputMark } from '../captured-output.ts'
 import type { Execution } from '../exec.ts'
-import type { ContentBlock } from './tool.ts'
+import { viewOutput } from './exec/output-view.ts'
+import type { ContentBlock, ToolResult } from './tool.ts'
 
 export const executionShape = z.object({
-  outcome: z.enum(['exited', 'timed-out', 'cancelled', 'running']),
+  outcome: z.enum(['exited', 'timed-out', 'cancelled', 'killed', 'lost', 'running']),
   exitCode: z.number().nullable(),
   signal: z.string().nullable(),
   durationMs: z.number(),
@@ -13,6 +15,7 @@ export const executionShape = z.object({
   stdoutBytes: z.number(),
   stderrBytes: z.number(),
   omittedBytes: z.number(),
+  cursor: z.number(),
   processId: z.string().nullable(),
   log: z.string().nullable(),
 })
@@ -22,60 +25,93 @@ export type ExecutionFacts = z.output<typeof executionShape>
 /** The URI of a command's whole output. */
 export const logUri = (execution: Execution) => `exec://${execution.id}`
 
-export function executionFacts(execution: Execution): ExecutionFacts {
-  const { ended, output, id, startedMs } = execution
+/** How it stands with the command, without its output. */
+export function executionState({ ended, id, startedMs, output }: Execution) {
   const code = ended?.exitCode ?? null
   return {
-    outcome: ended?.outcome ?? 'running',
+    outcome: ended?.outcome ?? ('running' as const),
     exitCode: code,
     signal: code === null ? null : signalOf(code),
     durationMs: ended?.durationMs ?? Date.now() - startedMs,
-    output: output.text((bytes) => `[${bytes} bytes left out; ${whereIsAll(execution)}]`),
     stdoutBytes: output.bytes.stdout,
     stderrBytes: output.bytes.stderr,
-    omittedBytes: output.omittedBytes,
     processId: ended === undefined ? id : null,
-    log: output.log === undefined ? null : logUri(execution),
   }
 }
 
-/** The output, then one line that says how it ended. */
-export function executionReport(execution: Execution): ContentBlock[] {
-  const facts = executionFacts(execution)
-  const output = facts.output === '' ? '(no output)' : facts.output.replace(/\n$/, '')
-  const blocks: ContentBlock[] = [{ type: 'text', text: `${output}\n\n${ending(facts)}` }]
-  if (facts.log !== null) {
-    blocks.push({
-      type: 'resource_link',
-      uri: facts.log,
-      name: 'all output',
-      mimeType: 'text/plain',
-    })
+/**
+ * What the command printed since `from`, and then a line that says how it stands. `signal` is the
+ * call's: only what a client gets to see counts as told.
+ */
+export async function reportExecution(
+  execution: Execution,
+  from: OutputMark,
+  signal: AbortSignal,
+  notes: readonly string[] = [],
+): Promise<ToolResult<ExecutionFacts>> {
+  const { output } = execution
+  const state = executionState(execution)
+  const to = output.end
+  const uri = logUri(execution)
+  const where =
+    output.gap === undefined
+      ? `all ${to.bytes} bytes: resource ${uri}, or process action "log" with id ${execution.id}`
+      : `the rest: resource ${uri}, or process action "log" with id ${execution.id}`
+  const view = await viewOutput(output, from, to, where)
+  if (!signal.aborted) execution.told = to
+
+  const lines = [...notes, ending(execution, state, from)]
+  if (view.changes !== undefined) lines.unshift(`for reading: ${view.changes}; raw: ${uri}`)
+  const printed = view.text === '' ? nothing(execution, from) : view.text.replace(/\n$/, '')
+  const told = `${printed}\n\n${lines.map((line) => `[${line}]`).join('\n')}`
+  const content: ContentBlock[] = [{ type: 'text', text: told }]
+  const isCut = view.omittedBytes > 0
+  if (isCut) {
+    content.push({ type: 'resource_link', uri, name: 'all output', mimeType: 'text/plain' })
   }
-  return blocks
+  const { omittedBytes, text } = view
+  return {
+    content,
+    facts: { ...state, output: text, omittedBytes, cursor: to.bytes, log: isCut ? uri : null },
+  }
 }
 
-function ending({ outcome, exitCode, signal, durationMs, processId }: ExecutionFacts): string {
+/** Only a command that printed nothing at all has "no output". */
+function nothing({ output, ended }: Execution, from: OutputMark): string {
+  if (from.bytes > 0) return '(no new output)'
+  if (output.totalBytes > 0) return '(nothing but control sequences)'
+  return ended === undefined ? '(no output yet)' : '(no output)'
+}
+
+function ending(
+  { ended, id, stdinOpen }: Execution,
+  state: ReturnType<typeof executionState>,
+  from: OutputMark,
+): string {
+  const { outcome, exitCode, signal, durationMs } = state
   const after = `after ${seconds(durationMs)}`
   switch (outcome) {
-    case 'running':
-      return `[still running ${after}; process id ${processId}: use the process tool to poll, write or kill]`
+    case 'running': {
+      const use = `poll, log,${stdinOpen ? ' write to its stdin' : ''} or kill`
+      const lifetime = from.bytes === 0 ? '; it ends with this session' : ''
+      return `still running ${after}; process id ${id}: ${use} it with the process tool${lifetime}`
+    }
     case 'timed-out':
-      return `[timed out and was killed ${after}; the output above is what it printed until then]`
+      return `timed out and was killed ${after}; what it had done until then stays`
     case 'cancelled':
-      return `[cancelled and killed ${after}]`
-    case 'exited':
-      return `[exit code ${exitCode}${signal === null ? '' : ` (${signal})`} ${after}]`
+      return `cancelled and killed ${after}`
+    case 'killed':
+      return `killed ${after}`
+    case 'lost':
+      return `lost ${after}: ${ended?.error?.message ?? 'its sandbox went away'}`
+    case 'exited': {
+      const guess = signal === 'SIGKILL' ? ', perhaps out of memory' : ''
+      return `exit code ${exitCode}${signal === null ? '' : ` (${signal}${guess})`} ${after}`
+    }
   }
 }
 
-function whereIsAll(execution: Execution): string {
-  const { log, totalBytes } = execution.output
-  if (log?.complete) return `all ${totalBytes} are in ${logUri(execution)}`
-  return `the first ${log?.bytes ?? 0} of ${totalBytes} are in ${logUri(execution)}`
-}
-
-const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 100 ? 3 : 1)} s`
+export const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 100 ? 3 : 1)} s`
 
 /** The signal that a shell means by an exit code above 128. */
 function signalOf(code: number): string | null {

@@ -1,35 +1,64 @@
 /** Looks after commands that run in the background. */
 import { z } from 'zod'
+import type { OutputMark } from '../captured-output.ts'
 import { argumentInvalid } from '../errors.ts'
 import type { Execution } from '../exec.ts'
-import { executionFacts, executionReport, executionShape } from './execution-report.ts'
+import { lastLines } from './exec/last-lines.ts'
+import {
+  executionShape,
+  executionState,
+  logUri,
+  reportExecution,
+  seconds,
+} from './execution-report.ts'
+import { bytesPage, checkCursor, lastPage, linesPage } from './process/log-page.ts'
 import { defineTool, type ToolCall, text } from './tool.ts'
+
+const defaultWaitMs = 10_000
+/** Output that has come is told once no more came for so long, so that a poll is not one line. */
+const quietMs = 500
+/** A killed process that is still there after this is told as such. */
+const killWaitMs = 8_000
+/** A command that does not read its stdin keeps what is written waiting; the call goes on. */
+const writeWaitMs = 1_000
+const defaultLines = 200
 
 const input = z.strictObject({
   action: z.enum(['list', 'poll', 'log', 'write', 'kill']),
-  id: z.string().optional().describe('Process id; for all but list'),
+  id: z.string().optional().describe('For all but list'),
   waitMs: z
     .number()
     .int()
     .min(0)
     .max(60_000)
     .optional()
-    .describe('poll: wait this long for the end; default 10000'),
-  data: z.string().optional().describe('write: text for stdin'),
-  eof: z.boolean().optional().describe('write: close stdin afterwards'),
+    .describe(`poll: wait this long for output or the end; default ${defaultWaitMs}`),
+  offset: z.number().int().min(1).optional().describe('log: first line'),
+  limit: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe(`log: lines; default the last ${defaultLines}`),
+  cursor: z.number().int().min(0).optional().describe('poll, log: from this byte on'),
+  data: z.string().optional().describe('write: text for stdin; end a line with \\n'),
+  eof: z.boolean().optional().describe('write: then close stdin'),
 })
 
+type Args = z.output<typeof input>
+
 /** For `list`, the rows; for one process, what exec tells of it. */
-const output = executionShape
-  .partial()
-  .extend({ processes: z.array(z.record(z.string(), z.unknown())).optional() })
+const output = executionShape.partial().extend({
+  processes: z.array(z.record(z.string(), z.unknown())).optional(),
+})
 
 export const process = defineTool({
   name: 'process',
   title: 'Background processes',
   description:
-    'Commands that exec left running: list them, poll one (waits for its end), show its log, write ' +
-    'to its stdin, kill it and all it started. They end with the session.',
+    'Commands of this session, running or lately ended. list; poll: what one printed since you last ' +
+    'saw it; log: pages of its output; write to its stdin; kill it and all it started. They end with ' +
+    'the session.',
   input,
   output,
   annotations: {
@@ -49,78 +78,150 @@ export const process = defineTool({
     const execution = call.session.execution(args.id)
     switch (args.action) {
       case 'poll':
-        await settled(execution, args.waitMs ?? 10_000, call)
-        break
+        return poll(execution, args, call)
       case 'log':
-        break
+        return log(execution, args)
       case 'write':
-        await write(execution, args.data ?? '', args.eof === true)
-        break
+        return write(execution, args, call)
       case 'kill':
-        await execution.stop('cancelled')
-        await execution.result
-        break
-    }
-    return {
-      content: executionReport(execution),
-      facts: executionFacts(execution),
+        return kill(execution, call)
     }
   },
 })
 
 function list(executions: readonly Execution[]) {
-  const processes = executions.map(summary)
-  const lines = processes.map(({ id, outcome, exitCode, durationMs, command }) => {
-    const state = outcome === 'running' ? 'running' : `${outcome}, exit code ${exitCode}`
-    return `${id}  ${state}  ${(durationMs / 1000).toFixed(1)} s  ${command}`
+  const processes = executions.map((execution) => ({
+    id: execution.id,
+    command: execution.command.replace(/\s+/g, ' ').slice(0, 120),
+    ...executionState(execution),
+  }))
+  const lines = processes.map((row) => {
+    const code = row.exitCode === null ? '' : `, exit code ${row.exitCode}`
+    const bytes = row.stdoutBytes + row.stderrBytes
+    return `${row.id}  ${row.outcome}${code}  ${seconds(row.durationMs)}  ${bytes} bytes  ${row.command}`
   })
   return {
-    content: text(
-      lines.length === 0 ? 'No commands were started in this session.' : lines.join('\n'),
-    ),
+    content: text(lines.length === 0 ? 'No commands in this session.' : lines.join('\n')),
     facts: { processes },
   }
 }
 
-function summary(execution: Execution) {
-  const { outcome, exitCode, durationMs } = executionFacts(execution)
-  const command = execution.command.replace(/\s+/g, ' ').slice(0, 120)
-  return { id: execution.id, command, outcome, exitCode, durationMs }
+async function log(execution: Execution, { offset, limit, cursor }: Args) {
+  const count = limit ?? defaultLines
+  const { output } = execution
+  const page =
+    cursor !== undefined
+      ? await bytesPage(output, cursor)
+      : offset !== undefined
+        ? await linesPage(output, offset, count)
+        : await lastPage(output, count)
+  const state = executionState(execution)
+  const printed = page.text === '' ? '(no output here)' : page.text.replace(/\n$/, '')
+  const notes = [...page.notes, state.outcome].map((note) => `[${note}]`).join('\n')
+  return {
+    content: text(`${printed}\n\n${notes}`),
+    facts: { ...state, output: page.text, cursor: page.cursor, log: logUri(execution) },
+  }
 }
 
-async function settled(execution: Execution, waitMs: number, call: ToolCall): Promise<void> {
+async function poll(
+  execution: Execution,
+  { waitMs = defaultWaitMs, cursor }: Args,
+  call: ToolCall,
+) {
+  const from = cursor === undefined ? execution.told : { bytes: cursor, lineFeeds: undefined }
+  checkCursor(execution.output, from.bytes)
+  await news(execution, from, waitMs, call)
+  return reportExecution(execution, from, call.signal)
+}
+
+/** Waits until the command has ended, or has printed something new and then paused. */
+async function news(
+  execution: Execution,
+  from: OutputMark,
+  waitMs: number,
+  call: ToolCall,
+): Promise<void> {
   let wake = () => {}
   const woken = new Promise<void>((resolve) => {
     wake = resolve
   })
+  let pause: NodeJS.Timeout | undefined
+  const heard = () => {
+    clearTimeout(pause)
+    if (execution.output.end.bytes > from.bytes) pause = setTimeout(wake, quietMs)
+  }
+  const stopListening = execution.onOutput(() => {
+    heard()
+    call.progress(execution.output.totalBytes, lastLines(execution.output))
+  })
+  heard()
   const timer = setTimeout(wake, waitMs)
   call.signal.addEventListener('abort', wake, { once: true })
+  if (call.signal.aborted) wake()
   try {
     await Promise.race([execution.result, woken])
   } finally {
     clearTimeout(timer)
+    clearTimeout(pause)
+    stopListening()
     call.signal.removeEventListener('abort', wake)
   }
 }
 
-async function write(execution: Execution, data: string, eof: boolean): Promise<void> {
-  if (execution.ended !== undefined) {
+async function kill(execution: Execution, { signal }: ToolCall) {
+  const hadEnded = execution.ended !== undefined
+  await execution.stop('killed')
+  if (await within(killWaitMs, execution.result)) {
+    const notes = hadEnded ? ['it had already ended, and nothing was killed'] : []
+    return reportExecution(execution, execution.told, signal, notes)
+  }
+  const notes = ['it was sent TERM and KILL and has not ended yet; poll it']
+  return reportExecution(execution, execution.told, signal, notes)
+}
+
+async function write(execution: Execution, { data = '', eof = false }: Args, call: ToolCall) {
+  if (!execution.stdinOpen) {
     throw argumentInvalid(
-      'the process has ended, so its stdin is closed',
-      'Start the command again with exec.',
+      execution.ended === undefined
+        ? 'the stdin of this process is closed'
+        : 'the process has ended, so its stdin is closed',
+      'Start the command with background: true and without stdin to write to it.',
     )
   }
+  if (!data.isWellFormed()) {
+    throw argumentInvalid('data holds half of a surrogate pair', 'Give well-formed text.')
+  }
+  const notes: string[] = []
   if (data !== '') {
-    // A command that does not read keeps the bytes waiting; it gets them when it does.
-    const waiting = new Promise<void>((resolve) => setTimeout(resolve, 1_000).unref())
     const writing = execution.write(data).catch((error: unknown) => {
       throw argumentInvalid(
-        `its stdin takes no more (${(error as Error).message})`,
-        'Start the command with background: true to keep its stdin open.',
+        `the process takes no more on its stdin (${(error as Error).message})`,
+        'Poll it: it may be about to end.',
       )
     })
-    await Promise.race([writing, waiting])
-    writing.catch(() => {})
+    const size = Buffer.byteLength(data)
+    const taken = await within(writeWaitMs, writing)
+    notes.push(taken ? `${size} bytes written` : `${size} bytes wait until it reads them`)
   }
-  if (eof) execution.closeStdin()
+  if (eof) {
+    execution.closeStdin()
+    notes.push('its stdin is closed')
+  }
+  await news(execution, execution.told, quietMs, call)
+  return reportExecution(execution, execution.told, call.signal, notes)
+}
+
+/** Whether `promise` resolved within `ms`. */
+async function within(ms: number, promise: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms)
+  })
+  promise.catch(() => {})
+  try {
+    return await Promise.race([promise.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
