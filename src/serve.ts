@@ -15,6 +15,7 @@ import { isNobodysChoice, workspaceDirectory } from './sessions/workspace-direct
 import type { Settings } from './settings.ts'
 import { tools } from './tools/all.ts'
 import { HostTree } from './trees/host-tree.ts'
+import { canPin } from './trees/host-walk.ts'
 import { SandboxTree } from './trees/sandbox-tree.ts'
 import { BindWorkspace, workspaceMount } from './workspace.ts'
 
@@ -64,6 +65,7 @@ export async function serve(settings: Settings, version: string): Promise<void> 
   const { closed } = await serveStdio({
     version,
     session,
+    workspaceRoot: { path: host, sandboxRoot: mount.sandbox, pinned: canPin },
     tools: tools.map((tool) => ({ ...tool, name: settings.toolPrefix + tool.name })),
     instructions: instructions({
       network: settings.network !== 'none',

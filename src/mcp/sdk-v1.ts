@@ -5,49 +5,78 @@
  */
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
+import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
   CallToolRequestSchema,
+  CompleteRequestSchema,
   ErrorCode,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
   McpError,
   ReadResourceRequestSchema,
+  SubscribeRequestSchema,
+  UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import { isSandboxError } from '../errors.ts'
-import { readExecLog } from '../resources/exec-log.ts'
-import { listFiles, readFileResource } from '../resources/workspace-files.ts'
-import { parseWorkspaceUri } from '../resources/workspace-uri.ts'
 import type { Session } from '../session.ts'
 import type { Tool } from '../tools/tool.ts'
-import { treePath } from '../tree.ts'
+import type { HostRoot } from '../trees/host-walk.ts'
 import { callTool, listTool, unknownTool } from './call-tool.ts'
 import { Progress } from './progress.ts'
+import { RequestError, ResourceRequests, resourceTemplates } from './resource-requests.ts'
 
 export interface ServerOptions {
   readonly version: string
   readonly instructions: string
   readonly tools: readonly Tool[]
   readonly session: Session
+  /** Where the workspace's files are on this host. */
+  readonly workspaceRoot: HostRoot
 }
 
 /** Speaks MCP on stdin and stdout until `closed`, which tells why it ended. */
-export async function serveStdio(options: ServerOptions): Promise<{ closed: Promise<string> }> {
-  const server = build(options)
-  const transport = new StdioServerTransport()
+export function serveStdio(options: ServerOptions): Promise<{ closed: Promise<string> }> {
+  return serveOn(new StdioServerTransport(), options)
+}
+
+/** Speaks MCP on any transport of the SDK. */
+export async function serveOn(
+  transport: Transport,
+  options: ServerOptions,
+): Promise<{ closed: Promise<string> }> {
+  const server = new Server(
+    { name: 'sandbox-mcp', title: 'Sandbox', version: options.version },
+    {
+      capabilities: {
+        tools: {},
+        resources: { subscribe: true, listChanged: true },
+        completions: {},
+      },
+      instructions: options.instructions,
+    },
+  )
+  const resources = new ResourceRequests(options.session, options.workspaceRoot, {
+    updated: (uri) => void server.sendResourceUpdated({ uri }).catch(() => {}),
+    listChanged: () => void server.sendResourceListChanged().catch(() => {}),
+  })
+  answerTools(server, options, resources)
+  answerResources(server, resources)
   const closed = new Promise<string>((resolve) => {
-    server.onclose = () => resolve('the connection was closed')
+    server.onclose = () => {
+      resources.close()
+      resolve('the connection was closed')
+    }
     server.onerror = (error) => console.error(`sandbox-mcp: ${error.message}`)
   })
   await server.connect(transport)
   return { closed }
 }
 
-function build({ version, instructions, tools, session }: ServerOptions): Server {
-  const server = new Server(
-    { name: 'sandbox-mcp', title: 'Sandbox', version },
-    { capabilities: { tools: {}, resources: {} }, instructions },
-  )
+function answerTools(
+  server: Server,
+  { tools, session }: ServerOptions,
+  resources: ResourceRequests,
+): void {
   const listed = tools.map(listTool)
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed }) as never)
 
@@ -73,60 +102,46 @@ function build({ version, instructions, tools, session }: ServerOptions): Server
       return result as never
     } finally {
       progress.stop()
+      if (!tool.annotations.readOnlyHint) resources.afterCall()
     }
   })
+}
 
-  server.setRequestHandler(ListResourcesRequestSchema, async ({ params }) => {
-    const { resources, next } = await asRpc(undefined, () =>
-      listFiles(session.workspace.files, fromCursor(params?.cursor)),
-    )
-    return next === undefined
-      ? { resources: [...resources] }
-      : { resources: [...resources], nextCursor: Buffer.from(next).toString('base64url') }
-  })
-
+function answerResources(server: Server, resources: ResourceRequests): void {
+  server.setRequestHandler(ListResourcesRequestSchema, ({ params }, { signal }) =>
+    asRpc(() => resources.list(params?.cursor, signal)),
+  )
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-    resourceTemplates: [
-      {
-        uriTemplate: 'workspace:///{+path}',
-        name: 'workspace file',
-        description: 'A file of the workspace',
-      },
-      {
-        uriTemplate: 'exec://{id}',
-        name: 'command output',
-        description: 'Everything a command printed',
-        mimeType: 'text/plain',
-      },
-    ],
+    resourceTemplates: [...resourceTemplates],
   }))
-
-  server.setRequestHandler(ReadResourceRequestSchema, async ({ params: { uri } }) => {
-    const content = await asRpc(uri, async () => {
-      const log = await readExecLog(session, uri)
-      if (log !== undefined) return log
-      const path = parseWorkspaceUri(uri)
-      return path === undefined ? undefined : readFileResource(session.workspace.files, path)
-    })
-    if (content === undefined) throw invalidParams(`there is no resource ${uri}`, { uri })
-    return { contents: [content] }
+  server.setRequestHandler(ReadResourceRequestSchema, ({ params }) =>
+    asRpc(() => resources.read(params.uri)),
+  )
+  server.setRequestHandler(SubscribeRequestSchema, async ({ params }) => {
+    await asRpc(() => resources.subscribe(params.uri))
+    return {}
   })
-  return server
+  server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => {
+    resources.unsubscribe(params.uri)
+    return {}
+  })
+  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }) =>
+    asRpc(async () => {
+      if (ref.type !== 'ref/resource') throw new RequestError('there are no prompts')
+      const completion = await resources.complete(ref.uri, argument.name, argument.value)
+      return { completion: { ...completion } }
+    }),
+  )
 }
 
-function fromCursor(cursor: string | undefined) {
-  return cursor === undefined ? undefined : treePath(Buffer.from(cursor, 'base64url').toString())
-}
-
-/** What cannot be listed or read is the caller's mistake: -32602 with the URI, as MCP now wants it. */
-async function asRpc<T>(uri: string | undefined, run: () => Promise<T>): Promise<T> {
+/** What is nobody's mistake but ours is told without its details: they can hold the host's paths. */
+async function asRpc<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {
-    const text = isSandboxError(error)
-      ? `${error.code}: ${error.message}. ${error.hint}`
-      : (error as Error).message
-    throw invalidParams(text, uri === undefined ? undefined : { uri })
+    if (error instanceof RequestError) throw invalidParams(error.message, error.data)
+    console.error(error)
+    throw new Error('sandbox-mcp failed at this request; its log (stderr) has the details')
   }
 }
 

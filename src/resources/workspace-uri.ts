@@ -1,36 +1,58 @@
 /** `workspace:///{+path}`: URIs of the workspace's files, parsed here and nowhere else. */
-import { shown } from '../errors.ts'
+import { argumentInvalid, shown } from '../errors.ts'
 import { type TreePath, treePath } from '../tree.ts'
 
 const prefix = 'workspace:///'
+/** Longer than any path that programs can open, fully encoded. */
+const limitLength = 64 * 1024
 
+/** The one spelling in which this server names a path. `parseWorkspaceUri` gives the path back. */
 export function workspaceUri(path: TreePath): string {
   return prefix + path.split('/').map(encodeURIComponent).join('/')
 }
 
 /**
- * The path in the URI, decoded once. Undefined for another scheme. Throws for one that is not a plain
- * relative path: an encoded slash or backslash, a leading slash, a host, a query or a dot segment.
+ * The path in the URI, decoded once; undefined for another scheme. `ARGUMENT_INVALID` for whatever is
+ * not a plain relative path: a host, a leading, doubled, trailing or encoded slash, a backslash, NUL, a
+ * query, a fragment, a dot segment (encoded or not), a scheme in capitals, broken percent-encoding.
+ * Takes time linear in the length.
  */
 export function parseWorkspaceUri(uri: string): TreePath | undefined {
-  if (!/^workspace:/i.test(uri)) return undefined
-  const refuse = (reason: string) =>
-    new Error(
-      `${shown(uri)} is not a workspace URI: ${reason}; they look like workspace:///src/a.ts`,
-    )
-  if (!uri.startsWith(prefix)) throw refuse('it does not begin with workspace:///')
-  const encoded = uri.slice(prefix.length)
-  if (encoded.startsWith('/')) throw refuse('its path is absolute')
-  if (/[?#\\]/.test(encoded)) throw refuse('it holds one of ? # \\ (encode them)')
-  if (/%2f|%5c|%00/i.test(encoded)) throw refuse('it holds an encoded slash, backslash or NUL')
+  if (uri.slice(0, 10).toLowerCase() !== 'workspace:') return undefined
+  const reason = reasonAgainst(uri)
+  if (reason !== undefined) throw refused(uri, reason)
   let path: string
   try {
-    path = decodeURIComponent(encoded)
+    path = decodeURIComponent(uri.slice(prefix.length))
   } catch {
-    throw refuse('its percent-encoding is broken')
+    throw refused(uri, 'its percent-encoding is broken')
   }
-  if (path.split('/').some((part) => part === '.' || part === '..')) {
-    throw refuse('it holds dot segments')
+  const parts = path.split('/')
+  if (parts.some((part) => part === '.' || part === '..')) {
+    throw refused(uri, 'it holds dot segments')
   }
+  if (parts.includes('')) throw refused(uri, 'it names no file')
+  if (!path.isWellFormed()) throw refused(uri, 'it is not well-formed Unicode')
   return treePath(path)
 }
+
+function reasonAgainst(uri: string): string | undefined {
+  if (uri.length > limitLength) return `it is longer than ${limitLength} characters`
+  if (!uri.startsWith(prefix)) return `it does not begin with ${prefix}`
+  const encoded = uri.slice(prefix.length)
+  if (encoded.startsWith('/')) return 'its path is absolute'
+  if (encoded.endsWith('/')) return 'it ends with a slash, as a directory would'
+  if (/[?#]/.test(encoded)) return 'it holds ? or #, which a path must encode'
+  // In a file's name it is legal, and dangerous where it separates: only the encoded one can be meant.
+  if (encoded.includes('\\')) return 'it holds a backslash, which a path must encode'
+  if (process.platform === 'win32' && /%5c/i.test(encoded)) return 'it holds an encoded backslash'
+  if (encoded.includes('\0') || encoded.includes('%00')) return 'it holds a NUL byte'
+  if (/%2f/i.test(encoded)) return 'it holds an encoded slash'
+  return undefined
+}
+
+const refused = (uri: string, reason: string) =>
+  argumentInvalid(
+    `${shown(uri)} is not a workspace URI: ${reason}`,
+    'They look like workspace:///src/a.ts.',
+  )

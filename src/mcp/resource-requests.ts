@@ -1,0 +1,137 @@
+/** Every request of a client about resources, answered without knowing which SDK carries it. */
+import { isSandboxError, shown } from '../errors.ts'
+import { parseExecUri, readExecLog } from '../resources/exec-log.ts'
+import { type ResourceContent, readFileContent } from '../resources/file-content.ts'
+import { type ListedFile, listPage } from '../resources/file-pages.ts'
+import { HostSight } from '../resources/host-sight.ts'
+import { ListingWatch } from '../resources/listing-watch.ts'
+import { type Completion, completeFrom, completePath } from '../resources/path-completion.ts'
+import { Subscriptions } from '../resources/subscriptions.ts'
+import { parseWorkspaceUri } from '../resources/workspace-uri.ts'
+import type { Session } from '../session.ts'
+import type { HostRoot } from '../trees/host-walk.ts'
+
+/** The caller's mistake: JSON-RPC -32602 with this message and data. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
+  readonly data: { readonly uri: string } | undefined
+
+  constructor(message: string, uri?: string) {
+    super(message)
+    this.data = uri === undefined ? undefined : { uri }
+  }
+}
+
+export const resourceTemplates = [
+  {
+    uriTemplate: 'workspace:///{+path}',
+    name: 'workspace-file',
+    title: 'A file of the workspace',
+    description: 'Its path, relative to the workspace. Subscribe to hear when it changes.',
+  },
+  {
+    uriTemplate: 'exec://{id}{?offset,limit}',
+    name: 'command-output',
+    title: 'All output of a command',
+    description:
+      'What a command of this session printed, so far if it still runs: limit bytes from byte ' +
+      'offset on (from the end if negative). A last line names the next page.',
+    mimeType: 'text/plain',
+  },
+] as const
+
+/** How the client is told without having asked. */
+export interface ResourceEvents {
+  updated(uri: string): void
+  listChanged(): void
+}
+
+export class ResourceRequests {
+  readonly #session: Session
+  readonly #sight: HostSight
+  readonly #subscriptions: Subscriptions
+  readonly #listing: ListingWatch
+
+  /** `root` is where the workspace's files are on this host. Nothing is watched until it is asked for. */
+  constructor(session: Session, root: HostRoot, events: ResourceEvents) {
+    const { files } = session.workspace
+    this.#session = session
+    this.#sight = new HostSight(root)
+    this.#subscriptions = new Subscriptions(files, this.#sight, (uri) => events.updated(uri))
+    this.#listing = new ListingWatch(files, this.#sight, () => events.listChanged())
+  }
+
+  async list(
+    cursor: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ resources: ListedFile[]; nextCursor?: string }> {
+    const { files } = this.#session.workspace
+    const page = await answer(undefined, () => listPage(files, this.#sight, cursor, signal))
+    this.#listing.saw(page.directories, cursor === undefined)
+    const { nextCursor } = page
+    return { resources: [...page.files], ...(nextCursor === undefined ? {} : { nextCursor }) }
+  }
+
+  async read(uri: string): Promise<{ contents: ResourceContent[] }> {
+    return answer(uri, async () => {
+      const log = parseExecUri(uri)
+      if (log !== undefined) return { contents: [await readExecLog(this.#session, log, uri)] }
+      const content = readFileContent(this.#session.workspace.files, pathIn(uri), uri)
+      return { contents: [await content] }
+    })
+  }
+
+  async subscribe(uri: string): Promise<void> {
+    await answer(uri, async () => {
+      const log = parseExecUri(uri)
+      if (log !== undefined) this.#subscriptions.addLog(uri, this.#session.execution(log.id))
+      else await this.#subscriptions.addFile(uri, pathIn(uri))
+    })
+  }
+
+  unsubscribe(uri: string): void {
+    this.#subscriptions.delete(uri)
+  }
+
+  /** Values for `argument` of the template, or of any URI that fits it. */
+  async complete(template: string, argument: string, typed: string): Promise<Completion> {
+    const [files, logs] = resourceTemplates
+    if (template === files.uriTemplate && argument === 'path') {
+      return completePath(this.#session.workspace.files, this.#sight, typed)
+    }
+    if (template === logs.uriTemplate) {
+      const ids = this.#session.executions.map(({ id }) => id).reverse()
+      return completeFrom(argument === 'id' ? ids : [], typed)
+    }
+    throw new RequestError(
+      `there is nothing to complete for ${shown(argument)} of ${shown(template)}`,
+    )
+  }
+
+  /** A tool has done something: what it changed is told without waiting for the next look. */
+  afterCall(): void {
+    this.#subscriptions.checkSoon()
+    this.#listing.checkSoon()
+  }
+
+  /** Nothing is told afterwards, and nothing is watched. */
+  close(): void {
+    this.#subscriptions.close()
+    this.#listing.close()
+  }
+}
+
+function pathIn(uri: string) {
+  const path = parseWorkspaceUri(uri)
+  if (path === undefined) throw new RequestError(`there is no resource ${shown(uri)}`, uri)
+  return path
+}
+
+async function answer<T>(uri: string | undefined, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!isSandboxError(error)) throw error
+    throw new RequestError(`${error.code}: ${error.message}. ${error.hint}`, uri)
+  }
+}

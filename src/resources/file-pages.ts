@@ -1,0 +1,167 @@
+/** The workspace's files as resources, page by page in the byte order of their paths. */
+import { isUtf8 } from 'node:buffer'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { argumentInvalid, isSandboxError } from '../errors.ts'
+import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
+import type { HostSight, Named } from './host-sight.ts'
+import type { ByteText } from './ignore-pattern.ts'
+import { IgnoreRules } from './ignore-rules.ts'
+import { mediaTypeByName } from './media-type.ts'
+import { workspaceUri } from './workspace-uri.ts'
+
+export interface ListedFile {
+  readonly uri: string
+  readonly name: string
+  readonly mimeType?: string
+  readonly size: number
+  readonly annotations: { readonly lastModified: string }
+}
+
+/** A directory as a page saw it. */
+export interface SeenDirectory {
+  readonly path: TreePath
+  readonly names: readonly Named[]
+}
+
+export interface FilePage {
+  readonly files: readonly ListedFile[]
+  /** Where the next page begins; undefined at the end. */
+  readonly nextCursor: string | undefined
+  readonly directories: readonly SeenDirectory[]
+}
+
+/** What ends a page, whichever comes first. The last keeps one short where nothing is to be listed. */
+export const pageLimits = { files: 200, nameBytes: 512 * 1024, directories: 500 }
+/** Others get a turn at least so often. */
+const turnMs = 8
+
+/**
+ * The page that `cursor` names, the first without one. Left out are `.git`, what the ignore files
+ * leave out, and links but those that lead to a file inside: these read like any file. A link to a
+ * directory is not gone into, so that no file is listed twice and no circle is walked.
+ *
+ * A cursor is a path, so a page costs what it holds and the names in the directories above it; files
+ * that exist all the time are listed once, whatever comes and goes between pages. `ARGUMENT_INVALID`
+ * for a cursor that no page gave.
+ */
+export async function listPage(
+  tree: Tree,
+  sight: HostSight,
+  cursor: string | undefined,
+  signal: AbortSignal,
+): Promise<FilePage> {
+  const page = new PageWalk(tree, sight, cursor === undefined ? '' : startOf(cursor), signal)
+  const rules = await IgnoreRules.outermost(tree)
+  const next = await page.walk(treeRoot, '', rules)
+  const nextCursor = next === undefined ? undefined : cursorOf(next)
+  return { files: page.files, directories: page.directories, nextCursor }
+}
+
+class PageWalk {
+  readonly files: ListedFile[] = []
+  readonly directories: SeenDirectory[] = []
+  readonly #tree: Tree
+  readonly #sight: HostSight
+  readonly #start: ByteText
+  readonly #signal: AbortSignal
+  #nameBytes = 0
+  #entered = 0
+  #turnEnds = performance.now() + turnMs
+
+  constructor(tree: Tree, sight: HostSight, start: ByteText, signal: AbortSignal) {
+    this.#tree = tree
+    this.#sight = sight
+    this.#start = start
+    this.#signal = signal
+  }
+
+  /** Where the page ends: the first key that it does not cover; undefined when all is covered. */
+  async walk(
+    directory: TreePath,
+    prefix: ByteText,
+    outer: IgnoreRules,
+  ): Promise<ByteText | undefined> {
+    const names = this.#names(directory)
+    this.directories.push({ path: directory, names })
+    const ignoring = names.some(({ key }) => key === '.gitignore')
+    const rules = ignoring ? await outer.in(this.#tree, directory) : outer
+    for (const { name, kind, key } of names) {
+      const whole = prefix + key
+      const resumed = kind === 'directory' && this.#start.startsWith(whole)
+      if (whole < this.#start && !resumed) continue
+      if (performance.now() > this.#turnEnds) await this.#yield()
+      const isDirectory = kind === 'directory'
+      const bytes = isDirectory ? whole.slice(0, -1) : whole
+      if (rules.ignores(bytes, isDirectory)) continue
+      const path = treePath(directory === treeRoot ? name : `${directory}/${name}`)
+      if (isDirectory) {
+        if (!resumed && ++this.#entered > pageLimits.directories) return whole
+        const end = await this.walk(path, whole, rules)
+        if (end !== undefined) return end
+      } else if (!(await this.#add(path))) {
+        return whole
+      }
+    }
+    return undefined
+  }
+
+  #names(directory: TreePath): readonly Named[] {
+    try {
+      return this.#sight.names(directory)
+    } catch (error) {
+      // Removed, replaced or made unreadable since its parent was listed.
+      if (isSandboxError(error) && directory !== treeRoot) return []
+      throw error
+    }
+  }
+
+  /** False when the page has no room for it. */
+  async #add(path: TreePath): Promise<boolean> {
+    const uri = workspaceUri(path)
+    const bytes = uri.length + path.length
+    if (this.files.length === pageLimits.files) return false
+    if (this.#nameBytes + bytes > pageLimits.nameBytes && this.files.length > 0) return false
+    try {
+      const { kind, size, modifiedMs } = await this.#tree.stat(path)
+      if (kind !== 'file') return true
+      const mimeType = mediaTypeByName(path)
+      const annotations = { lastModified: new Date(modifiedMs).toISOString() }
+      this.files.push({ uri, name: path, ...(mimeType && { mimeType }), size, annotations })
+      this.#nameBytes += bytes
+    } catch (error) {
+      // It went away, or it is a link that leads nowhere or out.
+      if (!isSandboxError(error)) throw error
+    }
+    return true
+  }
+
+  async #yield(): Promise<void> {
+    await nextTurn()
+    this.#signal.throwIfAborted()
+    this.#turnEnds = performance.now() + turnMs
+  }
+}
+
+const cursorMark = 'at:'
+
+const cursorOf = (key: ByteText) => Buffer.from(cursorMark + key, 'latin1').toString('base64url')
+
+function startOf(cursor: string): ByteText {
+  const bytes = Buffer.from(cursor, 'base64url')
+  const key = bytes.toString('latin1').slice(cursorMark.length)
+  const path = Buffer.from(key, 'latin1')
+  if (cursorOf(key) === cursor && isUtf8(path) && isKey(path.toString())) return key
+  throw argumentInvalid(
+    'the cursor is not one that this server gave',
+    'List from the beginning, without a cursor.',
+  )
+}
+
+function isKey(path: string): boolean {
+  try {
+    const clean = treePath(path)
+    return clean !== treeRoot && (path === clean || path === `${clean}/`)
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * What lies in the workspace's directory on the host, seen without reading any file: cheap enough to
+ * look again and again, and nothing outside is ever looked at or watched.
+ */
+import { isUtf8 } from 'node:buffer'
+import { type Dirent, lstatSync, readdirSync } from 'node:fs'
+import { isSandboxError, notADirectory } from '../errors.ts'
+import type { TreePath } from '../tree.ts'
+import { readFailure } from '../trees/host-failure.ts'
+import { type HostRoot, HostWalk, type Place } from '../trees/host-walk.ts'
+import { isTemporaryName } from '../trees/temporary-name.ts'
+import { byteText } from './ignore-pattern.ts'
+
+export type NamedKind = 'file' | 'directory' | 'link'
+
+/** A name in a directory. */
+export interface Named {
+  readonly name: string
+  readonly kind: NamedKind
+  /** The name as bytes, and a `/` after a directory's: paths made of these sort as git sorts. */
+  readonly key: string
+}
+
+/** What is at a path: two equal signatures are the same thing in the same state. */
+export interface Look {
+  readonly signature: string
+  readonly kind: 'file' | 'directory' | 'other' | 'absent' | 'refused'
+  /** It changed just now: another change could leave the same signature. */
+  readonly unsettled: boolean
+}
+
+/** A directory to listen at for changes of what was looked at; `at` is good during the look only. */
+export interface ListeningPost {
+  readonly identity: string
+  readonly at: string
+}
+
+/** The coarsest clock that file systems stamp changes with. */
+const clockTickMs = 2_000
+/** A directory of so many names is kept until another of that kind is listed. */
+const keptFrom = 500
+
+export class HostSight {
+  readonly #root: HostRoot
+  #kept: { path: TreePath; signature: string; names: readonly Named[] } | undefined
+
+  constructor(root: HostRoot) {
+    this.#root = root
+  }
+
+  /**
+   * Looks at what `path` leads to, links followed as a `Tree` follows them. `listen` gets the deepest
+   * directory on the way that is there.
+   */
+  look(path: TreePath, listen?: (post: ListeningPost) => void): Look {
+    let walk: HostWalk | undefined
+    try {
+      walk = new HostWalk(this.#root)
+      const place = walk.resolve(path)
+      if (listen !== undefined) listen(listeningPost(place))
+      return lookAt(place)
+    } catch (error) {
+      const failure = readFailure(path, error)
+      const code = isSandboxError(failure) ? failure.code : String(failure)
+      if (code === 'FILE_NOT_FOUND') return { signature: '', kind: 'absent', unsettled: false }
+      return { signature: code, kind: 'refused', unsettled: false }
+    } finally {
+      walk?.close()
+    }
+  }
+
+  /**
+   * Files, directories and links in `path`, sorted by `key`; without `.git` and our own temporary
+   * files, and names that are not UTF-8. Fails as `Tree.list` does.
+   */
+  names(path: TreePath): readonly Named[] {
+    const before = this.look(path)
+    if (this.#kept?.path === path && this.#kept.signature === before.signature) {
+      return this.#kept.names
+    }
+    const names = this.#read(path)
+    if (names.length >= keptFrom && !before.unsettled) {
+      this.#kept = { path, signature: before.signature, names }
+    }
+    return names
+  }
+
+  #read(path: TreePath): readonly Named[] {
+    let walk: HostWalk | undefined
+    try {
+      walk = new HostWalk(this.#root)
+      const { inner } = walk.resolve(path)
+      if (inner === undefined) throw notADirectory(path)
+      const entries = readdirSync(inner.at('.'), { withFileTypes: true, encoding: 'buffer' })
+      walk.confirm(inner, path)
+      return entries.flatMap(named).sort((a, b) => (a.key < b.key ? -1 : 1))
+    } catch (error) {
+      throw readFailure(path, error)
+    } finally {
+      walk?.close()
+    }
+  }
+}
+
+function listeningPost({ directory }: Place): ListeningPost {
+  const at = directory.at('.')
+  const { dev, ino, birthtimeMs } = lstatSync(at)
+  // A number is given again once its directory is gone; the time of birth is not.
+  return { identity: `${dev}:${ino}:${birthtimeMs}`, at }
+}
+
+function lookAt({ entry }: Place): Look {
+  if (entry === undefined) return { signature: '', kind: 'absent', unsettled: false }
+  const kind = entry.isFile() ? 'file' : entry.isDirectory() ? 'directory' : 'other'
+  const { dev, ino, size, mtimeMs, ctimeMs } = entry
+  return {
+    signature: [kind, dev, ino, size, mtimeMs, ctimeMs].join(),
+    kind,
+    unsettled: Date.now() - Math.max(mtimeMs, ctimeMs) < clockTickMs,
+  }
+}
+
+function named(entry: Dirent<Buffer>): Named[] {
+  if (!isUtf8(entry.name)) return []
+  const name = entry.name.toString()
+  if (name === '.git' || isTemporaryName(name)) return []
+  const key = byteText(name)
+  if (entry.isFile()) return [{ name, kind: 'file', key }]
+  if (entry.isDirectory()) return [{ name, kind: 'directory', key: `${key}/` }]
+  return entry.isSymbolicLink() ? [{ name, kind: 'link', key }] : []
+}

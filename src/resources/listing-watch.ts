@@ -1,0 +1,131 @@
+/** Notices when files come to the listing a client has seen, or go from it. */
+import { isSandboxError } from '../errors.ts'
+import { type Tree, type TreePath, treePath } from '../tree.ts'
+import type { SeenDirectory } from './file-pages.ts'
+import type { HostSight, Named } from './host-sight.ts'
+import { byteText } from './ignore-pattern.ts'
+import { IgnoreRules } from './ignore-rules.ts'
+import { PathWatch, type PathWatchTimes } from './path-watch.ts'
+
+/** What is watched of a listing, in its order; a client that lists more hears of that much. */
+export const listingLimits = { directories: 1_000, names: 50_000 }
+/** Between two notifications. */
+const intervalMs = 500
+
+/**
+ * Calls `changed` when a name appeared in one of the directories that the latest listing went through,
+ * or went away, or when an ignore file there was changed; never for what the ignore files leave out,
+ * and never before something was listed. As quick as `Subscriptions`. Beyond `listingLimits.names` the
+ * names are not remembered, and any change of the directory counts.
+ */
+export class ListingWatch {
+  readonly #tree: Tree
+  readonly #sight: HostSight
+  readonly #changed: () => void
+  readonly #watch: PathWatch
+  readonly #seen = new Map<TreePath, readonly Named[] | undefined>()
+  readonly #ignoreFiles = new Set<TreePath>()
+  #names = 0
+  #timer: NodeJS.Timeout | undefined
+  #toldMs = 0
+
+  constructor(tree: Tree, sight: HostSight, changed: () => void, times?: PathWatchTimes) {
+    this.#tree = tree
+    this.#sight = sight
+    this.#changed = changed
+    this.#watch = new PathWatch(sight, (path, certain) => void this.#compare(path, certain), times)
+  }
+
+  /** Directories that are listened at. */
+  get listeners(): number {
+    return this.#watch.listeners
+  }
+
+  /** A page was given; the `first` one begins a new listing. */
+  saw(directories: readonly SeenDirectory[], first: boolean): void {
+    if (first) this.#forget()
+    for (const { path, names } of directories) {
+      if (this.#seen.has(path)) continue
+      if (this.#seen.size >= listingLimits.directories) return
+      const remembered = this.#names + names.length <= listingLimits.names
+      if (remembered) this.#names += names.length
+      this.#seen.set(path, remembered ? names : undefined)
+      this.#watch.add(path)
+      if (names.some(({ key }) => key === '.gitignore')) {
+        const file = treePath(path === '' ? '.gitignore' : `${path}/.gitignore`)
+        this.#ignoreFiles.add(file)
+        this.#watch.add(file)
+      }
+    }
+  }
+
+  /** Looks at all soon. */
+  checkSoon(): void {
+    this.#watch.checkSoon()
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    this.#forget()
+  }
+
+  #forget(): void {
+    this.#watch.close()
+    this.#seen.clear()
+    this.#ignoreFiles.clear()
+    this.#names = 0
+  }
+
+  async #compare(path: TreePath, certain: boolean): Promise<void> {
+    if (this.#ignoreFiles.has(path)) {
+      if (certain) this.#tell()
+      return
+    }
+    if (!this.#seen.has(path)) return
+    const before = this.#seen.get(path)
+    if (before === undefined) {
+      if (certain) this.#tell()
+      return
+    }
+    const after = this.#namesIn(path)
+    this.#seen.set(path, after)
+    const differing = difference(before, after)
+    if (differing.length === 0) return
+    const rules = await IgnoreRules.at(this.#tree, path)
+    const prefix = path === '' ? '' : `${byteText(path)}/`
+    const listed = differing.some(({ name, kind }) => {
+      return !rules.ignores(prefix + byteText(name), kind === 'directory')
+    })
+    if (listed) this.#tell()
+  }
+
+  #namesIn(path: TreePath): readonly Named[] {
+    try {
+      return this.#sight.names(path)
+    } catch (error) {
+      if (isSandboxError(error)) return []
+      throw error
+    }
+  }
+
+  #tell(): void {
+    this.#timer ??= setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#toldMs = Date.now()
+        this.#changed()
+      },
+      Math.max(0, this.#toldMs + intervalMs - Date.now()),
+    ).unref()
+  }
+}
+
+/** What is in one of them only. */
+function difference(before: readonly Named[], after: readonly Named[]): Named[] {
+  if (before === after) return []
+  const [old, now] = [before, after].map((names) => new Set(names.map(({ key }) => key))) as [
+    Set<string>,
+    Set<string>,
+  ]
+  return [...before.filter(({ key }) => !now.has(key)), ...after.filter(({ key }) => !old.has(key))]
+}

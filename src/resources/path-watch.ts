@@ -1,0 +1,187 @@
+/**
+ * Notices when what is at a path changes, whoever changed it. The truth is looking again every two
+ * seconds, which works on every file system; where the system tells of changes in a directory, that
+ * is a hint to look at once. Only directories inside the workspace are listened at.
+ */
+import { type FSWatcher, watch } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { TreePath } from '../tree.ts'
+import type { HostSight, ListeningPost, Look } from './host-sight.ts'
+
+export interface PathWatchTimes {
+  /** Between looks at everything. */
+  readonly pollMs: number
+  /** From a hint to the look: what comes meanwhile is seen with it. */
+  readonly hintMs: number
+}
+
+export const pathWatchTimes: PathWatchTimes = { pollMs: 2_000, hintMs: 100 }
+
+/** The system has few; what has none is polled. */
+const listenerLimit = 128
+/** Looks between which nobody else gets a turn. */
+const looksPerTurn = 32
+
+/**
+ * `certain`: it is not what it was. Otherwise it looks the same, but it had changed so shortly before
+ * the last look that a second change would not show.
+ */
+export type OnChange = (path: TreePath, certain: boolean) => void
+
+interface Watched {
+  look: Look
+  post: string | undefined
+}
+
+interface Post {
+  readonly watcher: FSWatcher | undefined
+  readonly paths: Set<TreePath>
+}
+
+export class PathWatch {
+  readonly #sight: HostSight
+  readonly #onChange: OnChange
+  readonly #times: PathWatchTimes
+  readonly #watched = new Map<TreePath, Watched>()
+  readonly #posts = new Map<string, Post>()
+  readonly #hinted = new Set<TreePath>()
+  #poll: NodeJS.Timeout | undefined
+  #soon: NodeJS.Timeout | undefined
+  #checking: Promise<void> = Promise.resolve()
+
+  constructor(sight: HostSight, onChange: OnChange, times: PathWatchTimes = pathWatchTimes) {
+    this.#sight = sight
+    this.#onChange = onChange
+    this.#times = times
+  }
+
+  get size(): number {
+    return this.#watched.size
+  }
+
+  /** Directories that are listened at. */
+  get listeners(): number {
+    return [...this.#posts.values()].filter(({ watcher }) => watcher !== undefined).length
+  }
+
+  /** Watches what is at `path`, or will be. The next look is told as uncertain if it finds the same. */
+  add(path: TreePath): Look {
+    const known = this.#watched.get(path)
+    if (known !== undefined) return known.look
+    const watched: Watched = {
+      look: { signature: '', kind: 'absent', unsettled: true },
+      post: undefined,
+    }
+    this.#watched.set(path, watched)
+    const look = this.#look(path, watched)
+    watched.look = { ...look, unsettled: true }
+    this.#schedule()
+    return look
+  }
+
+  delete(path: TreePath): void {
+    const watched = this.#watched.get(path)
+    if (watched === undefined) return
+    this.#watched.delete(path)
+    this.#hinted.delete(path)
+    this.#leave(watched.post, path)
+    if (this.#watched.size === 0) this.close()
+  }
+
+  /** Everything, soon: somebody knows that something may have changed. */
+  checkSoon(): void {
+    this.#hint(this.#watched.keys())
+  }
+
+  /** Ends all watching and every timer. */
+  close(): void {
+    clearTimeout(this.#poll)
+    clearTimeout(this.#soon)
+    this.#poll = this.#soon = undefined
+    this.#watched.clear()
+    this.#hinted.clear()
+    for (const { watcher } of this.#posts.values()) watcher?.close()
+    this.#posts.clear()
+  }
+
+  #schedule(): void {
+    if (this.#poll !== undefined || this.#watched.size === 0) return
+    this.#poll = setTimeout(async () => {
+      await this.#check([...this.#watched.keys()])
+      this.#poll = undefined
+      this.#schedule()
+    }, this.#times.pollMs)
+    this.#poll.unref()
+  }
+
+  #hint(paths: Iterable<TreePath>): void {
+    for (const path of paths) this.#hinted.add(path)
+    if (this.#soon !== undefined || this.#hinted.size === 0) return
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined
+      const hinted = [...this.#hinted]
+      this.#hinted.clear()
+      void this.#check(hinted)
+    }, this.#times.hintMs)
+    this.#soon.unref()
+  }
+
+  /** One check at a time: two would tell one change twice. */
+  #check(paths: readonly TreePath[]): Promise<void> {
+    this.#checking = this.#checking.then(async () => {
+      for (const [i, path] of paths.entries()) {
+        const watched = this.#watched.get(path)
+        if (watched === undefined) continue
+        const before = watched.look
+        watched.look = this.#look(path, watched)
+        if (watched.look.signature !== before.signature) this.#onChange(path, true)
+        else if (before.unsettled) this.#onChange(path, false)
+        if (i % looksPerTurn === looksPerTurn - 1) await nextTurn()
+      }
+    })
+    return this.#checking
+  }
+
+  #look(path: TreePath, watched: Watched): Look {
+    const before = watched.post
+    let post: string | undefined
+    const look = this.#sight.look(path, (found) => {
+      post = found.identity
+      if (post !== before) this.#enter(found, path)
+    })
+    watched.post = post
+    if (post === before) return look
+    this.#leave(before, path)
+    // What happened before there was a listener is in a look after it.
+    return this.#sight.look(path)
+  }
+
+  #enter({ identity, at }: ListeningPost, path: TreePath): void {
+    const post = this.#posts.get(identity)
+    if (post !== undefined) post.paths.add(path)
+    else this.#posts.set(identity, { watcher: this.#listen(identity, at), paths: new Set([path]) })
+  }
+
+  #leave(identity: string | undefined, path: TreePath): void {
+    const post = identity === undefined ? undefined : this.#posts.get(identity)
+    if (identity === undefined || post === undefined) return
+    post.paths.delete(path)
+    if (post.paths.size > 0) return
+    post.watcher?.close()
+    this.#posts.delete(identity)
+  }
+
+  /** Undefined where the system cannot, or has no more of them. */
+  #listen(identity: string, at: string): FSWatcher | undefined {
+    if (this.listeners >= listenerLimit) return undefined
+    try {
+      const watcher = watch(at, { persistent: false }, () => {
+        this.#hint(this.#posts.get(identity)?.paths ?? [])
+      })
+      watcher.on('error', () => watcher.close())
+      return watcher
+    } catch {
+      return undefined
+    }
+  }
+}
