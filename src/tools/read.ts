@@ -1,23 +1,26 @@
 /** Reads a page of a text file, an image, or the names in a directory. */
 import { z } from 'zod'
-import { argumentInvalid, fileBinary, fileTooLarge, isSandboxError } from '../errors.ts'
+import { argumentInvalid, fileBinary, isSandboxError, SandboxError } from '../errors.ts'
 import type { FileContent, ListedEntry } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 import { binaryKind, imageType } from './file-kind.ts'
-import { chunkBytes, pageLines } from './read/text-page.ts'
+import { imageSize } from './read/image-size.ts'
+import { chunkBytes, textPage } from './read/text-page.ts'
 import { defineTool, text } from './tool.ts'
 
 /** A page's limits: what OpenClaw's users know. */
 export const pageLimits = { lines: 2_000, bytes: 50 * 1024 }
 /** Base64 of it stays well below what clients accept in one message. */
 const imageLimitBytes = 3_500_000
-const listLimit = 1_000
 
 const input = z.strictObject({
   path: z.string().describe('Relative to the workspace, or absolute in the sandbox'),
   offset: z.number().int().min(1).optional().describe('First line, from 1'),
-  limit: z.number().int().min(1).optional().describe(`Lines; at most ${pageLimits.lines}`),
+  limit: z.number().int().min(1).optional().describe('Lines'),
+  cursor: z.number().int().min(0).optional().describe('Only as a note names it'),
 })
+
+type Args = z.output<typeof input>
 
 const output = z.object({
   path: z.string(),
@@ -27,6 +30,7 @@ const output = z.object({
   firstLine: z.number().nullable(),
   lastLine: z.number().nullable(),
   nextOffset: z.number().nullable(),
+  nextCursor: z.number().nullable(),
 })
 
 export const read = defineTool({
@@ -43,82 +47,109 @@ export const read = defineTool({
     idempotentHint: true,
     openWorldHint: false,
   },
-  async run({ path, offset = 1, limit = pageLimits.lines }, { session }) {
-    const located = session.workspace.locate(path)
-    const start = await located.tree
+  async run(args, { session }) {
+    const located = session.workspace.locate(args.path)
+    const head = await located.tree
       .read(located.path, { offset: 0, length: chunkBytes })
       .catch(async (error: unknown) => {
         if (!isSandboxError(error, 'NOT_A_FILE')) throw error
         // A FIFO or a device is no file either, and cannot be listed: then the first error tells more.
         return located.tree.list(located.path).catch(() => Promise.reject(error))
       })
-    if (!('bytes' in start)) return directory(located, start)
-    const mimeType = imageType(start.bytes)
-    if (mimeType !== undefined) return image(located, start, mimeType)
-    const binary = binaryKind(start.bytes.subarray(0, 8_192))
-    if (binary !== undefined) throw fileBinary(located.shown, start.size, binary)
-    return textPage(located, start, offset, Math.min(limit, pageLimits.lines))
+    if (!('bytes' in head)) return directory(located, head, args)
+    const mimeType = imageType(head.bytes)
+    if (mimeType !== undefined) return image(located, head, mimeType)
+    const binary = binaryKind(head.bytes.subarray(0, 8_192))
+    if (binary !== undefined) throw fileBinary(located.shown, head.size, binary)
+    return page(located, head, args)
   },
 })
 
-function directory({ shown }: Located, entries: readonly ListedEntry[]) {
-  const lines = entries.slice(0, listLimit).map(({ name, kind, target }) => {
-    const escaped = /[\n\r]/.test(name) ? JSON.stringify(name) : name
-    if (kind === 'directory') return `${escaped}/`
-    return kind === 'link' ? `${escaped} -> ${target}` : escaped
+const noLines = { firstLine: null, lastLine: null, nextOffset: null, nextCursor: null }
+
+function directory(
+  { shown }: Located,
+  entries: readonly ListedEntry[],
+  { offset = 1, limit = pageLimits.lines }: Args,
+) {
+  const first = offset - 1
+  const names = entries.slice(first, first + Math.min(limit, pageLimits.lines))
+  const lines = names.map(({ name, kind, target }) => {
+    if (kind === 'directory') return `${oneLine(name)}/`
+    return kind === 'link' ? `${oneLine(name)} -> ${oneLine(target ?? '?')}` : oneLine(name)
   })
-  if (entries.length > listLimit) {
-    lines.push(`[${entries.length - listLimit} more; list them with exec: ls -A ${shown}]`)
+  const next = first + names.length
+  const isMore = next < entries.length
+  const content = lines.join('\n')
+  const notes = entries.length === 0 ? ['the directory is empty'] : []
+  if (first > 0 && names.length === 0) notes.push(`there are only ${entries.length} entries`)
+  if (isMore) {
+    notes.push(`${entries.length - next} more entries; read on with offset ${next + 1}`)
   }
-  const content = lines.length === 0 ? '(empty directory)' : lines.join('\n')
   return {
-    content: text(content),
+    content: text([content, ...notes.map((note) => `[${note}]`)].filter(Boolean).join('\n')),
     facts: {
       path: shown,
       kind: 'directory' as const,
       content,
       size: entries.length,
-      firstLine: null,
-      lastLine: null,
-      nextOffset: null,
+      ...noLines,
+      nextOffset: isMore ? next + 1 : null,
     },
   }
 }
 
-async function image({ tree, path, shown }: Located, start: FileContent, mimeType: string) {
-  const { size } = start
-  if (size > imageLimitBytes) throw fileTooLarge(shown, size, imageLimitBytes)
-  const { bytes } = size === start.bytes.length ? start : await tree.read(path)
-  const content = `${shown}: ${mimeType}, ${size} bytes`
+/** Names can hold anything; one of them is one line. */
+function oneLine(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return /[\u0000-\u001f\u007f\u2028\u2029]/.test(name) ? JSON.stringify(name) : name
+}
+
+async function image({ tree, path, shown }: Located, head: FileContent, mimeType: string) {
+  const { size } = head
+  const pixels = imageSize(head.bytes, mimeType)
+  const content = [shown, mimeType, pixels && `${pixels.width} x ${pixels.height}`, `${size} bytes`]
+    .filter(Boolean)
+    .join(', ')
+  if (size > imageLimitBytes) {
+    throw new SandboxError(
+      'FILE_TOO_LARGE',
+      `${content}: images are shown up to ${imageLimitBytes} bytes`,
+      'Make a smaller copy with exec, if the sandbox has a tool for it, and read that.',
+    )
+  }
+  const { bytes } = size === head.bytes.length ? head : await tree.read(path)
   return {
     content: [
       ...text(content),
       { type: 'image' as const, data: bytes.toString('base64'), mimeType },
     ],
-    facts: {
-      path: shown,
-      kind: 'image' as const,
-      content,
-      size,
-      firstLine: null,
-      lastLine: null,
-      nextOffset: null,
-    },
+    facts: { path: shown, kind: 'image' as const, content, size, ...noLines },
   }
 }
 
-async function textPage(located: Located, start: FileContent, offset: number, limit: number) {
-  const page = await pageLines(located, start, offset, { lines: limit, bytes: pageLimits.bytes })
-  if (page.lines === 0 && offset > 1) {
-    throw argumentInvalid(
-      `offset ${offset} is beyond the end: the file has ${page.totalLines} lines`,
-      `Read from a line up to ${page.totalLines}.`,
+async function page(
+  located: Located,
+  head: FileContent,
+  { offset = 1, limit = pageLimits.lines, cursor }: Args,
+) {
+  const limits = { lines: Math.min(limit, pageLimits.lines), bytes: pageLimits.bytes }
+  const page = await textPage(located, head, { line: offset, cursor }, limits)
+  const { next, lines } = page
+  checkNotBeyond(page, offset, cursor)
+  const notes = [...page.notes]
+  if (head.size === 0) notes.push('the file is empty')
+  const isInside = next !== undefined && lines > next.line - offset
+  if (next !== undefined) {
+    // Far into a file a cursor saves looking the line up; inside a line there is no other way.
+    const isFar = next.cursor > chunkBytes
+    const how = `offset ${next.line}${isInside || isFar ? ` and cursor ${next.cursor}` : ''}`
+    notes.push(
+      isInside
+        ? `line ${next.line} goes on; read on with ${how}`
+        : `more lines follow; read on with ${how}`,
     )
   }
-  const notes = [...page.notes]
-  const lastLine = offset + page.lines - 1
-  if (page.more) notes.push(`more lines follow; read on with offset ${lastLine + 1}`)
-  if (page.size === 0) notes.push('the file is empty')
   const tail = notes.map((note) => `[${note}]`).join('\n')
   const joint = page.text === '' || page.text.endsWith('\n') || tail === '' ? '' : '\n'
   return {
@@ -127,10 +158,31 @@ async function textPage(located: Located, start: FileContent, offset: number, li
       path: located.shown,
       kind: 'text' as const,
       content: page.text,
-      size: page.size,
-      firstLine: page.lines === 0 ? null : offset,
-      lastLine: page.lines === 0 ? null : lastLine,
-      nextOffset: page.more ? lastLine + 1 : null,
+      size: head.size,
+      firstLine: lines === 0 ? null : offset,
+      lastLine: lines === 0 ? null : offset + lines - 1,
+      nextOffset: next?.line ?? null,
+      nextCursor: next?.cursor ?? null,
     },
+  }
+}
+
+function checkNotBeyond(
+  { size, lines, linesBefore }: { size: number; lines: number; linesBefore: number },
+  offset: number,
+  cursor: number | undefined,
+): void {
+  if (lines > 0) return
+  if (cursor !== undefined && cursor > 0) {
+    throw argumentInvalid(
+      `cursor ${cursor} is beyond the end: the file has ${size} bytes`,
+      'Leave cursor out, and give the first line as offset.',
+    )
+  }
+  if (cursor === undefined && offset > 1) {
+    throw argumentInvalid(
+      `offset ${offset} is beyond the end: the file has ${linesBefore} lines`,
+      linesBefore === 0 ? 'The file is empty.' : `Read from a line up to ${linesBefore}.`,
+    )
   }
 }

@@ -1,7 +1,7 @@
 /** Writes a whole file. */
 import { z } from 'zod'
-import { isSandboxError, notAFile } from '../errors.ts'
-import { digestOf, type Stat } from '../tree.ts'
+import { argumentInvalid, isSandboxError } from '../errors.ts'
+import type { FileContent } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 import { defineTool, text } from './tool.ts'
 
@@ -32,13 +32,18 @@ export const write = defineTool({
     openWorldHint: false,
   },
   async run({ path, content }, { session, signal }) {
+    if (!content.isWellFormed()) {
+      throw argumentInvalid(
+        'content holds half of a surrogate pair',
+        'Give well-formed text; for binary content use exec.',
+      )
+    }
     const located = session.workspace.locate(path)
     const bytes = Buffer.from(content)
-    const before = await existing(located)
-    if (before?.kind === 'directory') throw notAFile(located.shown, 'a directory')
-    const created = before === undefined
+    const before = await existing(located, bytes.length)
+    const created = before === 'absent'
     const facts = { path: located.shown, bytes: bytes.length, created }
-    if (before?.kind === 'file' && (await isSame(located, before, bytes))) {
+    if (typeof before === 'object' && before.bytes.equals(bytes)) {
       return {
         content: text(`No change: ${located.shown} has this content already.`),
         facts: { ...facts, changed: false },
@@ -52,16 +57,17 @@ export const write = defineTool({
   },
 })
 
-async function existing({ tree, path }: Located): Promise<Stat | undefined> {
+/** What is there, as far as it can be the same: one byte more than `length` tells that it is not. */
+async function existing(
+  { tree, path }: Located,
+  length: number,
+): Promise<FileContent | 'absent' | 'unreadable'> {
   try {
-    return await tree.stat(path)
+    return await tree.read(path, { offset: 0, length: length + 1 })
   } catch (error) {
-    if (isSandboxError(error, 'FILE_NOT_FOUND')) return undefined
+    if (isSandboxError(error, 'FILE_NOT_FOUND')) return 'absent'
+    // It can still be replaced.
+    if (isSandboxError(error, 'FILE_DENIED')) return 'unreadable'
     throw error
   }
-}
-
-async function isSame({ tree, path }: Located, { size }: Stat, bytes: Buffer): Promise<boolean> {
-  if (size !== bytes.length) return false
-  return digestOf((await tree.read(path)).bytes) === digestOf(bytes)
 }

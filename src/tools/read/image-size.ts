@@ -1,0 +1,51 @@
+/** Width and height of an image, from its header. */
+
+export interface ImageSize {
+  readonly width: number
+  readonly height: number
+}
+
+/** Undefined when the header is damaged or of a kind not known here. */
+export function imageSize(bytes: Buffer, mimeType: string): ImageSize | undefined {
+  try {
+    if (mimeType === 'image/png') {
+      return { width: bytes.readUInt32BE(16), height: bytes.readUInt32BE(20) }
+    }
+    if (mimeType === 'image/gif') {
+      return { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8) }
+    }
+    return mimeType === 'image/webp' ? webpSize(bytes) : jpegSize(bytes)
+  } catch {
+    // Reading beyond the end of a damaged header.
+    return undefined
+  }
+}
+
+function webpSize(bytes: Buffer): ImageSize | undefined {
+  const kind = bytes.toString('latin1', 12, 16)
+  if (kind === 'VP8X') {
+    return { width: bytes.readUIntLE(24, 3) + 1, height: bytes.readUIntLE(27, 3) + 1 }
+  }
+  if (kind === 'VP8L') {
+    const packed = bytes.readUInt32LE(21)
+    return { width: (packed & 0x3fff) + 1, height: ((packed >>> 14) & 0x3fff) + 1 }
+  }
+  if (kind !== 'VP8 ') return undefined
+  return { width: bytes.readUInt16LE(26) & 0x3fff, height: bytes.readUInt16LE(28) & 0x3fff }
+}
+
+/** The frame header's marker is C0 to CF, but not one of the three that are tables. */
+function jpegSize(bytes: Buffer): ImageSize | undefined {
+  for (let at = 2; bytes[at] === 0xff; ) {
+    const marker = bytes[at + 1] ?? 0
+    if (marker === 0xff) {
+      at += 1
+      continue
+    }
+    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
+      return { width: bytes.readUInt16BE(at + 7), height: bytes.readUInt16BE(at + 5) }
+    }
+    at += 2 + bytes.readUInt16BE(at + 2)
+  }
+  return undefined
+}
