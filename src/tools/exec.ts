@@ -10,42 +10,33 @@ import { defineTool, type ToolCall } from './tool.ts'
 /** How long a command may run in the foreground before it goes on as a process. */
 const defaultYieldMs = 10_000
 const defaultTimeoutSeconds = 1_800
-/** setTimeout counts in 32 bits. */
-const longestSeconds = 2_000_000
+/** setTimeout counts in 32 bits; what is asked for beyond that comes to the same. */
+const longestMs = 2_000_000_000
 
 /** A command in the background that fails at once is told at once. */
 const backgroundGlanceMs = 150
 
 const input = z.strictObject({
-  command: z.string().describe('bash where the image has it, else POSIX sh'),
+  command: z.string().describe('bash if the image has it, else sh'),
   workdir: z.string().optional().describe('Default: the workspace'),
   env: z.record(z.string(), z.string()).optional(),
   stdin: z.string().optional().describe('Default: end-of-file'),
   timeoutSeconds: z
     .number()
     .min(0)
-    .max(longestSeconds)
     .optional()
-    .describe(
-      `Killed after this, also in the background; default ${defaultTimeoutSeconds}, 0 never`,
-    ),
-  background: z.boolean().optional().describe('Return at once; stdin stays open'),
-  yieldMs: z
-    .number()
-    .int()
-    .min(0)
-    .max(600_000)
-    .optional()
-    .describe(`Goes on in the background after this; default ${defaultYieldMs}`),
+    .describe(`Kills it, in the background too; default ${defaultTimeoutSeconds}, 0 never`),
+  background: z.boolean().optional().describe('Return at once, stdin open'),
+  yieldMs: z.number().int().min(0).max(600_000).optional().describe(`Default ${defaultYieldMs}`),
 })
 
 export const exec = defineTool({
   name: 'exec',
   title: 'Run a command',
   description:
-    'Runs a shell command in the sandbox; returns its output and exit code. One that outlasts yieldMs ' +
-    'goes on in the background: use the process tool. Files and background commands persist between ' +
-    'calls; cwd and environment do not. Long output is cut in the middle and kept whole as a resource.',
+    'Runs a shell command in the sandbox. One that outlasts yieldMs goes on in the background: see ' +
+    'process. Files and background commands persist between calls; cwd and environment do not. Long ' +
+    'output is cut in the middle; all of it is kept.',
   input,
   output: executionShape,
   annotations: {
@@ -68,7 +59,7 @@ export const exec = defineTool({
         workdir: session.workspace.workdir(args.workdir),
         env: args.env ?? {},
         ...(stdin === undefined ? {} : { stdin }),
-        timeoutMs: timeoutSeconds === 0 ? undefined : timeoutSeconds * 1000,
+        timeoutMs: timeoutSeconds === 0 ? undefined : Math.min(timeoutSeconds * 1000, longestMs),
       },
       { signal, report: (message) => call.progress(0, message) },
     )
@@ -95,7 +86,7 @@ async function wait(execution: Execution, ms: number, call: ToolCall): Promise<v
   if (call.signal.aborted) cancel()
   let timer: NodeJS.Timeout | undefined
   const yielded = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
+    timer = setTimeout(resolve, Math.min(ms, longestMs))
   })
   try {
     await Promise.race([execution.result, yielded])

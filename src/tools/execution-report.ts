@@ -6,18 +6,19 @@ import type { Execution } from '../exec.ts'
 import { viewOutput } from './exec/output-view.ts'
 import type { ContentBlock, ToolResult } from './tool.ts'
 
+/** `id` is for the process tool, and `exec://<id>` all output. */
 export const executionShape = z.object({
+  id: z.string(),
   outcome: z.enum(['exited', 'timed-out', 'cancelled', 'killed', 'lost', 'running']),
-  exitCode: z.number().nullable(),
-  signal: z.string().nullable(),
+  /** Absent while it runs, and when it was lost. */
+  exitCode: z.number().optional(),
+  signal: z.string().optional(),
   durationMs: z.number(),
-  output: z.string(),
   stdoutBytes: z.number(),
   stderrBytes: z.number(),
+  output: z.string(),
   omittedBytes: z.number(),
   cursor: z.number(),
-  processId: z.string().nullable(),
-  log: z.string().nullable(),
 })
 
 export type ExecutionFacts = z.output<typeof executionShape>
@@ -27,15 +28,16 @@ export const logUri = (execution: Execution) => `exec://${execution.id}`
 
 /** How it stands with the command, without its output. */
 export function executionState({ ended, id, startedMs, output }: Execution) {
-  const code = ended?.exitCode ?? null
+  const exitCode = ended?.exitCode ?? undefined
+  const signal = exitCode === undefined ? undefined : signalOf(exitCode)
   return {
+    id,
     outcome: ended?.outcome ?? ('running' as const),
-    exitCode: code,
-    signal: code === null ? null : signalOf(code),
+    ...(exitCode === undefined ? {} : { exitCode }),
+    ...(signal === undefined ? {} : { signal }),
     durationMs: ended?.durationMs ?? Date.now() - startedMs,
     stdoutBytes: output.bytes.stdout,
     stderrBytes: output.bytes.stderr,
-    processId: ended === undefined ? id : null,
   }
 }
 
@@ -65,14 +67,13 @@ export async function reportExecution(
   const printed = view.text === '' ? nothing(execution, from) : view.text.replace(/\n$/, '')
   const told = `${printed}\n\n${lines.map((line) => `[${line}]`).join('\n')}`
   const content: ContentBlock[] = [{ type: 'text', text: told }]
-  const isCut = view.omittedBytes > 0
-  if (isCut) {
+  if (view.omittedBytes > 0) {
     content.push({ type: 'resource_link', uri, name: 'all output', mimeType: 'text/plain' })
   }
   const { omittedBytes, text } = view
   return {
     content,
-    facts: { ...state, output: text, omittedBytes, cursor: to.bytes, log: isCut ? uri : null },
+    facts: { ...state, output: text, omittedBytes, cursor: to.bytes },
   }
 }
 
@@ -106,7 +107,7 @@ function ending(
       return `lost ${after}: ${ended?.error?.message ?? 'its sandbox went away'}`
     case 'exited': {
       const guess = signal === 'SIGKILL' ? ', perhaps out of memory' : ''
-      return `exit code ${exitCode}${signal === null ? '' : ` (${signal}${guess})`} ${after}`
+      return `exit code ${exitCode}${signal === undefined ? '' : ` (${signal}${guess})`} ${after}`
     }
   }
 }
@@ -114,9 +115,9 @@ function ending(
 export const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 100 ? 3 : 1)} s`
 
 /** The signal that a shell means by an exit code above 128. */
-function signalOf(code: number): string | null {
+function signalOf(code: number): string | undefined {
   for (const [name, number] of Object.entries(constants.signals)) {
     if (number === code - 128) return name
   }
-  return null
+  return undefined
 }

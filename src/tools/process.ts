@@ -4,17 +4,13 @@ import type { OutputMark } from '../captured-output.ts'
 import { argumentInvalid } from '../errors.ts'
 import type { Execution } from '../exec.ts'
 import { lastLines } from './exec/last-lines.ts'
-import {
-  executionShape,
-  executionState,
-  logUri,
-  reportExecution,
-  seconds,
-} from './execution-report.ts'
+import { executionShape, executionState, reportExecution, seconds } from './execution-report.ts'
 import { bytesPage, checkCursor, lastPage, linesPage } from './process/log-page.ts'
 import { defineTool, type ToolCall, text } from './tool.ts'
 
 const defaultWaitMs = 10_000
+/** Longer than that no client waits for a call. */
+const longestWaitMs = 60_000
 /** Output that has come is told once no more came for so long, so that a poll is not one line. */
 const quietMs = 500
 /** A killed process that is still there after this is told as such. */
@@ -25,40 +21,28 @@ const defaultLines = 200
 
 const input = z.strictObject({
   action: z.enum(['list', 'poll', 'log', 'write', 'kill']),
-  id: z.string().optional().describe('For all but list'),
-  waitMs: z
-    .number()
-    .int()
-    .min(0)
-    .max(60_000)
-    .optional()
-    .describe(`poll: wait this long for output or the end; default ${defaultWaitMs}`),
+  id: z.string().optional().describe('All but list'),
+  waitMs: z.number().int().min(0).max(60_000).optional().describe(`poll; default ${defaultWaitMs}`),
   offset: z.number().int().min(1).optional().describe('log: first line'),
-  limit: z
-    .number()
-    .int()
-    .min(1)
-    .optional()
-    .describe(`log: lines; default the last ${defaultLines}`),
-  cursor: z.number().int().min(0).optional().describe('poll, log: from this byte on'),
-  data: z.string().optional().describe('write: text for stdin; end a line with \\n'),
-  eof: z.boolean().optional().describe('write: then close stdin'),
+  limit: z.number().int().min(1).optional().describe(`log: lines; default last ${defaultLines}`),
+  cursor: z.number().int().min(0).optional().describe('poll, log: first byte'),
+  data: z.string().optional().describe('write: for stdin'),
+  eof: z.boolean().optional(),
 })
 
 type Args = z.output<typeof input>
 
 /** For `list`, the rows; for one process, what exec tells of it. */
 const output = executionShape.partial().extend({
-  processes: z.array(z.record(z.string(), z.unknown())).optional(),
+  processes: z.array(z.unknown()).optional(),
 })
 
 export const process = defineTool({
   name: 'process',
   title: 'Background processes',
   description:
-    'Commands of this session, running or lately ended. list; poll: what one printed since you last ' +
-    'saw it; log: pages of its output; write to its stdin; kill it and all it started. They end with ' +
-    'the session.',
+    'Commands of this session, running or lately ended; they end with it. poll: waits for the end or ' +
+    'output, tells what is new. log: pages of all output. kill: ends all it started.',
   input,
   output,
   annotations: {
@@ -91,12 +75,11 @@ export const process = defineTool({
 
 function list(executions: readonly Execution[]) {
   const processes = executions.map((execution) => ({
-    id: execution.id,
-    command: execution.command.replace(/\s+/g, ' ').slice(0, 120),
     ...executionState(execution),
+    command: execution.command.replace(/\s+/g, ' ').slice(0, 120).toWellFormed(),
   }))
   const lines = processes.map((row) => {
-    const code = row.exitCode === null ? '' : `, exit code ${row.exitCode}`
+    const code = row.exitCode === undefined ? '' : `, exit code ${row.exitCode}`
     const bytes = row.stdoutBytes + row.stderrBytes
     return `${row.id}  ${row.outcome}${code}  ${seconds(row.durationMs)}  ${bytes} bytes  ${row.command}`
   })
@@ -120,7 +103,7 @@ async function log(execution: Execution, { offset, limit, cursor }: Args) {
   const notes = [...page.notes, state.outcome].map((note) => `[${note}]`).join('\n')
   return {
     content: text(`${printed}\n\n${notes}`),
-    facts: { ...state, output: page.text, cursor: page.cursor, log: logUri(execution) },
+    facts: { ...state, output: page.text, cursor: page.cursor },
   }
 }
 
@@ -131,7 +114,7 @@ async function poll(
 ) {
   const from = cursor === undefined ? execution.told : { bytes: cursor, lineFeeds: undefined }
   checkCursor(execution.output, from.bytes)
-  await news(execution, from, waitMs, call)
+  await news(execution, from, Math.min(waitMs, longestWaitMs), call)
   return reportExecution(execution, from, call.signal)
 }
 

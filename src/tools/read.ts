@@ -14,10 +14,10 @@ export const pageLimits = { lines: 2_000, bytes: 50 * 1024 }
 const imageLimitBytes = 3_500_000
 
 const input = z.strictObject({
-  path: z.string().describe('Relative to the workspace, or absolute in the sandbox'),
-  offset: z.number().int().min(1).optional().describe('First line, from 1'),
+  path: z.string().describe('Relative to the workspace, or absolute'),
+  offset: z.number().int().min(1).optional().describe('First line'),
   limit: z.number().int().min(1).optional().describe('Lines'),
-  cursor: z.number().int().min(0).optional().describe('Only as a note names it'),
+  cursor: z.number().int().min(0).optional().describe('As a note names it'),
 })
 
 type Args = z.output<typeof input>
@@ -27,18 +27,18 @@ const output = z.object({
   kind: z.enum(['text', 'image', 'directory']),
   content: z.string(),
   size: z.number(),
-  firstLine: z.number().nullable(),
-  lastLine: z.number().nullable(),
-  nextOffset: z.number().nullable(),
-  nextCursor: z.number().nullable(),
+  firstLine: z.number().optional(),
+  lastLine: z.number().optional(),
+  nextOffset: z.number().optional(),
+  nextCursor: z.number().optional(),
 })
 
 export const read = defineTool({
   name: 'read',
   title: 'Read a file',
   description:
-    `Reads a text file, at most ${pageLimits.lines} lines or ${pageLimits.bytes / 1024} KB at a time: ` +
-    'a note names the next offset. Shows images (png, jpeg, gif, webp). Lists a directory.',
+    `Reads a text file, up to ${pageLimits.lines} lines or ${pageLimits.bytes / 1024} KB at a time; a note ` +
+    'says how to read on. Shows images (png, jpeg, gif, webp). Lists a directory.',
   input,
   output,
   annotations: {
@@ -64,8 +64,6 @@ export const read = defineTool({
     return page(located, head, args)
   },
 })
-
-const noLines = { firstLine: null, lastLine: null, nextOffset: null, nextCursor: null }
 
 function directory(
   { shown }: Located,
@@ -93,8 +91,7 @@ function directory(
       kind: 'directory' as const,
       content,
       size: entries.length,
-      ...noLines,
-      nextOffset: isMore ? next + 1 : null,
+      ...(isMore ? { nextOffset: next + 1 } : {}),
     },
   }
 }
@@ -124,7 +121,7 @@ async function image({ tree, path, shown }: Located, head: FileContent, mimeType
       ...text(content),
       { type: 'image' as const, data: bytes.toString('base64'), mimeType },
     ],
-    facts: { path: shown, kind: 'image' as const, content, size, ...noLines },
+    facts: { path: shown, kind: 'image' as const, content, size },
   }
 }
 
@@ -159,10 +156,8 @@ async function page(
       kind: 'text' as const,
       content: page.text,
       size: head.size,
-      firstLine: lines === 0 ? null : offset,
-      lastLine: lines === 0 ? null : offset + lines - 1,
-      nextOffset: next?.line ?? null,
-      nextCursor: next?.cursor ?? null,
+      ...(lines === 0 ? {} : { firstLine: offset, lastLine: offset + lines - 1 }),
+      ...(next === undefined ? {} : { nextOffset: next.line, nextCursor: next.cursor }),
     },
   }
 }

@@ -6,7 +6,7 @@ import type { Located } from '../workspace.ts'
 import { defineTool, text } from './tool.ts'
 
 const input = z.strictObject({
-  path: z.string().describe('Relative to the workspace, or absolute in the sandbox'),
+  path: z.string(),
   content: z.string(),
 })
 
@@ -21,8 +21,8 @@ export const write = defineTool({
   name: 'write',
   title: 'Write a file',
   description:
-    'Makes a file or replaces its whole content; makes missing directories; keeps the mode of a file ' +
-    'that exists. To change part of a file use edit or apply_patch.',
+    'Makes a file, or replaces all of its content and keeps its mode; makes missing directories. To ' +
+    'change a part use edit or apply_patch.',
   input,
   output,
   annotations: {
