@@ -50,7 +50,7 @@ export interface SandboxLayout {
 
 /** Where the channels are seen inside. */
 export const channelsInside = '/run/sandbox-mcp'
-export const homeInside = '/home/sandbox'
+const homeInside = '/home/sandbox'
 
 /** Looked at on the host, and shown inside as they are: directories, or links into /usr. */
 export const systemPaths = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32', '/opt']

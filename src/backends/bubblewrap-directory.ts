@@ -92,10 +92,6 @@ export async function writeRecord(directory: string, record: SandboxRecord): Pro
   await rename(`${file}.new`, file)
 }
 
-export interface Lock {
-  release(): void
-}
-
 /**
  * Takes the lock under which a sandbox is made and removed. The kernel holds it with our open file,
  * so it ends with us however we end. Waits for others as long as `signal` allows.
@@ -122,7 +118,7 @@ export async function takeLock(directory: string, name: string, signal: AbortSig
     }
     // Whoever removes a sandbox removes its lock: only the one that is there counts.
     const there = await stat(file).catch(() => undefined)
-    if (there?.ino === fstatSync(fd).ino) return { release: () => closeSync(fd) } satisfies Lock
+    if (there?.ino === fstatSync(fd).ino) return { release: () => closeSync(fd) }
     closeSync(fd)
   }
 }

@@ -3,12 +3,10 @@
  * that starts a handler for every line it reads. Everything in the sandbox descends from it, so all
  * of it has its namespaces, its lack of capabilities and its limits; nothing ever enters from outside.
  */
-import { createHash } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { execa } from 'execa'
 import { backendUnavailable, cancelled, sandboxStartFailed } from '../errors.ts'
@@ -23,53 +21,11 @@ import {
 } from './bubblewrap-directory.ts'
 import { makeFifos } from './bubblewrap-handlers.ts'
 import { inheritedDescriptors, startOf, waitForEnd } from './bubblewrap-processes.ts'
+import { handlerScript, holderScript } from './bubblewrap-scripts.ts'
 
 const startDeadlineMs = 10_000
 const killDeadlineMs = 5_000
 const monitorDeadlineMs = 500
-
-/**
- * Reads from `requests`, opened for writing too so that it never ends. Its stdin is a leash until
- * the record of it is stored: a server that dies before leaves no holder behind.
- *
- * An asynchronous list would start handlers with SIGINT and SIGQUIT ignored for good (POSIX, 2.11);
- * `setsid -f` forks by itself, and by its path, because BusyBox's sh would take its own, which
- * cannot. Where there is no other, the signals stay ignored.
- */
-const holderScript = `IFS= read -r _ || exit 1
-exec 9>${channelsInside}/alive <>${channelsInside}/requests
-ulimit -c 0
-exec 2>/dev/null
-echo ready >&9
-setsid=setsid
-[ -x /usr/bin/setsid ] && setsid=/usr/bin/setsid
-if $setsid -f true; then
-while IFS= read -r id; do $setsid -f sh ${channelsInside}/handler "$id" </dev/null 9>&-; done
-else
-while IFS= read -r id; do ( setsid sh ${channelsInside}/handler "$id" </dev/null 9>&- & ); done
-fi
-`
-
-/**
- * Stays beside its script to tell the exit code, out of reach of signals to the script's group. The
- * script has a process of its own, which leads that group.
- */
-const handlerScript = `c=${channelsInside}/$1
-exec 9>"$c.exit" || exit
-setsid sh -c "echo s >&9; exec 9>&-; IFS= read -r _ && . '$c.sh'" sh <"$c.in" >"$c.out" 2>"$c.err"
-code=$?
-echo "e$code" >&9
-`
-
-/** Changes whenever servers with the older scripts could not talk to the holder any more. */
-export const protocol = 1
-
-/** Tells whether a holder is what these arguments would make. */
-export function hashOf(args: readonly string[]): string {
-  return createHash('sha256')
-    .update([...args, holderScript, handlerScript].join('\0'))
-    .digest('hex')
-}
 
 /** What `createHolder` is told; `record` says all but the processes. */
 export interface HolderOrder {
@@ -114,10 +70,14 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
   const readiness = new Socket({ fd: alive, readable: true, writable: false })
   readiness.on('error', () => {})
 
+  // A file, because bwrap dies of a pipe whose server has died, and its child then waits for it for
+  // ever.
+  const told = join(directory, record.name, 'info.json')
+  const information = openSync(told, 'wx', 0o600)
   const nothing = openSync('/dev/null', 'r')
   const run = [...order.arguments, '--', '/bin/sh', `${channelsInside}/holder`]
   const monitor = execa(order.command, ['--info-fd', '3', ...run], {
-    stdio: ['pipe', 'ignore', 'pipe', 'pipe', ...(await covers(nothing))],
+    stdio: ['pipe', 'ignore', 'pipe', descriptor(information), ...(await covers(nothing))],
     // In a group of its own, and not ended with the server; nothing of the server's environment,
     // which processes inside could read in /proc/1/environ.
     detached: true,
@@ -129,7 +89,6 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
     buffer: false,
     reject: false,
   })
-  const information = monitor.stdio[3] as Readable
   const complaint = text(monitor.stderr).catch(() => '')
   const ended = monitor.then(async (result) => {
     const said = (await complaint).trim()
@@ -144,21 +103,22 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
   aborted.catch(() => {})
 
   try {
-    const init = await Promise.race([initOf(information), ended, aborted])
+    const said = () => new Promise((resolve) => readiness.once('data', resolve))
+    await Promise.race([said(), ended, aborted])
+    const init: number = JSON.parse(await readFile(told, 'utf8'))['child-pid']
     // One that has ended already is in `ended`, with what bwrap had to say.
     const processes = await Promise.race([identifyBoth(monitor.pid, init), ended, aborted])
     await writeRecord(directory, { ...record, processes })
     monitor.stdin.on('error', () => {}).end('go\n')
-    const ready = new Promise((resolve) => readiness.once('data', resolve))
-    await Promise.race([ready, ended, aborted])
+    await Promise.race([said(), ended, aborted])
   } catch (error) {
     if (monitor.pid !== undefined) killGroup(monitor.pid)
     throw error
   } finally {
     closeSync(keeper)
     closeSync(nothing)
+    closeSync(information)
     readiness.destroy()
-    information.destroy()
     monitor.stdin.destroy()
     monitor.stderr.destroy()
     monitor.unref()
@@ -176,14 +136,6 @@ async function covers(nothing: number): Promise<('ignore' | 3)[]> {
   return Array.from({ length }, (_, index) =>
     inherited.includes(index + 4) ? descriptor(nothing) : 'ignore',
   )
-}
-
-/** The first process of the sandbox, as the host numbers it. */
-async function initOf(information: Readable): Promise<number> {
-  const told = await text(information)
-  if (told !== '') return JSON.parse(told)['child-pid']
-  // bwrap ended before it told; `ended` says why.
-  return new Promise(() => {})
 }
 
 /**

@@ -26,10 +26,11 @@ import {
   type SandboxRecord,
   takeLock,
 } from './bubblewrap-directory.ts'
-import { createHolder, destroyHolder, hashOf, protocol } from './bubblewrap-holder.ts'
+import { createHolder, destroyHolder } from './bubblewrap-holder.ts'
 import { readFacts } from './bubblewrap-host.ts'
 import { isAlive } from './bubblewrap-processes.ts'
 import { BubblewrapSandbox, countConnections } from './bubblewrap-sandbox.ts'
+import { hashOf, protocol } from './bubblewrap-scripts.ts'
 import { verifyMount } from './mount-check.ts'
 
 export type { BubblewrapSettings } from './bubblewrap-arguments.ts'

@@ -1,0 +1,55 @@
+/**
+ * The programs inside a sandbox: for dash, bash and BusyBox, with nothing else but `setsid`.
+ *
+ * Opening a FIFO waits for the other end, for ever when the server has died. So each is opened for
+ * both directions first, which does not wait, and then for the one that is meant.
+ */
+import { createHash } from 'node:crypto'
+import { channelsInside } from './bubblewrap-arguments.ts'
+
+/**
+ * Reads from `requests`, opened for writing too so that it never ends. Its stdin is a leash until
+ * the record of it is stored: a server that dies before leaves no holder behind.
+ *
+ * An asynchronous list would start handlers with SIGINT and SIGQUIT ignored for good (POSIX, 2.11);
+ * `setsid -f` forks by itself, and by its path, because BusyBox's sh would take its own, which
+ * cannot. Where there is no other, the signals stay ignored.
+ */
+export const holderScript = `alive=${channelsInside}/alive
+exec 8<>$alive 9>$alive 8>&-
+echo here >&9
+IFS= read -r _ || exit 1
+exec <>${channelsInside}/requests
+ulimit -c 0
+exec 2>/dev/null
+echo ready >&9
+setsid=setsid
+[ -x /usr/bin/setsid ] && setsid=/usr/bin/setsid
+if $setsid -f true; then
+while IFS= read -r id; do $setsid -f sh ${channelsInside}/handler "$id" </dev/null 9>&-; done
+else
+while IFS= read -r id; do ( setsid sh ${channelsInside}/handler "$id" </dev/null 9>&- & ); done
+fi
+`
+
+/**
+ * Stays beside its script to tell the exit code, out of reach of signals to the script's group. The
+ * script has a process of its own, which leads that group.
+ */
+export const handlerScript = `c=${channelsInside}/$1
+exec 8<>"$c.exit" 9>"$c.exit" 8>&- || exit
+setsid sh -c "exec 8<>$c.in <$c.in 8>&- 8<>$c.out >$c.out 8>&- 8<>$c.err 2>$c.err 8>&-
+echo s >&9; exec 9>&-; IFS= read -r _ && . $c.sh" sh
+code=$?
+echo "e$code" >&9
+`
+
+/** Changes whenever servers with the older scripts could not talk to the holder any more. */
+export const protocol = 1
+
+/** Tells whether a holder is what these arguments would make. */
+export function hashOf(args: readonly string[]): string {
+  return createHash('sha256')
+    .update([...args, holderScript, handlerScript].join('\0'))
+    .digest('hex')
+}
