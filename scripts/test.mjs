@@ -1,6 +1,6 @@
 // `npm test`: prepares the machine as far as that is ours to do, then runs the tests. Needs Node
-// and nothing else to begin with. `npm test -- test/x` runs a part; REQUIRE_BACKENDS=docker,bubblewrap
-// turns what is missing into a failure.
+// and nothing else to begin with. `npm test -- test/x` runs a part;
+// REQUIRE_BACKENDS=docker,bubblewrap,codex,conformance turns what is missing into a failure.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { buildServer, ensureDependencies, root } from './machine/dependencies.mj
 import { findEngine } from './machine/docker.mjs'
 import { daemonIsStarting, dockerdProblem, startDockerd } from './machine/dockerd.mjs'
 import { partsEnvironment, requiredParts } from './machine/parts.mjs'
+import { ensureProgram, programNames } from './machine/reference-programs.mjs'
 import { checkInterrupted, inherit, Problem, runMain, which } from './machine/run.mjs'
 import { bold, done, during, say, missing as sayMissing } from './machine/say.mjs'
 import { closingLines } from './test/outcome.mjs'
@@ -31,6 +32,9 @@ await runMain(async () => {
     const bubblewrap = await findBubblewrap()
     if (bubblewrap.problem === undefined) done('bubblewrap', `${bubblewrap.version} works`)
     else missing.bubblewrap = `${bubblewrap.problem}. ${bubblewrap.fix}`
+    for (const name of programNames) {
+      await ensureProgram(name).catch((error) => noteProblem(missing, name, error))
+    }
     for (const [part, why] of Object.entries(missing)) sayMissing(part, `missing: ${why}`)
     await buildServer()
     checkInterrupted()

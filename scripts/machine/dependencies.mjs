@@ -46,7 +46,8 @@ function packages(file) {
   }
 }
 
-function npm(args) {
+/** Runs npm as the person at the terminal would, in the checkout. */
+export function npm(args) {
   const script = process.env.npm_execpath
   // Under another package manager's `run`, npm_execpath is that one's.
   if (script !== undefined && /npm-cli\.c?js$/.test(script)) {

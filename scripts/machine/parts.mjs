@@ -5,9 +5,10 @@ import { images } from '../../test/images/build.mjs'
 import { findBubblewrap } from './bubblewrap.mjs'
 import { findEngine } from './docker.mjs'
 import { defaultHost } from './docker-hosts.mjs'
+import { findProgram, programNames } from './reference-programs.mjs'
 import { Problem } from './run.mjs'
 
-export const parts = ['docker', 'bubblewrap']
+export const parts = ['docker', 'bubblewrap', ...programNames]
 
 /** The names in REQUIRE_BACKENDS, which must be there for the run to be green. */
 export function requiredParts(env = process.env) {
@@ -27,6 +28,9 @@ export function partsEnvironment(missing, engine) {
   return {
     SANDBOX_MCP_TEST_BACKENDS: parts.filter((part) => !(part in missing)).join(','),
     SANDBOX_MCP_TEST_MISSING: JSON.stringify(missing),
+    SANDBOX_MCP_TEST_PROGRAMS: JSON.stringify(
+      Object.fromEntries(programNames.map((name) => [name, findProgram(name)])),
+    ),
     ...(engine === undefined || engine.host === defaultHost ? {} : { DOCKER_HOST: engine.host }),
   }
 }
@@ -40,6 +44,9 @@ async function detect() {
   }
   const bubblewrap = await findBubblewrap()
   if (bubblewrap.problem !== undefined) missing.bubblewrap = bubblewrap.problem
+  for (const name of programNames) {
+    if (findProgram(name) === undefined) missing[name] = 'not installed; npm test installs it'
+  }
   return partsEnvironment(missing, engine)
 }
 

@@ -4,7 +4,7 @@
  */
 import { describe, test } from 'vitest'
 
-export type Part = 'docker' | 'bubblewrap'
+export type Part = 'docker' | 'bubblewrap' | 'codex' | 'conformance'
 
 /** The images that are there wherever `docker` is available; `npm test` builds them. */
 export const images = {
@@ -14,6 +14,14 @@ export const images = {
 
 export function available(part: Part): boolean {
   return listed('SANDBOX_MCP_TEST_BACKENDS').includes(part)
+}
+
+/** Where a program is that `npm test` installs: a file, or the `node_modules` it is in. */
+export function programPath(part: 'codex' | 'conformance'): string {
+  const paths: Record<string, string> = JSON.parse(process.env.SANDBOX_MCP_TEST_PROGRAMS ?? '{}')
+  const path = paths[part]
+  if (path === undefined) throw new Error(`${part} is not installed`)
+  return path
 }
 
 /** A `describe` for tests that need `part`. */
