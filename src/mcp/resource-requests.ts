@@ -75,7 +75,9 @@ export class ResourceRequests {
   async read(uri: string): Promise<{ contents: ResourceContent[] }> {
     return answer(uri, async () => {
       const log = parseExecUri(uri)
-      if (log !== undefined) return { contents: [await readExecLog(this.#session, log, uri)] }
+      if (log !== undefined) {
+        return { contents: [await readExecLog(this.#session.execution(log.id), log, uri)] }
+      }
       const content = readFileContent(this.#session.workspace.files, pathIn(uri), uri)
       return { contents: [await content] }
     })

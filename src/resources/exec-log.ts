@@ -1,7 +1,7 @@
 /** `exec://{id}{?offset,limit}`: all that a command printed, so far or at its end, in pages. */
 import type { CapturedOutput } from '../captured-output.ts'
 import { argumentInvalid, shown } from '../errors.ts'
-import type { Session } from '../session.ts'
+import type { Execution } from '../exec.ts'
 import type { ResourceContent } from './file-content.ts'
 
 /** In bytes. The default suits what a model takes in at once. */
@@ -35,15 +35,13 @@ export function parseExecUri(uri: string): LogRequest | undefined {
 /**
  * One page of a log, never cut inside a character, and a last line that names the next page while
  * there is or may come one. Bytes that are not UTF-8 are replaced; `_meta` tells `offset`, `next` and
- * `total` in bytes, and whether the command is `running`. `PROCESS_NOT_FOUND` for an id this session
- * has not.
+ * `total` in bytes, and whether the command is `running`.
  */
 export async function readExecLog(
-  session: Session,
+  { output, ended }: Pick<Execution, 'output' | 'ended'>,
   { id, offset, limit }: LogRequest,
   uri: string,
 ): Promise<ResourceContent> {
-  const { output, ended } = session.execution(id)
   const total = output.end.bytes
   const from = Math.min(total, offset < 0 ? Math.max(0, total + offset) : offset)
   const page = await pageOf(output, from, Math.min(total, from + limit))
