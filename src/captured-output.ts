@@ -128,8 +128,9 @@ export class CapturedOutput {
 
   /** The last `count` bytes, or fewer: for a line of progress. */
   last(count: number): Buffer {
-    const { length, tailStart } = this.#kept
-    return this.#kept.slice(Math.max(tailStart, length - count), length)
+    const { length, headEnd, tailStart } = this.#kept
+    const kept = headEnd === tailStart ? 0 : tailStart
+    return this.#kept.slice(Math.max(kept, length - count), length)
   }
 
   /** Removes the log of a command that has ended; what is in memory stays. */
