@@ -3,6 +3,7 @@
  * that starts a handler for every line it reads. Everything in the sandbox descends from it, so all
  * of it has its namespaces, its lack of capabilities and its limits; nothing ever enters from outside.
  */
+import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
@@ -75,7 +76,8 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
   const told = join(directory, record.name, 'info.json')
   const information = openSync(told, 'wx', 0o600)
   const nothing = openSync('/dev/null', 'r')
-  const run = [...order.arguments, '--', '/bin/sh', `${channelsInside}/holder`]
+  const nonce = randomBytes(9).toString('hex')
+  const run = [...order.arguments, '--', '/bin/sh', `${channelsInside}/holder`, nonce]
   const monitor = execa(order.command, ['--info-fd', '3', ...run], {
     stdio: ['pipe', 'ignore', 'pipe', descriptor(information), ...(await covers(nothing))],
     // In a group of its own, and not ended with the server; nothing of the server's environment,
@@ -103,14 +105,13 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
   aborted.catch(() => {})
 
   try {
-    const said = () => new Promise((resolve) => readiness.once('data', resolve))
-    await Promise.race([said(), ended, aborted])
+    await Promise.race([says(readiness, `here ${nonce}\n`), ended, aborted])
     const init: number = JSON.parse(await readFile(told, 'utf8'))['child-pid']
     // One that has ended already is in `ended`, with what bwrap had to say.
     const processes = await Promise.race([identifyBoth(monitor.pid, init), ended, aborted])
     await writeRecord(directory, { ...record, processes })
     monitor.stdin.on('error', () => {}).end('go\n')
-    await Promise.race([said(), ended, aborted])
+    await Promise.race([says(readiness, 'ready\n'), ended, aborted])
   } catch (error) {
     if (monitor.pid !== undefined) killGroup(monitor.pid)
     throw error
@@ -136,6 +137,19 @@ async function covers(nothing: number): Promise<('ignore' | 3)[]> {
   return Array.from({ length }, (_, index) =>
     inherited.includes(index + 4) ? descriptor(nothing) : 'ignore',
   )
+}
+
+function says(socket: Socket, line: string): Promise<void> {
+  return new Promise((resolve) => {
+    let said = ''
+    const listen = (bytes: Buffer) => {
+      said += bytes.toString('latin1')
+      if (!said.includes(line)) return
+      socket.off('data', listen)
+      resolve()
+    }
+    socket.on('data', listen)
+  })
 }
 
 /**

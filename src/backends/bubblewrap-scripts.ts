@@ -9,7 +9,8 @@ import { channelsInside } from './bubblewrap-arguments.ts'
 
 /**
  * Reads from `requests`, opened for writing too so that it never ends. Its stdin is a leash until
- * the record of it is stored: a server that dies before leaves no holder behind.
+ * the record of it is stored: a server that dies before leaves no holder behind. Such a one may still
+ * come to life in the directory of its successor, so a holder says whose it is.
  *
  * An asynchronous list would start handlers with SIGINT and SIGQUIT ignored for good (POSIX, 2.11);
  * `setsid -f` forks by itself, and by its path, because BusyBox's sh would take its own, which
@@ -17,7 +18,7 @@ import { channelsInside } from './bubblewrap-arguments.ts'
  */
 export const holderScript = `alive=${channelsInside}/alive
 exec 8<>$alive 9>$alive 8>&-
-echo here >&9
+echo "here $1" >&9
 IFS= read -r _ || exit 1
 exec <>${channelsInside}/requests
 ulimit -c 0
