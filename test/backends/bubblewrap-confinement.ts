@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { statSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { output, run, type Scenario } from './bubblewrap-scenario.ts'
+import { output, run, type Scenario, until } from './bubblewrap-scenario.ts'
 
 export const confinement: Record<string, Scenario> = {
   async 'a command has no privileges and nothing is left of the server'(world) {
@@ -137,11 +137,20 @@ export const confinement: Record<string, Scenario> = {
     )
     assert.equal(await output(sandbox, 'test -e /tmp/y || echo no'), 'no')
 
-    // Idle handlers are ordinary processes inside: killing them costs a start, not the sandbox.
+    // Idle handlers are ordinary processes inside: killing them costs commands, not the sandbox.
     await run(
       sandbox,
       'for p in /proc/[0-9]*; do grep -qa "/handler" $p/cmdline && [ $p != /proc/$PPID ] && kill -9 $(basename $p); done',
     )
+    const survived = () =>
+      run(sandbox, 'echo still here').then(
+        ({ stdout }) => stdout === 'still here\n',
+        (error) => {
+          assert.equal(error.code, 'SANDBOX_LOST')
+          return false
+        },
+      )
+    await until(survived)
     assert.equal(await output(sandbox, 'echo still here'), 'still here')
     await sandbox.close()
   },
