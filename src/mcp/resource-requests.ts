@@ -11,6 +11,9 @@ import { parseWorkspaceUri } from '../resources/workspace-uri.ts'
 import type { Session } from '../session.ts'
 import type { HostRoot } from '../trees/host-walk.ts'
 
+/** A longer URI is nobody's resource, and not sent back. */
+const echoedLength = 64 * 1024
+
 /** The caller's mistake: JSON-RPC -32602 with this message and data. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
@@ -18,7 +21,7 @@ export class RequestError extends Error {
 
   constructor(message: string, uri?: string) {
     super(message)
-    this.data = uri === undefined ? undefined : { uri }
+    this.data = uri === undefined || uri.length > echoedLength ? undefined : { uri }
   }
 }
 

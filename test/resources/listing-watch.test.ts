@@ -1,0 +1,143 @@
+import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { listPage } from '../../src/resources/file-pages.ts'
+import { ListingWatch, listingLimits } from '../../src/resources/listing-watch.ts'
+import { newPlace, type Place } from './world.ts'
+
+const soon = { timeout: 10_000, interval: 10 }
+const never = 2 ** 30
+
+function newWatch(place: Place, times = { pollMs: 20, hintMs: 10 }) {
+  const told: number[] = []
+  const watch = new ListingWatch(place.tree, place.sight, () => told.push(performance.now()), times)
+  onTestFinished(() => watch.close())
+  return {
+    watch,
+    told,
+    list: async () => {
+      const signal = new AbortController().signal
+      let cursor: string | undefined
+      do {
+        const page = await listPage(place.tree, place.sight, cursor, signal)
+        watch.saw(page.directories, cursor === undefined)
+        cursor = page.nextCursor
+      } while (cursor !== undefined)
+    },
+    hear: async () => {
+      await expect.poll(() => told.length, soon).toBeGreaterThan(0)
+      told.length = 0
+    },
+  }
+}
+
+const ways = {
+  'by hints': { pollMs: never, hintMs: 10 },
+  'by looking again': { pollMs: 20, hintMs: never },
+}
+
+describe.each(Object.entries(ways))('a client that has listed hears %s', (_, times) => {
+  test('of files and directories that come, go and are renamed', async () => {
+    const place = newPlace()
+    place.write('a/b/f', 'x')
+    const { list, hear } = newWatch(place, times)
+    const at = (path: string) => join(place.root, path)
+    await list()
+    place.write('a/b/g', 'x')
+    await hear()
+    unlinkSync(at('a/b/g'))
+    await hear()
+    renameSync(at('a/b/f'), at('a/b/h'))
+    await hear()
+    mkdirSync(at('new'))
+    await hear()
+    symlinkSync('a/b/h', at('link'))
+    await hear()
+    rmSync(at('a'), { recursive: true })
+    await hear()
+  })
+
+  test('of an ignore file that means something else now', async () => {
+    const place = newPlace()
+    place.write('d/.gitignore', '*.log')
+    const { list, hear } = newWatch(place, times)
+    await list()
+    writeFileSync(join(place.root, 'd/.gitignore'), '*.tmp')
+    await hear()
+  })
+})
+
+describe('a client hears nothing', () => {
+  test('before it has listed', async () => {
+    const place = newPlace()
+    const { list, told, hear, watch } = newWatch(place)
+    place.write('f')
+    expect(watch.listeners).toBe(0)
+    watch.checkSoon()
+    await list()
+    expect(told).toEqual([])
+    place.write('g')
+    await hear()
+  })
+
+  test('of what is ignored, of .git, and of files that only change', async () => {
+    const place = newPlace()
+    place.write('.gitignore', '*.log\nbuild/\n')
+    place.write('f', 'x')
+    mkdirSync(join(place.root, '.git'))
+    const { list, told } = newWatch(place)
+    await list()
+    const post = place.sight.look.bind(place.sight)
+    let looks = 0
+    place.sight.look = (...args) => {
+      looks++
+      return post(...args)
+    }
+    place.write('a.log', 'x')
+    place.write('build/x', 'x')
+    place.write('.git/index', 'x')
+    place.write('f', 'y')
+    place.write(`.sbx-${'0'.repeat(32)}`, 'x')
+    // Enough that all of it was seen.
+    await expect.poll(() => looks, soon).toBeGreaterThan(10)
+    expect(told).toEqual([])
+    place.write('g')
+    await expect.poll(() => told.length, soon).toBe(1)
+  })
+})
+
+describe('a watched listing', () => {
+  test('is told of at most twice a second', async () => {
+    const place = newPlace()
+    const { list, told } = newWatch(place)
+    await list()
+    let i = 0
+    await expect
+      .poll(
+        () => {
+          place.write(`f${i++}`)
+          return told.length
+        },
+        { timeout: 10_000, interval: 5 },
+      )
+      .toBeGreaterThan(3)
+    for (const [n, ms] of told.entries()) {
+      if (n > 0) expect(ms - (told[n - 1] ?? 0)).toBeGreaterThan(480)
+    }
+  })
+
+  test('costs a bounded number of directories and names', async () => {
+    const place = newPlace()
+    const count = listingLimits.directories + 300
+    for (let i = 0; i < count; i++) mkdirSync(join(place.root, `d${String(i).padStart(5, '0')}`))
+    const { list, watch, hear } = newWatch(place)
+    await list()
+    expect(watch.listeners).toBeGreaterThan(0)
+    expect(watch.listeners).toBeLessThanOrEqual(128)
+    // Beyond what is listened at, and within what is looked at.
+    place.write('d00900/f')
+    await hear()
+    watch.close()
+    expect(watch.listeners).toBe(0)
+  })
+})
