@@ -32,6 +32,9 @@ export interface OutputMark {
   readonly lineFeeds: number | undefined
 }
 
+/** A disk that is this far behind is waited for. */
+const unwrittenBytes = 1024 * 1024
+
 /** The most that is held back until a character is whole. */
 const longestCharacter = 4
 
@@ -46,6 +49,7 @@ export class CapturedOutput {
   #log: { readonly path: string; readonly handle: Promise<FileHandle> } | undefined
   #logged = 0
   #writing: Promise<void> = Promise.resolve()
+  #unwritten = 0
   #logProblem: string | undefined
 
   /** A log file is made only when it is needed; `dropLog` or the end of `space` removes it. */
@@ -156,11 +160,15 @@ export class CapturedOutput {
     this.#kept.add(chunk)
     this.#lineFeeds += countLineFeeds(chunk)
     if (this.#log !== undefined) this.#queue(chunk)
-    await this.#writing
+    if (this.#unwritten > unwrittenBytes) await this.#writing
   }
 
   #queue(chunk: Buffer): void {
-    this.#writing = this.#writing.then(() => this.#write(chunk))
+    this.#unwritten += chunk.length
+    this.#writing = this.#writing.then(async () => {
+      await this.#write(chunk)
+      this.#unwritten -= chunk.length
+    })
   }
 
   /** Never rejects: a full disk must not fail the command, and `gap` tells what the log lacks. */

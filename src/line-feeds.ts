@@ -4,7 +4,7 @@ export function countLineFeeds(bytes: Buffer): number {
   let at = 0
   const aligned = Math.min(bytes.length, (4 - (bytes.byteOffset % 4)) % 4)
   for (; at < aligned; at += 1) if (bytes[at] === 0x0a) count += 1
-  const words = new Uint32Array(bytes.buffer, bytes.byteOffset + at, (bytes.length - at) >> 2)
+  const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, (bytes.length - at) >> 2)
   for (const word of words) {
     // A byte of `other` is zero where the word has a line feed; such bytes keep their high bit clear.
     const other = word ^ 0x0a0a0a0a
