@@ -33,7 +33,8 @@ export const applying: Readonly<Record<string, TreeCase>> = {
   'a file that exists keeps its mode and owner': async (opened) => {
     const { tree, sh } = opened
     await sh(`for m in 600 640 664 755 700; do printf old > f$m; chmod $m f$m; done
-      [ "$(id -u)" != 0 ] || chown 4321:1234 f*`)
+      # Root without capabilities may not.
+      [ "$(id -u)" != 0 ] || chown 4321:1234 f* 2>/dev/null || :`)
     const before = await sh('stat -c "%a %u %g" f*')
     for (const mode of [600, 640, 664, 755, 700]) {
       await tree.apply([change(`f${mode}`, was('old'), 'new')])

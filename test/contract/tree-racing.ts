@@ -12,17 +12,17 @@ export const racing: Readonly<Record<string, TreeCase>> = {
     expect(await text(tree, 'n')).toBe('20')
   },
 
-  'two server processes lose no update': async ({ tree, incrementElsewhere }) => {
+  'two server processes lose no update': async ({ tree, incrementElsewhere, updates = 100 }) => {
     await create(tree, 'n', '0')
     let there = true
-    const elsewhere = incrementElsewhere('n', 100).finally(() => {
+    const elsewhere = incrementElsewhere('n', updates).finally(() => {
       there = false
     })
     let here = 0
     // As long as the other one takes to start and to finish: they do meet.
     for (; there; here++) await increment(tree, 'n', 1)
     await elsewhere
-    expect(await text(tree, 'n')).toBe(`${100 + here}`)
+    expect(await text(tree, 'n')).toBe(`${updates + here}`)
   },
 
   'of those that create one file, one does': async ({ tree, sh }) => {

@@ -13,6 +13,8 @@ export interface OpenTree {
   sh(script: string): Promise<string>
   /** `increment` of the tree's file, by another server process. */
   incrementElsewhere(file: string, times: number): Promise<void>
+  /** How many updates another process makes in a race; fewer where each takes long. */
+  readonly updates?: number
   close(): Promise<void>
 }
 
@@ -21,6 +23,8 @@ export type TreeCase = (opened: OpenTree) => Promise<void>
 export interface TreeSuiteOptions {
   /** Cases that this tree is known to fail, and why. Each must fail: it goes when it is fixed. */
   readonly deviations?: Readonly<Record<string, string>>
+  /** For each case, where the usual time is too short. */
+  readonly timeoutMs?: number
 }
 
 const cases: Readonly<Record<string, TreeCase>> = { ...reading, ...applying, ...failing, ...racing }
@@ -29,7 +33,7 @@ const cases: Readonly<Record<string, TreeCase>> = { ...reading, ...applying, ...
 export function describeTree(
   name: string,
   open: () => Promise<OpenTree>,
-  { deviations = {} }: TreeSuiteOptions = {},
+  { deviations = {}, timeoutMs }: TreeSuiteOptions = {},
 ): void {
   for (const title of Object.keys(deviations)) {
     if (!(title in cases)) throw new Error(`${name} deviates from "${title}", which is no case`)
@@ -42,7 +46,7 @@ export function describeTree(
     afterEach(() => opened.close())
     for (const [title, run] of Object.entries(cases)) {
       const reason = deviations[title]
-      if (reason === undefined) test(title, () => run(opened))
+      if (reason === undefined) test(title, () => run(opened), timeoutMs)
       else test.fails(`${title} (deviates: ${reason})`, () => run(opened))
     }
   })
