@@ -1,0 +1,174 @@
+/** process in real sandboxes: what goes on between calls, and what is told of it. */
+import { randomInt } from 'node:crypto'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sessionLimits } from '../../src/session.ts'
+import { describeSessions, type TestSession } from '../support/sandbox-session.ts'
+import { processesWith } from '../support/stdio-server.ts'
+
+const soon = { timeout: 15_000, interval: 50 }
+
+describeSessions('process', (open) => {
+  let it: TestSession
+  beforeAll(async () => {
+    it = await open()
+  })
+  afterAll(() => it?.close())
+
+  const start = async (command: string, args: object = {}) =>
+    String((await it.sh(command, { background: true, ...args })).facts.id)
+  const act = (action: string, id: string, args: object = {}) =>
+    it.call('process', { action, id, ...args })
+
+  test('poll tells what is new, once, and then the end', async () => {
+    const id = await start('echo 1; read line; echo "2 $line"; read line; exit 5')
+    await act('poll', id, { waitMs: 5_000, cursor: 0 })
+    const written = await act('write', id, { data: 'a\n' })
+    expect(written.facts).toMatchObject({ outcome: 'running', output: '2 a\n' })
+    expect(written.text).toContain('[2 bytes written]')
+    const silent = await act('poll', id, { waitMs: 0 })
+    expect(silent.text).toMatch(/^\(no new output\)/)
+    expect(silent.facts).toMatchObject({ outcome: 'running', output: '' })
+    const ended = await act('write', id, { eof: true })
+    expect(ended.facts).toMatchObject({ outcome: 'exited', exitCode: 5, output: '' })
+    const again = await act('poll', id, { cursor: 2 })
+    expect(again.facts).toMatchObject({ output: '2 a\n', cursor: 6 })
+  })
+
+  test('a poll that was cancelled takes nothing away from the next one', async () => {
+    const id = await start('read line; echo "got $line"; sleep 60')
+    const abort = new AbortController()
+    const options = { signal: abort.signal, progress: () => abort.abort() }
+    const polling = it.call('process', { action: 'poll', id }, options)
+    await it.session.execution(id).write('x\n')
+    await polling
+    expect((await act('poll', id)).facts.output).toBe('got x\n')
+    await act('kill', id)
+  })
+
+  test('a poll after much output is cut, and the log has all of it', async () => {
+    const id = await start('read line; seq 1 50000; read line')
+    const polled = await act('write', id, { data: '\n' })
+    expect(polled.facts.omittedBytes).toBeGreaterThan(200_000)
+    let cursor = 0
+    let all = ''
+    while (cursor < 288_894) {
+      const page = await act('log', id, { cursor })
+      all += page.facts.output
+      expect(page.facts.cursor).toBeGreaterThan(cursor)
+      cursor = page.facts.cursor as number
+    }
+    expect(all).toBe(`${Array.from({ length: 50_000 }, (_, at) => at + 1).join('\n')}\n`)
+    await act('kill', id)
+  })
+
+  test('log pages by lines, from the end and from any line', async () => {
+    const id = await start('seq 1 50000')
+    await act('poll', id)
+    const last = await act('log', id)
+    expect(last.facts.output).toBe(
+      `${Array.from({ length: 200 }, (_, at) => 49_801 + at).join('\n')}\n`,
+    )
+    expect(last.text).toContain('[lines 49801 to 50000 of 50000]')
+    expect(last.text).toContain('[earlier ones: action "log" with offset 49601]')
+    const some = await act('log', id, { offset: 30_000, limit: 3 })
+    expect(some.facts.output).toBe('30000\n30001\n30002\n')
+    expect(some.text).toContain('[more: action "log" with offset 30003]')
+    const end = await act('log', id, { offset: 49_999 })
+    expect(end.text).toMatch(/^49999\n50000\n\n\[lines 49999 to 50000\]\n\[exited\]$/)
+    expect((await act('log', id, { offset: 60_000 })).text).toContain('there are 50001 lines')
+    expect((await act('log', id, { cursor: 1e9 })).text).toContain('beyond the end')
+  })
+
+  test('log goes on inside a line that is longer than a page', async () => {
+    const id = await start('head -c 100000 /dev/zero | tr "\\0" x')
+    await act('poll', id)
+    const first = await act('log', id, { offset: 1 })
+    const cursor = Number(/line 1 goes on: action "log" with cursor (\d+)/.exec(first.text)?.[1])
+    expect(first.facts.output).toBe('x'.repeat(cursor))
+    const next = await act('log', id, { cursor })
+    expect(next.facts.cursor).toBeGreaterThan(cursor)
+  })
+
+  test('kill ends all it started, and says what became of it', async () => {
+    const mark = String(randomInt(10_000_000, 99_999_999))
+    const id = await start(`trap "" TERM; echo up; sleep ${mark} & while :; do sleep ${mark}; done`)
+    const killed = await act('kill', id)
+    expect(killed.facts).toMatchObject({ outcome: 'killed', exitCode: 137, signal: 'SIGKILL' })
+    expect(killed.text).toMatch(/\[killed after/)
+    expect(processesWith(`sleep ${mark}`)).toEqual([])
+    expect((await act('kill', id)).text).toContain('had already ended, and nothing was killed')
+  })
+
+  test('what cannot be done is told', async () => {
+    const closed = String((await it.sh('sleep 60', { yieldMs: 0 })).facts.id)
+    expect((await act('write', closed, { data: 'x' })).text).toContain(
+      'stdin of this process is closed',
+    )
+    await act('kill', closed)
+    expect((await act('write', closed, { data: 'x' })).text).toContain('has ended')
+    expect((await act('poll', 'AAAAAAAAAAAAAAAAAAAAAA')).text).toMatch(/^PROCESS_NOT_FOUND/)
+    expect((await it.call('process', { action: 'poll' })).text).toContain('needs an id')
+  })
+
+  test('data that is not read waits, and the call goes on', async () => {
+    const id = await start('sleep 60')
+    const { text, isError } = await act('write', id, { data: 'x'.repeat(1_000_000) })
+    expect(isError).toBe(false)
+    expect(text).toMatch(/1000000 bytes (wait until it reads them|written)/)
+    await act('kill', id)
+  })
+
+  test('ids are unguessable and of one session only', async () => {
+    const id = await start('sleep 60')
+    expect(id).toMatch(/^[\w-]{22}$/)
+    const other = await open()
+    const { text } = await other.call('process', { action: 'kill', id })
+    expect(text).toMatch(/^PROCESS_NOT_FOUND/)
+    expect((await other.call('process', { action: 'list' })).text).toBe(
+      'No commands in this session.',
+    )
+    await other.close()
+    expect((await act('list', id)).text).toMatch(new RegExp(`^${id} {2}running .* sleep 60$`, 'm'))
+    await act('kill', id)
+  })
+
+  test('commands are limited in number, and ended ones are forgotten', async () => {
+    const limits = { ...sessionLimits, running: 2, ended: 3, logBytes: 100_000 }
+    const few = await open({ limits })
+    try {
+      const both = await Promise.all([1, 2, 3].map(() => few.sh('sleep 60', { background: true })))
+      expect(both.filter(({ isError }) => isError).map(({ text }) => text)).toEqual([
+        expect.stringContaining('2 commands are running already'),
+      ])
+      const [first, second] = both.filter(({ isError }) => !isError)
+      const kill = (id: unknown) => few.call('process', { action: 'kill', id })
+      await kill(first?.facts.id)
+      await kill(second?.facts.id)
+      const big = await few.sh('seq 1 10000')
+      expect(big.facts.omittedBytes).toBeGreaterThan(0)
+      const bigger = await few.sh('seq 1 20000')
+      const lost = await few.call('process', { action: 'log', id: big.facts.id, cursor: 12_000 })
+      expect(lost.text).toMatch(/are lost: its log was removed to make room/)
+      expect(bigger.text).toMatch(
+        /lost: the session's logs have filled their space|all 108894 bytes/,
+      )
+      const { facts } = await few.call('process', { action: 'list' })
+      expect((facts.processes as unknown[]).length).toBe(3)
+      expect((await kill(first?.facts.id)).text).toMatch(/^PROCESS_NOT_FOUND/)
+    } finally {
+      await few.close()
+    }
+  })
+
+  test('ended commands are forgotten after a while', async () => {
+    const brief = await open({ limits: { ...sessionLimits, endedMs: 0 } })
+    try {
+      const { facts } = await brief.sh('true')
+      const list = () => brief.call('process', { action: 'list' })
+      await expect.poll(async () => (await list()).facts.processes, soon).toEqual([])
+      expect((await brief.call('process', { action: 'log', id: facts.id })).isError).toBe(true)
+    } finally {
+      await brief.close()
+    }
+  })
+})
