@@ -7,7 +7,7 @@ import type { BodyLine, Chunk } from './parse.ts'
 export interface Placed {
   /** Index of the first line of the file that the body covers, or before which it inserts. */
   readonly at: number
-  /** The chunk's body, without an empty last line that the file does not have. */
+  /** The chunk's body; an empty last line that the file does not have is left out, or added. */
   readonly body: readonly BodyLine[]
 }
 
@@ -88,11 +88,16 @@ function placeInsertion(file: FileLines, chunk: Chunk, contexts: number[] | unde
   return { at: context + 1, body: chunk.body }
 }
 
-/** Many patches end a chunk with an empty line that only stands for the file's last newline. */
+/**
+ * Many patches end a chunk with an empty line that only stands for the file's last newline, or leave
+ * out the sign of an empty line that they add; the latter is kept as an added one.
+ */
 function withoutEmptyLast(body: readonly BodyLine[]): readonly BodyLine[] | undefined {
   const last = body.findLastIndex(({ sign }) => sign !== '+')
-  const shorter = body.toSpliced(last, 1)
-  return body[last]?.text === '' && oldLines(shorter).length > 0 ? shorter : undefined
+  const line = body[last]
+  const added = line?.sign === ' ' && last < body.length - 1
+  const shorter = body.toSpliced(last, 1, ...(added ? [{ sign: '+', text: '' } as const] : []))
+  return line?.text === '' && oldLines(shorter).length > 0 ? shorter : undefined
 }
 
 function oldLines(body: readonly BodyLine[]): string[] {
