@@ -23,7 +23,7 @@ export function isAlive({ pid, started }: ServerProcess): boolean {
  * Start time in clock ticks since boot (proc(5), `stat` field 22); undefined when there is no such
  * process, and where there is no /proc.
  */
-function startOf(pid: number): string | undefined {
+export function startOf(pid: number): string | undefined {
   let stat: string
   try {
     stat = readFileSync(`/proc/${pid}/stat`, 'utf8')

@@ -9,14 +9,15 @@
 import { lstat, readdir, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { argumentInvalid, cancelled, isSandboxError, sandboxStartFailed, shown } from '../errors.ts'
+import { isAlive } from '../process-identity.ts'
 import type { Backend, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
 import {
   type BubblewrapSettings,
   bubblewrapArguments,
   type HostFacts,
   type SandboxLayout,
-} from './bubblewrap-arguments.ts'
-import { bubblewrapChecks } from './bubblewrap-checks.ts'
+} from './bubblewrap/arguments.ts'
+import { bubblewrapChecks } from './bubblewrap/checks.ts'
 import {
   claimDirectory,
   lockFile,
@@ -25,15 +26,14 @@ import {
   runtimeDirectory,
   type SandboxRecord,
   takeLock,
-} from './bubblewrap-directory.ts'
-import { createHolder, destroyHolder } from './bubblewrap-holder.ts'
-import { readFacts } from './bubblewrap-host.ts'
-import { isAlive } from './bubblewrap-processes.ts'
-import { BubblewrapSandbox, countConnections } from './bubblewrap-sandbox.ts'
-import { hashOf, protocol } from './bubblewrap-scripts.ts'
+} from './bubblewrap/directory.ts'
+import { createHolder, destroyHolder } from './bubblewrap/holder.ts'
+import { readFacts } from './bubblewrap/host.ts'
+import { BubblewrapSandbox, countConnections } from './bubblewrap/sandbox.ts'
+import { hashOf, protocol } from './bubblewrap/scripts.ts'
 import { verifyMount } from './mount-check.ts'
 
-export type { BubblewrapSettings } from './bubblewrap-arguments.ts'
+export type { BubblewrapSettings } from './bubblewrap/arguments.ts'
 
 /** What is to be there after `open`. */
 interface Plan {
@@ -203,7 +203,7 @@ function isName(name: string): boolean {
 }
 
 async function isRunning({ processes }: SandboxRecord): Promise<boolean> {
-  return processes !== undefined && (await isAlive(processes.monitor)) && isAlive(processes.init)
+  return processes !== undefined && isAlive(processes.monitor) && isAlive(processes.init)
 }
 
 async function describe(record: SandboxRecord): Promise<SandboxInfo> {

@@ -11,7 +11,7 @@ import type {
   SandboxInfo,
   SandboxSpec,
 } from '../sandbox.ts'
-import { type ContainerFacts, DockerEngine, type EngineError } from './docker-engine.ts'
+import { type ContainerFacts, DockerEngine, type EngineError } from './docker/engine.ts'
 import {
   configHash,
   containerOptions,
@@ -20,7 +20,7 @@ import {
   isMainProcess,
   label,
   serverOf,
-} from './docker-options.ts'
+} from './docker/options.ts'
 import { verifyMount } from './mount-check.ts'
 
 /** How long another process may take to make the container that both want. */

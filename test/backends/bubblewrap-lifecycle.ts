@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { startOf } from '../../src/backends/bubblewrap-processes.ts'
+import { startOf } from '../../src/process-identity.ts'
 import {
   ends,
   name,
@@ -124,7 +124,7 @@ export const lifecycle: Record<string, Scenario> = {
   },
 
   async '(opens an ephemeral one and waits)'(world) {
-    const started = (await startOf(process.pid)) ?? ''
+    const started = startOf(process.pid) ?? ''
     const sandbox = await world.open({ ephemeral: { pid: process.pid, started } })
     await run(sandbox, 'setsid -f sleep 1000 >/dev/null 2>&1; echo')
     process.stdout.write('open\n')

@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
+import type { SandboxRecord } from '../../src/backends/bubblewrap/directory.ts'
 import { BubblewrapBackend, type BubblewrapSettings } from '../../src/backends/bubblewrap.ts'
-import type { SandboxRecord } from '../../src/backends/bubblewrap-directory.ts'
 import type { Backend, Sandbox, SandboxSpec } from '../../src/sandbox.ts'
 
 export type Scenario = (world: World) => Promise<void>

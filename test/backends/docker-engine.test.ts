@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { dockerChannel } from '../../src/backends/docker/channel.ts'
+import { endpoints } from '../../src/backends/docker/endpoint.ts'
+import { DockerEngine } from '../../src/backends/docker/engine.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
-import { dockerChannel } from '../../src/backends/docker-channel.ts'
-import { endpoints } from '../../src/backends/docker-endpoint.ts'
-import { DockerEngine } from '../../src/backends/docker-engine.ts'
 
 const never = new AbortController().signal
 let directory: string

@@ -1,5 +1,5 @@
+import { DockerEngine } from '../../src/backends/docker/engine.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
-import { DockerEngine } from '../../src/backends/docker-engine.ts'
 import { describeBackend } from '../contract/backend.ts'
 import { describeWhere, images } from '../support/available.ts'
 

@@ -74,7 +74,8 @@ for (const [engine, { part, backend: make }] of Object.entries(engines)) {
         tree: new SandboxTree(run, { root }),
         sh,
         updates: 10,
-        incrementElsewhere: (file, times) => increment(new SandboxTree(run, { root }), file, times),
+        incrementElsewhere: (file: string, times: number) =>
+          increment(new SandboxTree(run, { root }), file, times),
         close: async () => void (await run(`chmod -R u+rwx ${root}; rm -rf ${root}`)),
       }
     }

@@ -16,8 +16,8 @@ import {
 } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { sandboxLost } from '../errors.ts'
-import type { Channel } from '../sandbox.ts'
+import { sandboxLost } from '../../errors.ts'
+import type { Channel } from '../../sandbox.ts'
 
 /** The FIFOs of a channel, by the end of their names. */
 export const fifoKinds = ['in', 'out', 'err', 'exit'] as const

@@ -6,9 +6,9 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { chmod, lstat, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
-import { cancelled, sandboxStartFailed, shown } from '../errors.ts'
-import type { ServerProcess } from '../sandbox.ts'
-import { type ProcessIdentity, startOf } from './bubblewrap-processes.ts'
+import { cancelled, sandboxStartFailed, shown } from '../../errors.ts'
+import { thisProcess } from '../../process-identity.ts'
+import type { ServerProcess } from '../../sandbox.ts'
 
 /** What is known of a sandbox without entering it. `processes` is there once it was started. */
 export interface SandboxRecord {
@@ -22,7 +22,7 @@ export interface SandboxRecord {
   readonly createdMs: number
   readonly ephemeral?: ServerProcess
   readonly argumentsHash: string
-  readonly processes?: { readonly monitor: ProcessIdentity; readonly init: ProcessIdentity }
+  readonly processes?: { readonly monitor: ServerProcess; readonly init: ServerProcess }
 }
 
 /**
@@ -133,12 +133,13 @@ export function lockFile(directory: string, name: string): string {
 }
 
 /** The name of a connection's directory: tells whether the server that made it still runs. */
-export async function connectionName(random: string): Promise<string> {
-  return `${process.pid}-${await startOf(process.pid)}-${random}`
+export function connectionName(random: string): string {
+  const { pid, started } = thisProcess()
+  return `${pid}-${started}-${random}`
 }
 
 /** Who made the connection of that name. */
-export function connectionOwner(name: string): ProcessIdentity {
+export function connectionOwner(name: string): ServerProcess {
   const [pid = '', started = ''] = name.split('-')
   return { pid: Number(pid), started }
 }

@@ -1,37 +1,21 @@
-/** Processes of the host, named beyond the reuse of their pid. */
+/** Processes of the host: waiting for their end, and what they pass on. */
 import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-
-export interface ProcessIdentity {
-  readonly pid: number
-  /** Start time in clock ticks since boot, `stat` field 22 (proc(5)). */
-  readonly started: string
-}
-
-/** Start time of a process; undefined when it has ended, also when nobody has reaped it yet. */
-export async function startOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  // The name before it is in brackets and may hold anything, brackets and blanks included.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
-}
-
-export async function isAlive(process: ProcessIdentity): Promise<boolean> {
-  return (await startOf(process.pid)) === process.started
-}
+import { isAlive } from '../../process-identity.ts'
+import type { ServerProcess } from '../../sandbox.ts'
 
 /**
  * Waits until the process has ended, and kills it first unless it is to end `byItself`. Resolves with
  * false when it is still there after `deadlineMs`.
  */
 export async function waitForEnd(
-  identity: ProcessIdentity,
+  identity: ServerProcess,
   deadlineMs: number,
   how: 'killed' | 'byItself',
 ): Promise<boolean> {
   const end = performance.now() + deadlineMs
-  if (how === 'killed' && (await isAlive(identity))) signalKill(identity.pid)
-  while (await isAlive(identity)) {
+  if (how === 'killed' && isAlive(identity)) signalKill(identity.pid)
+  while (isAlive(identity)) {
     if (performance.now() > end) return false
     await sleep(2)
   }

@@ -5,7 +5,13 @@
  * both directions first, which does not wait, and then for the one that is meant.
  */
 import { createHash } from 'node:crypto'
-import { channelsInside } from './bubblewrap-arguments.ts'
+import { channelsInside } from './arguments.ts'
+
+/**
+ * Stops a fork bomb. Linux counts per user namespace since 5.14; before, it counts all threads of the
+ * user, so the number is one that no desktop comes near. dash spells the option `-p`, others `-u`.
+ */
+const processLimit = 8192
 
 /**
  * Reads from `requests`, opened for writing too so that it never ends. Its stdin is a leash until
@@ -23,6 +29,7 @@ IFS= read -r _ || exit 1
 exec <>${channelsInside}/requests
 ulimit -c 0
 exec 2>/dev/null
+ulimit -u ${processLimit} || ulimit -p ${processLimit}
 echo ready >&9
 setsid=setsid
 [ -x /usr/bin/setsid ] && setsid=/usr/bin/setsid

@@ -3,6 +3,7 @@
  * that starts a handler for every line it reads. Everything in the sandbox descends from it, so all
  * of it has its namespaces, its lack of capabilities and its limits; nothing ever enters from outside.
  */
+
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
@@ -10,19 +11,20 @@ import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { execa } from 'execa'
-import { backendUnavailable, cancelled, sandboxStartFailed } from '../errors.ts'
-import { channelsInside, filesOfEtc, type SandboxLayout } from './bubblewrap-arguments.ts'
-import { openFifo } from './bubblewrap-channel.ts'
+import { backendUnavailable, cancelled, sandboxStartFailed } from '../../errors.ts'
+import { startOf } from '../../process-identity.ts'
+import { channelsInside, filesOfEtc, type SandboxLayout } from './arguments.ts'
+import { openFifo } from './channel.ts'
 import {
   claimDirectory,
   descriptor,
   directoryMode,
   type SandboxRecord,
   writeRecord,
-} from './bubblewrap-directory.ts'
-import { makeFifos } from './bubblewrap-handlers.ts'
-import { inheritedDescriptors, startOf, waitForEnd } from './bubblewrap-processes.ts'
-import { handlerScript, holderScript } from './bubblewrap-scripts.ts'
+} from './directory.ts'
+import { makeFifos } from './handlers.ts'
+import { inheritedDescriptors, waitForEnd } from './processes.ts'
+import { handlerScript, holderScript } from './scripts.ts'
 
 const startDeadlineMs = 10_000
 const killDeadlineMs = 5_000
@@ -166,7 +168,7 @@ function killGroup(leader: number): void {
 
 /** Never settles when one of them has ended. */
 async function identifyBoth(monitor: number | undefined, init: number) {
-  const started = await Promise.all([startOf(monitor ?? 0), startOf(init)])
+  const started = [startOf(monitor ?? 0), startOf(init)]
   if (monitor === undefined || started[0] === undefined || started[1] === undefined) {
     return new Promise<never>(() => {})
   }

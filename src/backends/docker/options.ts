@@ -1,7 +1,7 @@
 /** What a sandbox's container is made of: hardened, unless a setting says otherwise. Pure. */
 import { createHash } from 'node:crypto'
-import type { SandboxSpec, ServerProcess } from '../sandbox.ts'
-import type { ContainerOptions } from './docker-engine.ts'
+import type { SandboxSpec, ServerProcess } from '../../sandbox.ts'
+import type { ContainerOptions } from './engine.ts'
 
 export interface DockerSettings {
   readonly image: string

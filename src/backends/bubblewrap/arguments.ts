@@ -6,7 +6,7 @@
  * the host, its environment, its network and its processes.
  */
 import { dirname } from 'node:path'
-import type { Mount } from '../sandbox.ts'
+import type { Mount } from '../../sandbox.ts'
 
 /** What an operator may choose about this backend. */
 export interface BubblewrapSettings {

@@ -6,12 +6,12 @@ import { closeSync } from 'node:fs'
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { commandNotStarted, type SandboxError, sandboxLost } from '../errors.ts'
-import type { Channel, Sandbox } from '../sandbox.ts'
-import { type ChannelPlace, type Handler, openFifo } from './bubblewrap-channel.ts'
-import { connectionName, connectionOwner, directoryMode } from './bubblewrap-directory.ts'
-import { HandlerPool, type Numbers } from './bubblewrap-handlers.ts'
-import { isAlive } from './bubblewrap-processes.ts'
+import { commandNotStarted, type SandboxError, sandboxLost } from '../../errors.ts'
+import { isAlive } from '../../process-identity.ts'
+import type { Channel, Sandbox } from '../../sandbox.ts'
+import { type ChannelPlace, type Handler, openFifo } from './channel.ts'
+import { connectionName, connectionOwner, directoryMode } from './directory.ts'
+import { HandlerPool, type Numbers } from './handlers.ts'
 
 /** Handlers can be killed from inside while they wait; this many in a row are no accident. */
 const attemptsToStart = 3
@@ -45,7 +45,7 @@ export class BubblewrapSandbox implements Sandbox {
    * that the directory is ours.
    */
   static async connect(name: string, root: string, directory: string, owner: Numbers) {
-    const own = join(directory, await connectionName(randomBytes(6).toString('hex')))
+    const own = join(directory, connectionName(randomBytes(6).toString('hex')))
     const place = { sandbox: name, directory: own, ...owner }
     const opened: number[] = []
     try {
@@ -101,7 +101,7 @@ export async function countConnections(directory: string): Promise<number> {
   let count = 0
   for (const entry of entries) {
     if (!entry.isDirectory()) continue
-    if (await isAlive(connectionOwner(entry.name))) count++
+    if (isAlive(connectionOwner(entry.name))) count++
     else await rm(join(directory, entry.name), { recursive: true, force: true })
   }
   return count

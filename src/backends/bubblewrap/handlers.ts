@@ -8,8 +8,8 @@ import { chown } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
-import { cancelled, type SandboxError, sandboxLost } from '../errors.ts'
-import { type ChannelPlace, fifoKinds, Handler } from './bubblewrap-channel.ts'
+import { cancelled, type SandboxError, sandboxLost } from '../../errors.ts'
+import { type ChannelPlace, fifoKinds, Handler } from './channel.ts'
 
 /** How many handlers wait for a script when nothing else is asked for. */
 const spareHandlers = 3

@@ -1,7 +1,7 @@
 /** What bubblewrap needs of the machine, and what to do where it is not there. */
 import { readFile } from 'node:fs/promises'
 import { execa } from 'execa'
-import type { Check, Finding } from '../sandbox.ts'
+import type { Check, Finding } from '../../sandbox.ts'
 
 const checkDeadlineMs = 10_000
 

@@ -1,9 +1,9 @@
 /** What the arguments of bubblewrap depend on, read from this machine. */
 import { lstat, readlink } from 'node:fs/promises'
 import { totalmem } from 'node:os'
-import { backendUnavailable, shown } from '../errors.ts'
-import { type HostFacts, shownInEtc, systemPaths } from './bubblewrap-arguments.ts'
-import { howToInstall, onlyLinux, run } from './bubblewrap-checks.ts'
+import { backendUnavailable, shown } from '../../errors.ts'
+import { type HostFacts, shownInEtc, systemPaths } from './arguments.ts'
+import { howToInstall, onlyLinux, run } from './checks.ts'
 
 /** Looks at the host. Rejects with `BACKEND_UNAVAILABLE` where `command` cannot be run. */
 export async function readFacts(command: string): Promise<HostFacts> {

@@ -1,6 +1,6 @@
 /** The streams of one Docker exec, out of the one connection that the engine multiplexes them on. */
 import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream'
-import type { Channel } from '../sandbox.ts'
+import type { Channel } from '../../sandbox.ts'
 
 /**
  * Splits an attached connection (8-byte headers: stream, 3 zeros, big-endian length; Docker Engine

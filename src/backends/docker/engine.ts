@@ -5,11 +5,11 @@
  */
 import type { Duplex, Readable } from 'node:stream'
 import Docker from 'dockerode'
-import { backendUnavailable, cancelled, engineSilent, sandboxLost } from '../errors.ts'
-import type { Channel } from '../sandbox.ts'
-import { dockerChannel } from './docker-channel.ts'
-import { type Endpoint, endpoints } from './docker-endpoint.ts'
-import { followPull } from './docker-pull.ts'
+import { backendUnavailable, cancelled, engineSilent, sandboxLost } from '../../errors.ts'
+import type { Channel } from '../../sandbox.ts'
+import { dockerChannel } from './channel.ts'
+import { type Endpoint, endpoints } from './endpoint.ts'
+import { followPull } from './pull.ts'
 
 /** For calls that only look; the others name their own. */
 const lookMs = 10_000
