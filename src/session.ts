@@ -96,8 +96,8 @@ export class Session {
       const execution = await Execution.start(guard, request, output, context.signal)
       this.#executions.set(execution.id, execution)
       void execution.result.then(({ error }) => {
-        // The next call must not meet what is gone, and this command's result tells why.
-        if (error !== undefined) this.#lose(guard, undefined)
+        // The next call must not meet what is gone.
+        if (error !== undefined) this.#lose(guard, error)
       })
       return execution
     } finally {
@@ -113,7 +113,7 @@ export class Session {
     return found
   }
 
-  /** Why an earlier sandbox went away, once, unless a command's result has told it. */
+  /** Why an earlier sandbox went away; once, to whoever tells the client. */
   takeLoss(): string | undefined {
     const loss = this.#untoldLoss
     this.#untoldLoss = undefined
@@ -139,15 +139,17 @@ export class Session {
     const sandbox = await this.workspace.open(context)
     const guard = await openGuard(sandbox, context.signal)
     void guard.lost.then(async (error) => {
-      if (this.#guard.opened === guard) this.#lose(guard, error.message)
+      this.#lose(guard, error)
       await sandbox.close()
     })
     return guard
   }
 
-  #lose(guard: Guard, untold: string | undefined): void {
+  #lose(guard: Guard, error: Error): void {
+    // Several commands may hear of one loss.
+    if (this.#guard.opened !== guard) return
     this.#guard.forget(guard)
-    this.#untoldLoss = untold
+    this.#untoldLoss = error.message
   }
 
   /** Forgets ended commands, the oldest first: too many, too long ago, or in the way of new logs. */

@@ -64,8 +64,8 @@ export const exec = defineTool({
       { signal, report: (message) => call.progress(0, message) },
     )
     await wait(execution, background ? backgroundGlanceMs : (args.yieldMs ?? defaultYieldMs), call)
-    if (execution.ended?.error !== undefined) throw lost(execution, execution.ended.error)
     const loss = session.takeLoss()
+    if (execution.ended?.error !== undefined) throw lost(execution, execution.ended.error)
     const notes =
       loss === undefined
         ? []

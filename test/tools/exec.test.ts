@@ -315,12 +315,21 @@ describeSessions('exec', (open) => {
       expect(log.facts).toMatchObject({ outcome: 'lost', output: 'printed\n' })
       const polled = await fragile.call('process', { action: 'poll', id: other.facts.id })
       expect(polled.text).toMatch(/\[lost after .*went away/)
-      expect((await fragile.sh('echo anew')).facts.output).toBe('anew\n')
+      const anew = await fragile.sh('echo anew')
+      expect(anew.text).toMatch(/^anew\n\n\[exit code 0[^\n]*$/)
 
+      // Lost between calls: the next one tells it, by an error or by a note.
+      await fragile.sh('sleep 60', { background: true })
       await remove()
-      await expect
-        .poll(async () => (await fragile.sh('echo again')).facts.output, soon)
-        .toBe('again\n')
+      const texts: string[] = []
+      const next = async () => {
+        const { text, facts } = await fragile.sh('echo again')
+        texts.push(text)
+        return facts.output
+      }
+      await expect.poll(next, soon).toBe('again\n')
+      expect(texts.join('\n')).toMatch(/went away/)
+      expect((await fragile.sh('true')).text).not.toMatch(/went away/)
     } finally {
       await fragile.close()
     }
