@@ -22,6 +22,8 @@ export const confinement: Record<string, Scenario> = {
       `${uid}\n${gid}\nsandbox\n${sandbox.name}`,
     )
     assert.equal(await output(sandbox, 'ulimit -c'), '0')
+    const limit = await output(sandbox, 'grep "^Max processes" /proc/self/limits')
+    assert.match(limit, /^Max processes +8192 +8192 /)
 
     // The server was started with a secret, and with a descriptor that leads to the host's files.
     assert.equal(process.env.SECRET, 'swordfish')
