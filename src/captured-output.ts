@@ -77,15 +77,6 @@ export class CapturedOutput {
     return from < to ? { from, to, why: this.#logProblem } : undefined
   }
 
-  /** The file that holds the first `bytes` of the output, once something had to be left out. */
-  get log():
-    | { readonly path: string; readonly bytes: number; readonly complete: boolean }
-    | undefined {
-    if (this.#log === undefined) return undefined
-    const complete = this.#logged === this.#kept.length
-    return { path: this.#log.path, bytes: this.#logged, complete }
-  }
-
   /** Takes a chunk; await it, so that a fast command waits for a slow disk. */
   async add(stream: OutputStream, chunk: Buffer): Promise<void> {
     this.bytes[stream] += chunk.length
@@ -118,16 +109,6 @@ export class CapturedOutput {
     // Bytes that stay in memory are copied before the wait, in which they could go.
     const tail = to > tailStart ? this.#kept.slice(tailStart, to) : Buffer.alloc(0)
     return Buffer.concat([await this.#readLog(from, Math.min(to, tailStart)), tail])
-  }
-
-  /** Head and tail as text, with a line between them that says what is left out. */
-  text(omission: (bytes: number) => string): string {
-    const { headEnd, tailStart, length } = this.#kept
-    const head = this.#kept.slice(0, headEnd).toString('utf8')
-    const tail = this.#kept.slice(tailStart, length).toString('utf8')
-    return headEnd === tailStart
-      ? head + tail
-      : `${head}\n${omission(tailStart - headEnd)}\n${tail}`
   }
 
   /** The last `count` bytes, or fewer: for a line of progress. */

@@ -25,8 +25,8 @@ const input = z.strictObject({
     .number()
     .min(0)
     .optional()
-    .describe(`Kills it, in the background too; default ${defaultTimeoutSeconds}, 0 never`),
-  background: z.boolean().optional().describe('Return at once, stdin open'),
+    .describe(`Default ${defaultTimeoutSeconds}, 0 never; counts in the background too`),
+  background: z.boolean().optional().describe('Return at once'),
   yieldMs: z.number().int().min(0).max(600_000).optional().describe(`Default ${defaultYieldMs}`),
 })
 
@@ -34,7 +34,7 @@ export const exec = defineTool({
   name: 'exec',
   title: 'Run a command',
   description:
-    'Runs a shell command in the sandbox. One that outlasts yieldMs goes on in the background: see ' +
+    'Runs a shell command in the sandbox; one that outlasts yieldMs goes on in the background, see ' +
     'process. Files and background commands persist between calls; cwd and environment do not. Long ' +
     'output is cut in the middle; all of it is kept.',
   input,
