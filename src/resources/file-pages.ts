@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { argumentInvalid, isSandboxError } from '../errors.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
-import type { HostSight, Named } from './host-sight.ts'
+import type { FileFacts, HostSight, Named } from './host-sight.ts'
 import type { ByteText } from './ignore-pattern.ts'
 import { IgnoreRules } from './ignore-rules.ts'
 import { mediaTypeByName } from './media-type.ts'
@@ -32,6 +32,8 @@ export interface FilePage {
 
 /** What ends a page, whichever comes first. The last keeps one short where nothing is to be listed. */
 export const pageLimits = { files: 200, nameBytes: 512 * 1024, directories: 500 }
+/** Files of one directory that are looked at together. */
+const factsAtOnce = 64
 /** Others get a turn at least so often. */
 const turnMs = 8
 
@@ -85,7 +87,9 @@ class PageWalk {
     this.directories.push({ path: directory, names })
     const ignoring = names.some(({ key }) => key === '.gitignore')
     const rules = ignoring ? await outer.in(this.#tree, directory) : outer
-    for (const { name, kind, key } of names) {
+    let facts = new Map<string, FileFacts>()
+    let known = 0
+    for (const [i, { name, kind, key }] of names.entries()) {
       const whole = prefix + key
       const resumed = kind === 'directory' && this.#start.startsWith(whole)
       if (whole < this.#start && !resumed) continue
@@ -98,9 +102,19 @@ class PageWalk {
         if (!resumed && ++this.#entered > pageLimits.directories) return whole
         const end = await this.walk(path, whole, rules)
         if (end !== undefined) return end
-      } else if (!(await this.#add(path))) {
-        return whole
+        continue
       }
+      if (kind === 'file' && i >= known) {
+        known = i + factsAtOnce
+        const files = names.slice(i, known).filter((one) => one.kind === 'file')
+        facts = this.#sight.files(
+          directory,
+          files.map((one) => one.name),
+        )
+      }
+      const file = kind === 'file' ? facts.get(name) : await this.#throughLink(path)
+      // It went away, or it is a link that leads to no file inside.
+      if (file !== undefined && !this.#add(path, file)) return whole
     }
     return undefined
   }
@@ -115,23 +129,26 @@ class PageWalk {
     }
   }
 
+  async #throughLink(path: TreePath): Promise<FileFacts | undefined> {
+    try {
+      const stat = await this.#tree.stat(path)
+      return stat.kind === 'file' ? stat : undefined
+    } catch (error) {
+      if (isSandboxError(error)) return undefined
+      throw error
+    }
+  }
+
   /** False when the page has no room for it. */
-  async #add(path: TreePath): Promise<boolean> {
+  #add(path: TreePath, { size, modifiedMs }: FileFacts): boolean {
     const uri = workspaceUri(path)
     const bytes = uri.length + path.length
     if (this.files.length === pageLimits.files) return false
     if (this.#nameBytes + bytes > pageLimits.nameBytes && this.files.length > 0) return false
-    try {
-      const { kind, size, modifiedMs } = await this.#tree.stat(path)
-      if (kind !== 'file') return true
-      const mimeType = mediaTypeByName(path)
-      const annotations = { lastModified: new Date(modifiedMs).toISOString() }
-      this.files.push({ uri, name: path, ...(mimeType && { mimeType }), size, annotations })
-      this.#nameBytes += bytes
-    } catch (error) {
-      // It went away, or it is a link that leads nowhere or out.
-      if (!isSandboxError(error)) throw error
-    }
+    const mimeType = mediaTypeByName(path)
+    const annotations = { lastModified: new Date(modifiedMs).toISOString() }
+    this.files.push({ uri, name: path, ...(mimeType && { mimeType }), size, annotations })
+    this.#nameBytes += bytes
     return true
   }
 

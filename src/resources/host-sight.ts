@@ -11,14 +11,17 @@ import { type HostRoot, HostWalk, type Place } from '../trees/host-walk.ts'
 import { isTemporaryName } from '../trees/temporary-name.ts'
 import { byteText } from './ignore-pattern.ts'
 
-export type NamedKind = 'file' | 'directory' | 'link'
-
 /** A name in a directory. */
 export interface Named {
   readonly name: string
-  readonly kind: NamedKind
+  readonly kind: 'file' | 'directory' | 'link'
   /** The name as bytes, and a `/` after a directory's: paths made of these sort as git sorts. */
   readonly key: string
+}
+
+export interface FileFacts {
+  readonly size: number
+  readonly modifiedMs: number
 }
 
 /** What is at a path: two equal signatures are the same thing in the same state. */
@@ -83,6 +86,32 @@ export class HostSight {
       this.#kept = { path, signature: before.signature, names }
     }
     return names
+  }
+
+  /**
+   * Size and time of the regular files among `names` in `path`, one look at the directory for all.
+   * What is something else by now is not in it, and nothing is where there is no such directory.
+   */
+  files(path: TreePath, names: readonly string[]): Map<string, FileFacts> {
+    const facts = new Map<string, FileFacts>()
+    let walk: HostWalk | undefined
+    try {
+      walk = new HostWalk(this.#root)
+      const { inner } = walk.resolve(path)
+      if (inner === undefined) return facts
+      for (const name of names) {
+        const entry = lstatSync(inner.at(name), { throwIfNoEntry: false })
+        if (entry?.isFile()) facts.set(name, { size: entry.size, modifiedMs: entry.mtimeMs })
+      }
+      walk.confirm(inner, path)
+      return facts
+    } catch (error) {
+      const failure = readFailure(path, error)
+      if (isSandboxError(failure)) return new Map()
+      throw failure
+    } finally {
+      walk?.close()
+    }
   }
 
   #read(path: TreePath): readonly Named[] {
