@@ -54,23 +54,31 @@ function below(contexts: readonly number[] | undefined): number | undefined {
   return first === undefined ? undefined : first + 1
 }
 
-/** Places in what the contexts hold; where that has none, in all of `rest`. */
+/**
+ * Of the places in `rest`, those in what the contexts hold; where that has none, all. How well the
+ * text fits comes first: a loose fit below a context is no reason to pass by an exact one.
+ */
 function inScopes(
   file: FileLines,
   wanted: readonly string[],
   contexts: readonly number[] | undefined,
   rest: Range,
 ): number[] {
-  const held = new Set<number>()
+  const found = file.places(wanted, rest)
+  const held: number[] = []
+  let next = 0
   let covered = 0
   for (const context of contexts ?? []) {
     // Scopes nest or follow each other: what an outer one held needs no second look.
     if (context < covered) continue
-    const scope = file.scope(context)
-    covered = scope.to
-    for (const place of file.places(wanted, scope)) held.add(place)
+    const { from, to } = file.scope(context)
+    covered = to
+    for (let place = found[next]; place !== undefined && place < to; place = found[next]) {
+      if (place >= from && place + wanted.length <= to) held.push(place)
+      next += 1
+    }
   }
-  return held.size > 0 ? [...held] : file.places(wanted, rest)
+  return held.length > 0 ? held : found
 }
 
 function atEnd(file: FileLines, wanted: readonly string[], rest: Range): number[] {

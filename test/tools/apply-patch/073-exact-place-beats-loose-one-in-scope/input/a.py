@@ -1,0 +1,4 @@
+class A:
+    retries = 1
+
+retries = 1
