@@ -33,7 +33,7 @@ export interface OutputMark {
 }
 
 /** A disk that is this far behind is waited for. */
-const unwrittenBytes = 1024 * 1024
+const unwrittenBytes = 512 * 1024
 
 /** The most that is held back until a character is whole. */
 const longestCharacter = 4
