@@ -24,7 +24,7 @@ export const executionShape = z.object({
 export type ExecutionFacts = z.output<typeof executionShape>
 
 /** The URI of a command's whole output. */
-export const logUri = (execution: Execution) => `exec://${execution.id}`
+const logUri = (execution: Execution) => `exec://${execution.id}`
 
 /** How it stands with the command, without its output. */
 export function executionState({ ended, id, startedMs, output }: Execution) {

@@ -9,7 +9,7 @@ import { chunkBytes, textPage } from './read/text-page.ts'
 import { defineTool, text } from './tool.ts'
 
 /** A page's limits: what OpenClaw's users know. */
-export const pageLimits = { lines: 2_000, bytes: 50 * 1024 }
+const pageLimits = { lines: 2_000, bytes: 50 * 1024 }
 /** Base64 of it stays well below what clients accept in one message. */
 const imageLimitBytes = 3_500_000
 
