@@ -36,14 +36,16 @@ export interface Process {
    */
   readonly exit: Promise<number>
   /**
-   * Ends the whole group inside: TERM, and KILL once it has ended or `graceMs` are over, so that a
-   * grandchild that ignores TERM or left the group is reached too. Harmless after the exit.
+   * Ends the whole group inside: TERM, and KILL soon after it has ended or when `graceMs` are over, so
+   * that a grandchild that ignores TERM or left the group is reached too. Harmless after the exit.
    */
   kill(graceMs?: number): Promise<void>
 }
 
 /** How long a process may take to end by itself when it is asked to. */
-export const killGraceMs = 2_000
+const killGraceMs = 2_000
+/** How long what a command left behind may take after the command has ended. */
+const lingerMs = 250
 
 /** The exit code of what SIGKILL ended. */
 const killedCode = 137
@@ -158,7 +160,9 @@ class LaunchedProcess implements Process {
   async kill(graceMs = killGraceMs): Promise<void> {
     if (this.#groupGone) return
     await this.#guard.signal('TERM', this.group, this.#mark)
-    await settledWithin(this.#channel.exit, graceMs)
+    // What it left behind got TERM too, and little more time than the command itself takes.
+    const rest = this.exit.catch(() => {}).then(() => settledWithin(this.#channel.exit, lingerMs))
+    await settledWithin(rest, graceMs)
     await this.#guard.signal('KILL', this.group, this.#mark)
     await settledWithin(this.exit, graceMs)
   }
