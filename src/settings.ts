@@ -129,7 +129,7 @@ function toolPrefix(value: string): string {
 }
 
 /** The known word that differs by the fewest letters, if it is near at all. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
+function nearest(word: string, known: readonly string[]): string | undefined {
   const ranked = known
     .map((candidate) => ({ candidate, distance: editDistance(word, candidate) }))
     .sort((a, b) => a.distance - b.distance)

@@ -69,7 +69,7 @@ export type Before = 'absent' | 'anything' | { readonly digest: string }
  * What the path becomes. A file that exists keeps its mode and owner; a new one gets what the
  * process's umask and the workspace's owner give, and is executable if asked.
  */
-export type After = 'absent' | { readonly bytes: Uint8Array; readonly executable?: boolean }
+type After = 'absent' | { readonly bytes: Uint8Array; readonly executable?: boolean }
 
 /** One write, and what it relies on. Stale once `before` no longer holds. */
 export interface Change {

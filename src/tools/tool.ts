@@ -19,7 +19,7 @@ export interface Tool<
 }
 
 /** MCP's four hints; absent ones mean "destructive, open world", so none is left out. */
-export interface ToolAnnotations {
+interface ToolAnnotations {
   readonly readOnlyHint: boolean
   readonly destructiveHint: boolean
   readonly idempotentHint: boolean

@@ -16,7 +16,7 @@ import { cancelled, workspaceBusy } from '../errors.ts'
 import { errnoOf } from './host-failure.ts'
 
 /** The longest that a change waits for its turn. */
-export const lockWaitMs = 10_000
+const lockWaitMs = 10_000
 
 /** Turns within this process: what contends for the lock is whole processes. */
 const turns = new Map<string, Promise<void>>()

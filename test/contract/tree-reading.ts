@@ -5,7 +5,7 @@ import { treePath, treeRoot } from '../../src/tree.ts'
 import type { TreeCase } from './tree.ts'
 import { create, text } from './tree-changes.ts'
 
-export const oddNames = [
+const oddNames = [
   'with space',
   'tab\there',
   "it's",

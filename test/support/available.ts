@@ -12,7 +12,7 @@ export const images = {
   busybox: 'sandbox-mcp-test/busybox:1',
 } as const
 
-export function available(part: Part): boolean {
+function available(part: Part): boolean {
   return listed('SANDBOX_MCP_TEST_BACKENDS').includes(part)
 }
 

@@ -15,7 +15,7 @@ import { describeWhere, images } from './available.ts'
 
 const never = new AbortController().signal
 
-export interface Told {
+interface Told {
   readonly text: string
   readonly facts: Record<string, unknown>
   readonly isError: boolean
@@ -23,7 +23,7 @@ export interface Told {
   readonly blocks: readonly string[]
 }
 
-export interface CallOptions {
+interface CallOptions {
   readonly signal?: AbortSignal
   readonly progress?: (done: number, message: string) => void
 }

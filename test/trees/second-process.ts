@@ -9,7 +9,7 @@ import { build } from 'esbuild'
 import type { Job } from './host-process.ts'
 
 /** How the job ended: `{done: true}`, or the code and message of its error. */
-export type Outcome = { done?: true; code?: string; message?: string }
+type Outcome = { done?: true; code?: string; message?: string }
 
 export interface SecondProcess {
   run(job: Job): Promise<Outcome>

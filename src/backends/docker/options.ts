@@ -21,7 +21,7 @@ export const dockerDefaults: DockerSettings = {
 }
 
 /** A writable home that is no host directory and no part of the image. */
-export const home = '/home/sandbox'
+const home = '/home/sandbox'
 
 export const label = {
   installation: 'sandbox-mcp.installation',
@@ -134,7 +134,7 @@ export function configHash(spec: SandboxSpec, settings: DockerSettings): string 
   return createHash('sha256').update(JSON.stringify(made)).digest('hex').slice(0, 32)
 }
 
-export const serverText = ({ pid, started }: ServerProcess) => `${pid}:${started}`
+const serverText = ({ pid, started }: ServerProcess) => `${pid}:${started}`
 
 export function serverOf(text: string): ServerProcess {
   const [pid = '', ...started] = text.split(':')
