@@ -44,6 +44,13 @@ export async function serveOn(
   transport: Transport,
   options: ServerOptions,
 ): Promise<{ closed: Promise<string> }> {
+  const { server, closed } = buildServer(options)
+  await server.connect(transport)
+  return { closed }
+}
+
+/** A server that answers as `options` say once it is connected, and then until `closed`. */
+export function buildServer(options: ServerOptions): { server: Server; closed: Promise<string> } {
   const server = new Server(
     { name: 'sandbox-mcp', title: 'Sandbox', version: options.version },
     {
@@ -68,8 +75,7 @@ export async function serveOn(
     }
     server.onerror = (error) => console.error(`sandbox-mcp: ${error.message}`)
   })
-  await server.connect(transport)
-  return { closed }
+  return { server, closed }
 }
 
 function answerTools(
