@@ -96,6 +96,8 @@ walk() {
       cd -P "./$part" 2>/dev/null || fail ${exits.denied} permission
       case $PWD/ in "$base"/*) ;; *) fail ${exits.outside} ;; esac
     elif [ -e "./$part" ]; then
+      # It was made since it was looked at.
+      if [ -d "./$part" ]; then todo=$part\${todo:+/$todo}; continue; fi
       [ -z "$todo" ] || fail ${exits.notDirectory} "$part"
       is=entry name=$part
     else
