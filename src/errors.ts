@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'CONFIG_INVALID'
   | 'BACKEND_UNAVAILABLE'
   | 'SANDBOX_START_FAILED'
+  | 'HOST_KEY_REJECTED'
   // the model acts
   | 'ARGUMENT_INVALID'
   | 'PATH_OUTSIDE'
@@ -28,6 +29,8 @@ export type ErrorCode =
   // either, by retry or recreate
   | 'SANDBOX_LOST'
   | 'CANCELLED'
+  // a person acts
+  | 'SYNC_HALTED'
 
 /** The one error class. Its texts hold no control characters and no credentials in URLs. */
 export class SandboxError extends Error {
@@ -75,6 +78,57 @@ export const engineSilent = (engine: string, call: string, afterMs: number) =>
     'BACKEND_UNAVAILABLE',
     `${engine} accepted "${call}" and did not answer within ${Math.round(afterMs / 1000)} s`,
     `Restart ${engine}, then call again.`,
+  )
+
+/** `tried` and `offered` may be empty: no key was found, or the host did not say. */
+export const sshAuthenticationFailed = (
+  target: string,
+  tried: readonly string[],
+  offered: readonly string[],
+  cause: unknown,
+) =>
+  new SandboxError(
+    'BACKEND_UNAVAILABLE',
+    `${target} refused all authentication; tried: ${tried.join(', ') || 'nothing, no key was found'}; the host takes: ${offered.join(', ') || 'it did not say'}`,
+    'Add the public key to authorized_keys there, load the private key with ssh-add, or name it in ssh.identityFile.',
+    cause,
+  )
+
+/** `line` is what known_hosts would hold; `file` is undefined when it was given inline. */
+export const hostKeyRejected = (rejected: {
+  readonly host: string
+  readonly name: string
+  readonly verdict: 'unknown' | 'changed' | 'revoked'
+  readonly key: string
+  readonly line: string
+  readonly file: string | undefined
+}) => {
+  const { host, name, verdict, key, line, file } = rejected
+  const place = file ?? 'ssh.knownHostsData'
+  const reasons = {
+    unknown: `is not in ${place}`,
+    changed: `is not the one in ${place}: the host was set up anew, or somebody is in between`,
+    revoked: `is marked as revoked in ${place}`,
+  }
+  const forget = `ssh-keygen -R '${name}' -f '${place}' && `
+  const accept =
+    file === undefined
+      ? `add this line to it: ${line}`
+      : `run: ${verdict === 'changed' ? forget : ''}echo '${line}' >> '${file}'`
+  return new SandboxError(
+    'HOST_KEY_REJECTED',
+    `the host key of ${host} (${key}) ${reasons[verdict]}`,
+    verdict === 'revoked'
+      ? 'Give the host a new key; this one must not be trusted.'
+      : `Compare the fingerprint with the one its administrator tells you; if they are the same, ${accept}`,
+  )
+}
+
+export const sshCallFailed = (target: string, reason: string) =>
+  new SandboxError(
+    'BACKEND_UNAVAILABLE',
+    `${target} was reached by SSH, and a script there failed: ${reason}`,
+    'Check that the account there has a POSIX sh and a shell start-up file that prints nothing, then call again.',
   )
 
 export const sandboxStartFailed = (message: string, hint: string, cause?: unknown) =>
@@ -234,3 +288,14 @@ export const patchFailed = (
 
 export const patchInvalid = (message: string, hint: string) =>
   new SandboxError('PATCH_INVALID', message, hint)
+
+// --- sync ----------------------------------------------------------------------------------------
+
+export const syncHalted = (emptied: 'host' | 'sandbox', entries: number) =>
+  new SandboxError(
+    'SYNC_HALTED',
+    `the workspace is empty ${emptied === 'host' ? 'on the host' : 'in the sandbox'}, where it held ${entries} entries at the last sync; nothing was deleted on the other side`,
+    emptied === 'host'
+      ? 'Put the files back (is a disk not mounted?), or delete the rest inside the sandbox too, then call again.'
+      : 'Recreate the sandbox to fill it from the host again, or delete the files on the host too, then call again.',
+  )

@@ -1,0 +1,239 @@
+/**
+ * The three-way sync, decided: from what both sides hold and what they last agreed on, what to change
+ * on each. Pure. `docs/sync.md` is its decision table.
+ *
+ * Nothing that is new on either side is in no place afterwards, and a path is deleted only when the
+ * other side deleted it and this side still has what was agreed on. Without an ancestor (an empty
+ * one) nothing is ever deleted.
+ */
+import { type TreePath, treeRoot } from '../tree.ts'
+import { conflictPaths } from './conflict-name.ts'
+import { PathIndex } from './path-index.ts'
+import { type Entry, type Problem, parentOf, reasons, type Side, sameEntry } from './snapshot.ts'
+import { type Found, findUnsyncable } from './unsyncable.ts'
+
+/** One change of one side, and what it relies on. */
+export interface SyncChange {
+  readonly path: TreePath
+  readonly before: Entry | undefined
+  readonly after: Entry | undefined
+  /** Where a file's bytes are, as they were before any change; not set where `path` has them. */
+  readonly from?: { readonly side: Side; readonly path: TreePath }
+}
+
+/** Both sides changed `path`, differently. The host's version is there; the sandbox's is at `kept`. */
+export interface Conflict {
+  readonly path: TreePath
+  readonly kept: TreePath
+}
+
+export interface Plan {
+  /**
+   * In an order that loses nothing wherever it is cut off: what is kept beside a conflict first, then
+   * removals, the deepest first, then the rest, a directory before what is in it.
+   */
+  readonly toHost: readonly SyncChange[]
+  readonly toSandbox: readonly SyncChange[]
+  /** What both sides hold once the changes are made: the next ancestor. */
+  readonly agreed: ReadonlyMap<TreePath, Entry>
+  readonly conflicts: readonly Conflict[]
+  /** Paths left alone; what was agreed on about them stays. */
+  readonly problems: readonly Problem[]
+}
+
+export function reconcile(found: Found): Plan {
+  return new Reconciliation(found).plan()
+}
+
+/** What is left of a path: nothing, only what is left alone on one side, or something on both. */
+type Rest = 'nothing' | 'left alone' | 'something'
+
+class Reconciliation {
+  readonly #found: Found
+  readonly #index: PathIndex
+  readonly #problems: Map<TreePath, Problem>
+  /** Directories with a problem somewhere below. */
+  readonly #holdProblems = new Set<TreePath>()
+  readonly #changes: Record<Side, SyncChange[]> = { host: [], sandbox: [] }
+  readonly #copies: SyncChange[] = []
+  readonly #agreed = new Map<TreePath, Entry>()
+  readonly #diverged: TreePath[] = []
+
+  constructor(found: Found) {
+    this.#found = found
+    this.#index = new PathIndex([found.host.snapshot, found.sandbox.snapshot, found.ancestor])
+    this.#problems = findUnsyncable(found, this.#index)
+    for (const path of this.#problems.keys()) {
+      for (let parent = path; parent !== treeRoot; ) {
+        parent = parentOf(parent)
+        this.#holdProblems.add(parent)
+      }
+    }
+  }
+
+  plan(): Plan {
+    for (const path of this.#index.below(treeRoot)) this.#visit(path)
+    const conflicts = this.#diverged.sort().map((path) => this.#keepBeside(path))
+    return {
+      toHost: [...this.#copies, ...inOrder(this.#changes.host)],
+      toSandbox: [...this.#copies, ...inOrder(this.#changes.sandbox)],
+      agreed: this.#agreed,
+      conflicts,
+      problems: [...this.#problems.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
+    }
+  }
+
+  #at(path: TreePath, side: Side): Entry | undefined {
+    return this.#found[side].snapshot.get(path)
+  }
+
+  #visit(path: TreePath): Rest {
+    if (this.#problems.has(path)) return this.#leaveAlone(path)
+    const host = this.#at(path, 'host')
+    const sandbox = this.#at(path, 'sandbox')
+    if (host?.kind === 'directory') {
+      if (sandbox?.kind === 'directory') return this.#inBoth(path, host)
+      return this.#directoryOn('host', path, host, sandbox)
+    }
+    if (sandbox?.kind === 'directory') return this.#directoryOn('sandbox', path, sandbox, host)
+    return this.#single(path, host, sandbox)
+  }
+
+  #inBoth(path: TreePath, directory: Entry): Rest {
+    this.#settle(path, directory)
+    for (const inner of this.#index.below(path)) this.#visit(inner)
+    return 'something'
+  }
+
+  /** `side` has a directory there, the other side has none. */
+  #directoryOn(side: Side, path: TreePath, directory: Entry, other: Entry | undefined): Rest {
+    const agreed = this.#found.ancestor.get(path)
+    if (other === undefined) {
+      // Unless the other side deleted that very directory, it is new here, or an edit.
+      if (agreed?.kind !== 'directory') return this.#inBoth(path, directory)
+      const rests = this.#index.below(path).map((inner) => this.#visit(inner))
+      if (rests.includes('something')) return this.#settle(path, directory)
+      // What is left alone may be in no snapshot, but it is in the directory.
+      if (!this.#holdProblems.has(path)) return this.#settle(path, undefined)
+      this.#agreed.set(path, directory)
+      return 'left alone'
+    }
+    if (this.#holdProblems.has(path)) {
+      this.#problems.set(path, { path, side, reason: reasons.below })
+      return this.#leaveAlone(path)
+    }
+    if (sameEntry(agreed, other)) return this.#take(path, side)
+    const { ancestor } = this.#found
+    if (this.#index.same(path, ancestor, this.#found[side].snapshot)) {
+      return this.#take(path, side === 'host' ? 'sandbox' : 'host')
+    }
+    return this.#conflict(path)
+  }
+
+  /** Neither side has a directory there. */
+  #single(path: TreePath, host: Entry | undefined, sandbox: Entry | undefined): Rest {
+    const agreed = this.#found.ancestor.get(path)
+    if (sameEntry(host, sandbox) || sameEntry(agreed, sandbox)) return this.#settle(path, host)
+    if (sameEntry(agreed, host)) return this.#settle(path, sandbox)
+    // Both moved, apart. An edit outlives a deletion.
+    if (host === undefined || sandbox === undefined) return this.#settle(path, host ?? sandbox)
+    const merged = merge(agreed, host, sandbox)
+    return merged === undefined ? this.#conflict(path) : this.#settle(path, merged)
+  }
+
+  #conflict(path: TreePath): Rest {
+    this.#diverged.push(path)
+    return this.#take(path, 'host')
+  }
+
+  /** The whole of what `side` has there, whatever the other has. */
+  #take(path: TreePath, side: Side): Rest {
+    const rest = this.#settle(path, this.#at(path, side))
+    for (const inner of this.#index.below(path)) this.#take(inner, side)
+    return rest
+  }
+
+  /** Makes `entry` what both sides hold there. */
+  #settle(path: TreePath, entry: Entry | undefined): Rest {
+    if (entry !== undefined) this.#agreed.set(path, entry)
+    for (const side of ['host', 'sandbox'] as const) {
+      const before = this.#at(path, side)
+      if (sameEntry(before, entry)) continue
+      const elsewhere = entry?.kind === 'file' && !sameContent(before, entry)
+      const other = side === 'host' ? 'sandbox' : 'host'
+      const from = elsewhere ? { from: { side: other, path } as const } : {}
+      this.#changes[side].push({ path, before, after: entry, ...from })
+    }
+    return entry === undefined ? 'nothing' : 'something'
+  }
+
+  #leaveAlone(path: TreePath): Rest {
+    const agreed = this.#found.ancestor.get(path)
+    if (agreed !== undefined) this.#agreed.set(path, agreed)
+    for (const inner of this.#index.below(path)) this.#leaveAlone(inner)
+    return 'left alone'
+  }
+
+  #keepBeside(path: TreePath): Conflict {
+    const sandbox = this.#found.sandbox.snapshot
+    for (const kept of conflictPaths(path, sandbox, this.#index)) {
+      if (this.#holds(kept, path)) return { path, kept }
+      if (this.#isTaken(kept)) continue
+      this.#copy(path, kept)
+      return { path, kept }
+    }
+    throw new Error('names for conflicts have an end')
+  }
+
+  /** Whether `kept` is agreed to be what the sandbox has at `path`, because an earlier pass made it. */
+  #holds(kept: TreePath, path: TreePath): boolean {
+    const entry = this.#at(path, 'sandbox')
+    if (!sameEntry(this.#agreed.get(kept), entry)) return false
+    if (entry?.kind !== 'directory') return true
+    const inside = (inner: TreePath) => (kept + inner.slice(path.length)) as TreePath
+    return this.#index
+      .below(path)
+      .every((inner) => !this.#at(inner, 'sandbox') || this.#holds(inside(inner), inner))
+  }
+
+  #isTaken(path: TreePath): boolean {
+    const { host, sandbox, ancestor } = this.#found
+    return (
+      this.#problems.has(path) ||
+      [host.snapshot, sandbox.snapshot, ancestor, this.#agreed].some((paths) => paths.has(path))
+    )
+  }
+
+  /** Makes a copy, on both sides, of what the sandbox has at `path`. */
+  #copy(path: TreePath, kept: TreePath): void {
+    const entry = this.#at(path, 'sandbox')
+    if (entry === undefined) return
+    this.#agreed.set(kept, entry)
+    const from = entry.kind === 'file' ? { from: { side: 'sandbox', path } as const } : {}
+    this.#copies.push({ path: kept, before: undefined, after: entry, ...from })
+    for (const inner of this.#index.below(path)) {
+      this.#copy(inner, (kept + inner.slice(path.length)) as TreePath)
+    }
+  }
+}
+
+function sameContent(one: Entry | undefined, other: Entry): boolean {
+  return one?.kind === 'file' && other.kind === 'file' && one.digest === other.digest
+}
+
+/** Content and executable bit are moved apart from each other; undefined when the content conflicts. */
+function merge(agreed: Entry | undefined, host: Entry, sandbox: Entry): Entry | undefined {
+  if (host.kind !== 'file' || sandbox.kind !== 'file') return undefined
+  const was = agreed?.kind === 'file' ? agreed : undefined
+  const executable = host.executable === was?.executable ? sandbox.executable : host.executable
+  if (host.digest === sandbox.digest || sandbox.digest === was?.digest)
+    return { ...host, executable }
+  if (host.digest === was?.digest) return { ...sandbox, executable }
+  return undefined
+}
+
+function inOrder(changes: readonly SyncChange[]): SyncChange[] {
+  const sorted = changes.toSorted((a, b) => (a.path < b.path ? -1 : 1))
+  const removals = sorted.filter(({ after }) => after === undefined).reverse()
+  return [...removals, ...sorted.filter(({ after }) => after !== undefined)]
+}

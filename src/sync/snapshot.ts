@@ -1,0 +1,58 @@
+/** What a tree held at one moment, and what of it could not be told or cannot be kept in step. */
+import type { TreePath } from '../tree.ts'
+
+/** What is at a path. A digest is `digestOf` the file's bytes; a target is as the link spells it. */
+export type Entry =
+  | { readonly kind: 'file'; readonly digest: string; readonly executable: boolean }
+  | { readonly kind: 'link'; readonly target: string }
+  | { readonly kind: 'directory' }
+
+/** Every entry but the tree's own directory. The directory an entry is in is always there too. */
+export type Snapshot = ReadonlyMap<TreePath, Entry>
+
+export type Side = 'host' | 'sandbox'
+
+/** A path that is left alone on both sides, with all below it, and why. */
+export interface Problem {
+  readonly path: TreePath
+  /** Where what cannot be synced is. */
+  readonly side: Side
+  readonly reason: string
+}
+
+/** One side as it was found. What a problem names is not in the snapshot, and is not gone either. */
+export interface Scan {
+  readonly snapshot: Snapshot
+  readonly problems: readonly Problem[]
+}
+
+/** Why a path is left alone. */
+export const reasons = {
+  newline: 'its name holds a newline',
+  notUtf8: 'its name is not UTF-8',
+  special: 'it is neither a file, a directory nor a link',
+  denied: 'it could not be read: permission denied',
+  failed: 'it could not be read',
+  unsettled: 'it kept changing while it was read',
+  leadsOut: 'it is a link that leads out of the workspace',
+  caseOnly:
+    'its name differs from another only by case or accents, which the host cannot tell apart',
+  below: 'something below it cannot be synced',
+} as const
+
+/** Undefined is nothing at all, and equals itself. */
+export function sameEntry(one: Entry | undefined, other: Entry | undefined): boolean {
+  if (one === other) return true
+  if (one === undefined || other === undefined) return false
+  if (one.kind === 'file') {
+    if (other.kind !== 'file') return false
+    return one.digest === other.digest && one.executable === other.executable
+  }
+  if (one.kind === 'link') return other.kind === 'link' && one.target === other.target
+  return other.kind === 'directory'
+}
+
+/** The directory that `path` is in. */
+export function parentOf(path: TreePath): TreePath {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/'))) as TreePath
+}
