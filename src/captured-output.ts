@@ -18,12 +18,20 @@ export interface OutputLimits {
   readonly logBytes: number
 }
 
-/** With the words around them, 30,000 characters: what common clients show whole. */
-export const outputLimits: OutputLimits = {
-  headBytes: 11_000,
-  tailBytes: 18_000,
-  logBytes: 256 * 1024 * 1024,
+/** What the words around a cut output may take. */
+const wordsBytes = 1_000
+
+/** Limits with which a result, its own words included, has at most `characters`: more of tail than head. */
+export function outputLimitsOf(characters: number): OutputLimits {
+  const bytes = characters - wordsBytes
+  const headBytes = Math.floor(bytes * 0.38)
+  return { headBytes, tailBytes: bytes - headBytes, logBytes: 256 * 1024 * 1024 }
 }
+
+/** What common clients show whole. */
+export const defaultOutputCharacters = 30_000
+
+export const outputLimits = outputLimitsOf(defaultOutputCharacters)
 
 /** A place in the output. */
 export interface OutputMark {

@@ -1,5 +1,6 @@
 /** Puts a session together from settings, and serves it over stdio until the client goes away. */
 import { statSync } from 'node:fs'
+import { outputLimitsOf } from './captured-output.ts'
 import { instructions } from './mcp/instructions.ts'
 import { serveStdio } from './mcp/sdk-v1.ts'
 import { endOfStdio } from './mcp/stdio-end.ts'
@@ -59,7 +60,10 @@ export async function serve(settings: Settings, version: string): Promise<void> 
       signal,
     )
   const workspace = new BindWorkspace(choose, spec, files, inside)
-  const session: Session = new Session(workspace, { ephemeral: settings.ephemeral })
+  const session: Session = new Session(workspace, {
+    ephemeral: settings.ephemeral,
+    outputLimits: outputLimitsOf(settings.outputCharacters),
+  })
 
   const ended = endOfStdio()
   const { closed } = await serveStdio({

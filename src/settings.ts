@@ -1,5 +1,6 @@
 /** What a person can set, from flags and environment: the flag wins. */
 import { parseArgs } from 'node:util'
+import { defaultOutputCharacters } from './captured-output.ts'
 import { configInvalid, shown } from './errors.ts'
 import type { BackendKind } from './sandbox.ts'
 
@@ -13,6 +14,8 @@ export interface Settings {
   readonly session: string
   readonly ephemeral: boolean
   readonly toolPrefix: string
+  /** The most characters of a command's output in one result. */
+  readonly outputCharacters: number
 }
 
 export type Request =
@@ -29,6 +32,7 @@ const options = {
   session: { type: 'string' },
   ephemeral: { type: 'boolean' },
   'tool-prefix': { type: 'string' },
+  'output-limit': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   version: { type: 'boolean', short: 'v' },
 } as const
@@ -44,6 +48,7 @@ Usage: sandbox-mcp [--workspace DIR] [options]      speaks MCP on stdin and stdo
   --agent ID          agents have a sandbox each [SANDBOX_MCP_AGENT; main]
   --session NAME      [main]
   --ephemeral         remove the sandbox when the session ends
+  --output-limit N    the most characters of a command's output in one result [30000]
   --tool-prefix P     put P before every tool's name, for clients that do not tell servers apart
   --help, --version
 `
@@ -69,6 +74,7 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): R
       session: identifier('--session', values.session ?? 'main'),
       ephemeral: values.ephemeral === true,
       toolPrefix: toolPrefix(values['tool-prefix'] ?? ''),
+      outputCharacters: outputCharacters(values['output-limit']),
     },
   }
 }
@@ -125,6 +131,16 @@ function toolPrefix(value: string): string {
   throw configInvalid(
     `--tool-prefix ${shown(value)} would make tool names that clients refuse`,
     'Use up to 20 lower-case letters, digits and _.',
+  )
+}
+
+function outputCharacters(value: string | undefined): number {
+  if (value === undefined) return defaultOutputCharacters
+  const characters = Number(value)
+  if (/^\d+$/.test(value) && characters >= 2_000 && characters <= 1_000_000) return characters
+  throw configInvalid(
+    `--output-limit ${shown(value)} is not a number of characters from 2000 to 1000000`,
+    'Most clients show results of 30000 characters whole.',
   )
 }
 

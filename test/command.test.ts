@@ -33,6 +33,7 @@ describe('the command', () => {
     [['--workspace', '/etc'], '/etc', 'one project'],
     [['--workspace', '/tmp', '--network', 'container:x'], 'container:x', 'none, bridge'],
     [['--workspace', '/tmp', '--tool-prefix', 'A-'], '"A-"', 'lower-case'],
+    [['--workspace', '/tmp', '--output-limit', '10k'], '"10k"', '30000'],
     [['--workspace', '/tmp', '--agent', '../x'], '"../x"', 'letters'],
   ])('%j is refused with the value, the next step and exit code 2', async (args, value, hint) => {
     const { stdout, stderr, exitCode } = await run(...args)
