@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { z } from 'zod'
+import { patchInvalid } from '../../src/errors.ts'
 import { defineTool, type Tool, text } from '../../src/tools/tool.ts'
 import { enumSchema, schemaWithDefaults } from './fixture-forms.ts'
 
@@ -65,7 +66,7 @@ export function fixtureTools(server: () => Server): readonly Tool[] {
       embedded('test://mixed-content-resource', '{"test":"data"}'),
     ]),
     fixture('test_error_handling', nothing, async () => {
-      throw new Error('This tool intentionally returns an error for testing')
+      throw patchInvalid('This tool intentionally returns an error for testing', 'It always does.')
     }),
     fixture('test_tool_with_progress', nothing, async (_, tell) => {
       for (const done of [0, 50, 100]) {
@@ -92,8 +93,8 @@ export function fixtureTools(server: () => Server): readonly Tool[] {
     fixture('test_elicitation', z.strictObject({ message: z.string() }), ({ message = '' }) =>
       elicit(message, {
         type: 'object',
-        properties: { response: { type: 'string', description: "User's response" } },
-        required: ['response'],
+        properties: { username: { type: 'string' }, email: { type: 'string' } },
+        required: ['username', 'email'],
       }),
     ),
     fixture('test_elicitation_sep1034_defaults', nothing, () =>

@@ -15,7 +15,10 @@ export function withoutSeparators(patch: string): string {
       const next = lines.slice(i).find((other) => other.trim() !== '') ?? '***'
       const above = lines.slice(0, i).findLast((other) => other.trim() !== '') ?? '***'
       const isHeader = /^\s*\*\*\* (?!End of File)/
-      return !(headed.test(next) || isHeader.test(above)) || line.startsWith(' ')
+      const operation = lines.slice(0, i).findLast((other) => /^\s*\*\*\* \w+ File/.test(other))
+      // In an update, a blank is the sign of a context line.
+      if (line.startsWith(' ') && operation?.includes('Update') === true) return true
+      return !headed.test(next) && !isHeader.test(above)
     }),
   )
 }
