@@ -1,6 +1,6 @@
 // `npm test`: prepares the machine as far as that is ours to do, then runs the tests. Needs Node
 // and nothing else to begin with. `npm test -- test/x` runs a part;
-// REQUIRE_BACKENDS=docker,bubblewrap,codex,conformance turns what is missing into a failure.
+// REQUIRE_BACKENDS=docker,bubblewrap,ssh,codex,conformance turns what is missing into a failure.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +14,7 @@ import { partsEnvironment, requiredParts } from './machine/parts.mjs'
 import { ensureProgram, programNames } from './machine/reference-programs.mjs'
 import { checkInterrupted, inherit, Problem, runMain, which } from './machine/run.mjs'
 import { bold, done, during, say, missing as sayMissing } from './machine/say.mjs'
+import { findSshd } from './machine/ssh.mjs'
 import { closingLines } from './test/outcome.mjs'
 
 await runMain(async () => {
@@ -32,6 +33,9 @@ await runMain(async () => {
     const bubblewrap = await findBubblewrap()
     if (bubblewrap.problem === undefined) done('bubblewrap', `${bubblewrap.version} works`)
     else missing.bubblewrap = `${bubblewrap.problem}. ${bubblewrap.fix}`
+    const sshd = await findSshd()
+    if (sshd.problem === undefined) done('ssh', `OpenSSH ${sshd.version} can be started`)
+    else missing.ssh = sshd.problem
     for (const name of programNames) {
       await ensureProgram(name).catch((error) => noteProblem(missing, name, error))
     }
@@ -56,6 +60,8 @@ async function ensurePackages() {
   const names = [
     ...(engine === undefined ? dockerPackages() : []),
     ...(which('bwrap') === undefined ? ['bubblewrap'] : []),
+    ...(which('sshd') === undefined ? ['openssh-server'] : []),
+    ...(which('ssh-keygen') === undefined ? ['openssh-client'] : []),
     ...(await neededPackages(engine)),
   ]
   if (names.length === 0) return

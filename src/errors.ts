@@ -80,56 +80,8 @@ export const engineSilent = (engine: string, call: string, afterMs: number) =>
     `Restart ${engine}, then call again.`,
   )
 
-/** `tried` and `offered` may be empty: no key was found, or the host did not say. */
-export const sshAuthenticationFailed = (
-  target: string,
-  tried: readonly string[],
-  offered: readonly string[],
-  cause: unknown,
-) =>
-  new SandboxError(
-    'BACKEND_UNAVAILABLE',
-    `${target} refused all authentication; tried: ${tried.join(', ') || 'nothing, no key was found'}; the host takes: ${offered.join(', ') || 'it did not say'}`,
-    'Add the public key to authorized_keys there, load the private key with ssh-add, or name it in ssh.identityFile.',
-    cause,
-  )
-
-/** `line` is what known_hosts would hold; `file` is undefined when it was given inline. */
-export const hostKeyRejected = (rejected: {
-  readonly host: string
-  readonly name: string
-  readonly verdict: 'unknown' | 'changed' | 'revoked'
-  readonly key: string
-  readonly line: string
-  readonly file: string | undefined
-}) => {
-  const { host, name, verdict, key, line, file } = rejected
-  const place = file ?? 'ssh.knownHostsData'
-  const reasons = {
-    unknown: `is not in ${place}`,
-    changed: `is not the one in ${place}: the host was set up anew, or somebody is in between`,
-    revoked: `is marked as revoked in ${place}`,
-  }
-  const forget = `ssh-keygen -R '${name}' -f '${place}' && `
-  const accept =
-    file === undefined
-      ? `add this line to it: ${line}`
-      : `run: ${verdict === 'changed' ? forget : ''}echo '${line}' >> '${file}'`
-  return new SandboxError(
-    'HOST_KEY_REJECTED',
-    `the host key of ${host} (${key}) ${reasons[verdict]}`,
-    verdict === 'revoked'
-      ? 'Give the host a new key; this one must not be trusted.'
-      : `Compare the fingerprint with the one its administrator tells you; if they are the same, ${accept}`,
-  )
-}
-
-export const sshCallFailed = (target: string, reason: string) =>
-  new SandboxError(
-    'BACKEND_UNAVAILABLE',
-    `${target} was reached by SSH, and a script there failed: ${reason}`,
-    'Check that the account there has a POSIX sh and a shell start-up file that prints nothing, then call again.',
-  )
+export const hostKeyRejected = (message: string, hint: string) =>
+  new SandboxError('HOST_KEY_REJECTED', message, hint)
 
 export const sandboxStartFailed = (message: string, hint: string, cause?: unknown) =>
   new SandboxError('SANDBOX_START_FAILED', message, hint, cause)

@@ -7,7 +7,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 
-export type BackendKind = 'docker' | 'bubblewrap'
+export type BackendKind = 'docker' | 'bubblewrap' | 'ssh'
 
 /** One kind of place to run commands, and the sandboxes of that kind that we made. */
 export interface Backend {

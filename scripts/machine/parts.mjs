@@ -7,8 +7,9 @@ import { findEngine } from './docker.mjs'
 import { defaultHost } from './docker-hosts.mjs'
 import { findProgram, programNames } from './reference-programs.mjs'
 import { Problem } from './run.mjs'
+import { findSshd } from './ssh.mjs'
 
-export const parts = ['docker', 'bubblewrap', ...programNames]
+export const parts = ['docker', 'bubblewrap', 'ssh', ...programNames]
 
 /** The names in REQUIRE_BACKENDS, which must be there for the run to be green. */
 export function requiredParts(env = process.env) {
@@ -44,6 +45,8 @@ async function detect() {
   }
   const bubblewrap = await findBubblewrap()
   if (bubblewrap.problem !== undefined) missing.bubblewrap = bubblewrap.problem
+  const sshd = await findSshd()
+  if (sshd.problem !== undefined) missing.ssh = sshd.problem
   for (const name of programNames) {
     if (findProgram(name) === undefined) missing[name] = 'not installed; npm test installs it'
   }

@@ -38,6 +38,11 @@ export interface BackendSuiteOptions {
   readonly deviations?: Readonly<Record<string, string>>
   /** Owner of the workspace, when the tests may choose it. */
   readonly owner?: { readonly uid: number; readonly gid: number }
+  /**
+   * False for a backend that gives commands a directory on a machine that is there anyway: the cases about
+   * walls and mounts are left out, and scratch files are kept in the workspace.
+   */
+  readonly confined?: boolean
 }
 
 const never = new AbortController().signal
@@ -48,7 +53,7 @@ const freshName = () => `sbx-${[...randomBytes(15)].map((byte) => alphabet[byte 
 export function describeBackend(
   name: string,
   makeSubject: () => Promise<BackendSubject>,
-  { deviations = {}, owner }: BackendSuiteOptions = {},
+  { deviations = {}, owner, confined = true }: BackendSuiteOptions = {},
 ): void {
   const cases = new Set<string>()
   const behaviour = (title: string, run: () => Promise<void>) => {
@@ -57,6 +62,11 @@ export function describeBackend(
     if (reason === undefined) test(title, run)
     else test.fails(`${title} (deviation: ${reason})`, run)
   }
+  /** A case about the walls around a sandbox, or about the host's directory in it. */
+  const wall = (title: string, run: () => Promise<void>) => {
+    if (confined) behaviour(title, run)
+    else test.skip(`${title} (it has no walls)`, run)
+  }
 
   describe(`${name}: backend`, () => {
     let subject: BackendSubject
@@ -64,6 +74,8 @@ export function describeBackend(
     let sandbox: Sandbox
     let guard: Guard
     let host: string
+    /** Where the cases keep files from one command to the next. */
+    let scratch: string
 
     const newSpec = (directory: string): SandboxSpec => {
       const { uid, gid } = statSync(directory)
@@ -88,6 +100,7 @@ export function describeBackend(
       spec = newSpec(host)
       sandbox = await subject.backend.open(spec, context)
       guard = await openGuard(sandbox, never)
+      scratch = confined ? '/tmp' : sandbox.root
     })
 
     afterAll(async () => {
@@ -99,7 +112,7 @@ export function describeBackend(
     })
 
     const start = (argv: readonly [string, ...string[]], options: Partial<SpawnOptions> = {}) =>
-      spawn(guard, argv, { workdir: '/workspace', ...options })
+      spawn(guard, argv, { workdir: sandbox.root, ...options })
 
     const sh = async (command: string, options: Partial<SpawnOptions> = {}, stdin?: Uint8Array) => {
       const process = await start(['sh', '-c', command], {
@@ -145,13 +158,15 @@ export function describeBackend(
       const value = 'a \'b\' "c" $d\n`e`'
       const { stdout } = await sh('printf %s "$VALUE|"; pwd', {
         env: { VALUE: value },
-        workdir: '/tmp',
+        workdir: scratch,
       })
-      expect(stdout).toBe(`${value}|/tmp\n`)
+      expect(stdout).toBe(`${value}|${scratch}\n`)
     })
 
     behaviour('a working directory that is not there is an error, and nothing runs', async () => {
-      const running = sh('touch /workspace/ran', { workdir: '/workspace/nowhere' })
+      const running = sh(`touch ${sandbox.root}/ran`, {
+        workdir: `${sandbox.root}/nowhere`,
+      })
       await expect(running).rejects.toMatchObject({ code: 'COMMAND_NOT_STARTED' })
       expect((await sh('ls')).stdout).not.toContain('ran')
     })
@@ -221,52 +236,51 @@ export function describeBackend(
 
     behaviour('a call ends with its command, not with the last holder of its output', async () => {
       const began = performance.now()
-      const command = 'sleep 60 & echo $! >/tmp/sleeper; echo started'
+      const command = `sleep 60 & echo $! >${scratch}/sleeper; echo started`
       expect(await sh(command)).toMatchObject({ stdout: 'started\n', code: 0 })
       expect(performance.now() - began).toBeLessThan(10_000)
-      await sh('kill $(cat /tmp/sleeper)')
+      await sh(`kill $(cat ${scratch}/sleeper)`)
     })
 
-    behaviour('a file in /tmp is there in the next command', async () => {
-      await sh('echo kept >/tmp/kept')
-      expect((await sh('cat /tmp/kept')).stdout).toBe('kept\n')
+    behaviour('a scratch file is there in the next command', async () => {
+      await sh(`echo kept >${scratch}/kept`)
+      expect((await sh(`cat ${scratch}/kept`)).stdout).toBe('kept\n')
     })
 
     behaviour('a background process can print when its command has long ended', async () => {
-      await sh('(sleep 3; echo late; echo done >/tmp/late) &')
+      await sh(`(sleep 3; echo late; echo done >${scratch}/late) &`)
       const { stdout } = await sh(
-        'i=0; until [ -e /tmp/late ] || [ $i = 100 ]; do sleep 0.1; i=$((i+1)); done; cat /tmp/late',
+        `i=0; until [ -e ${scratch}/late ] || [ $i = 100 ]; do sleep 0.1; i=$((i+1)); done; cat ${scratch}/late`,
       )
       expect(stdout).toBe('done\n')
     })
 
     behaviour('a server started in the background answers in the next command', async () => {
-      const serve =
-        'if command -v python3 >/dev/null; then exec python3 -m http.server 8123; else exec busybox httpd -f -p 8123 -h /workspace; fi'
-      writeFileSync(join(host, 'page.txt'), 'hello from the server')
-      await sh(`(${serve}) & echo $! >/tmp/server`)
+      const serve = `if command -v python3 >/dev/null; then exec python3 -m http.server 8123; else exec busybox httpd -f -p 8123 -h ${sandbox.root}; fi`
+      await sh('echo hello from the server >page.txt')
+      await sh(`(${serve}) & echo $! >${scratch}/server`)
       const get =
         'if command -v python3 >/dev/null; then python3 -c "import urllib.request as u; print(u.urlopen(\'http://127.0.0.1:8123/page.txt\').read().decode())"; else wget -q -O - http://127.0.0.1:8123/page.txt; fi'
       const { stdout } = await sh(
         `i=0; until ${get} 2>/dev/null || [ $i = 50 ]; do sleep 0.1; i=$((i+1)); done`,
       )
       expect(stdout.trim()).toBe('hello from the server')
-      await sh('kill $(cat /tmp/server)')
+      await sh(`kill $(cat ${scratch}/server)`)
     })
 
-    behaviour('the workspace is the same directory on both sides', async () => {
+    wall('the workspace is the same directory on both sides', async () => {
       writeFileSync(join(host, 'from-host'), 'h')
       expect((await sh('cat from-host; printf s >from-sandbox')).stdout).toBe('h')
       expect(readFileSync(join(host, 'from-sandbox'), 'utf8')).toBe('s')
       expect(statSync(join(host, 'from-sandbox'))).toMatchObject(spec.owner)
     })
 
-    behaviour('HOME is writable and is no directory of the host', async () => {
+    wall('HOME is writable and is no directory of the host', async () => {
       const { stdout } = await sh('cd && pwd && touch probe && ls')
       expect(stdout).toBe('/home/sandbox\nprobe\n')
     })
 
-    behaviour('the network is cut off', async () => {
+    wall('the network is cut off', async () => {
       const listener = createServer((socket) => socket.destroy())
       await new Promise<void>((resolve) => listener.listen(0, '0.0.0.0', resolve))
       const { stdout } = await sh(
@@ -277,7 +291,7 @@ export function describeBackend(
       expect(stdout.trim().split('\n').at(-1)).toBe('0')
     })
 
-    behaviour('commands have no capabilities and cannot gain any', async () => {
+    wall('commands have no capabilities and cannot gain any', async () => {
       const { stdout } = await sh(
         "grep -E '^(CapEff|CapPrm|CapBnd|NoNewPrivs):' /proc/self/status | tr -d '\\t'",
       )
@@ -286,7 +300,7 @@ export function describeBackend(
       expect(stdout).toContain('NoNewPrivs:1')
     })
 
-    behaviour("the server's environment does not reach commands", async () => {
+    wall("the server's environment does not reach commands", async () => {
       process.env.SANDBOX_MCP_TEST_SECRET = 'do not tell'
       const other = await subject.other.open(spec, context)
       const otherGuard = await openGuard(other, never)
@@ -303,8 +317,8 @@ export function describeBackend(
 
     behaviour('two commands run at once', async () => {
       const [one, two] = await Promise.all([
-        sh('echo a >/tmp/one; until [ -e /tmp/two ]; do sleep 0.05; done; echo one'),
-        sh('echo a >/tmp/two; until [ -e /tmp/one ]; do sleep 0.05; done; echo two'),
+        sh(`echo a >${scratch}/one; until [ -e ${scratch}/two ]; do sleep 0.05; done; echo one`),
+        sh(`echo a >${scratch}/two; until [ -e ${scratch}/one ]; do sleep 0.05; done; echo two`),
       ])
       expect([one.stdout, two.stdout]).toEqual(['one\n', 'two\n'])
     })
@@ -371,17 +385,17 @@ export function describeBackend(
 
     behaviour('a start that is cancelled starts nothing', async () => {
       const abort = new AbortController()
-      const starting = start(['touch', '/tmp/was-started'], { signal: abort.signal })
+      const starting = start(['touch', `${scratch}/was-started`], { signal: abort.signal })
       abort.abort()
       await expect(starting).rejects.toSatisfy((error) => isSandboxError(error, 'CANCELLED'))
-      expect((await sh('ls /tmp')).stdout).not.toContain('was-started')
+      expect((await sh(`ls ${scratch}`)).stdout).not.toContain('was-started')
     })
 
     behaviour('open twice is one sandbox, also from another process', async () => {
-      await sh('echo shared >/tmp/shared')
+      await sh(`echo shared >${scratch}/shared`)
       const other = await subject.other.open(spec, context)
       const otherGuard = await openGuard(other, never)
-      const run = await spawn(otherGuard, ['cat', '/tmp/shared'], { workdir: '/' })
+      const run = await spawn(otherGuard, ['cat', `${scratch}/shared`], { workdir: '/' })
       run.stderr.resume()
       expect(await text(run.stdout)).toBe('shared\n')
       await otherGuard.close()
@@ -390,28 +404,29 @@ export function describeBackend(
 
     behaviour('racing opens end up in one sandbox', async () => {
       const directory = newDirectory()
-      const raced = newSpec(directory)
+      const wanted = newSpec(directory)
       const opened = await Promise.all(
         [subject.backend, subject.other, subject.backend, subject.other].map((backend) =>
-          backend.open(raced, context),
+          backend.open(wanted, context),
         ),
       )
       try {
         const guards = await Promise.all(opened.map((one) => openGuard(one, never)))
         const first = guards[0] as Guard
-        const touch = await spawn(first, ['touch', '/tmp/raced'], { workdir: '/' })
+        const raced = `${confined ? '/tmp' : first.sandbox.root}/raced`
+        const touch = await spawn(first, ['touch', raced], { workdir: '/' })
         touch.stdout.resume()
         touch.stderr.resume()
         await touch.exit
         for (const one of guards) {
-          const look = await spawn(one, ['test', '-e', '/tmp/raced'], { workdir: '/' })
+          const look = await spawn(one, ['test', '-e', raced], { workdir: '/' })
           look.stdout.resume()
           look.stderr.resume()
           expect(await look.exit).toBe(0)
         }
         await Promise.all(guards.map((one) => one.close()))
       } finally {
-        await subject.backend.remove(raced.name, never)
+        await subject.backend.remove(wanted.name, never)
         await Promise.all(opened.map((one) => one.close()))
         rmSync(directory, { recursive: true })
       }

@@ -1,0 +1,190 @@
+/**
+ * Sandboxes on a host that is reached by SSH: a directory each, with a record beside the workspace.
+ * The host is the only registry. It confines nothing: commands are the remote user's own.
+ */
+import { randomBytes } from 'node:crypto'
+import {
+  backendUnavailable,
+  cancelled,
+  isSandboxError,
+  sandboxStartFailed,
+  shown,
+} from '../errors.ts'
+import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
+import { runScript, type ScriptResult } from '../script.ts'
+import { connect } from './ssh/connection.ts'
+import {
+  type Account,
+  type Destination,
+  resolveDestination,
+  type SshSettings,
+  thisAccount,
+} from './ssh/destination.ts'
+import { ConnectionPool } from './ssh/pool.ts'
+import { parseRecord, recordLine, type SandboxRecord } from './ssh/record.ts'
+import { SshSandbox } from './ssh/sandbox.ts'
+import {
+  answer,
+  createScript,
+  listScript,
+  probeScript,
+  removeScript,
+  toolsScript,
+} from './ssh/scripts.ts'
+
+/** How long a script that looks after a sandbox may take; removing a large tree takes longest. */
+const callMs = 30_000
+const removeMs = 300_000
+
+export class SshBackend implements Backend {
+  readonly kind = 'ssh'
+  readonly #settings: SshSettings
+  readonly #account: Account
+  readonly #root: string
+
+  /** `account` says whose keys and ssh_config are used. */
+  constructor(settings: SshSettings, account = thisAccount()) {
+    this.#settings = settings
+    this.#account = account
+    this.#root = settings.workspaceRoot ?? '~/.sandbox-mcp'
+  }
+
+  async open(spec: SandboxSpec, { signal, report }: OpenContext): Promise<Sandbox> {
+    if (signal.aborted) throw cancelled('opening the sandbox')
+    const destination = this.#destination()
+    report(`connecting to ${destination.host}`)
+    const pool = this.#pool(destination, spec.name)
+    try {
+      const probe = probeScript(this.#root, spec.name)
+      const keeper = new SshSandbox(spec.name, '/', pool, false)
+      let found = await this.#call(keeper, probe, undefined, signal)
+      if (found.code === answer.absent) {
+        report(`making the workspace on ${destination.host}`)
+        if (signal.aborted) throw cancelled('opening the sandbox')
+        const script = createScript(this.#root, spec.name, token())
+        // Once it is on its way it is carried out: half of it is never seen, and all of it is adopted.
+        const never = new AbortController().signal
+        found = await this.#call(keeper, script, Buffer.from(recordLine(spec)), never)
+      }
+      const [directory = '', line = ''] = this.#answered(found, spec.name).split('\n')
+      this.#refuseForeign(parseRecord(line), directory, spec)
+      return new SshSandbox(spec.name, `${directory}/workspace`, pool)
+    } catch (error) {
+      pool.close()
+      throw error
+    }
+  }
+
+  async list(installation: string, signal: AbortSignal): Promise<readonly SandboxInfo[]> {
+    const result = await this.#visit('', listScript(this.#root), signal)
+    return this.#answered(result, '')
+      .split('\n')
+      .flatMap((line) => parseRecord(line) ?? [])
+      .filter((record) => record.installation === installation)
+      .map(({ installation: _, ...info }) => ({ kind: this.kind, state: 'running', ...info }))
+  }
+
+  async remove(name: string, signal: AbortSignal): Promise<void> {
+    const script = removeScript(this.#root, name, token())
+    this.#answered(await this.#visit(name, script, signal, removeMs), name)
+  }
+
+  get checks(): readonly Check[] {
+    return [
+      {
+        name: `the host ${this.#settings.target} lets us in and has what is needed`,
+        run: async (signal) => {
+          try {
+            const { stdout } = await this.#visit('', toolsScript, signal)
+            const missing = stdout.toString().trim().split('\n').join(', ')
+            if (missing === '') return { ok: true, detail: this.#destination().host }
+            return { ok: false, detail: `it lacks ${missing}`, fix: `Install ${missing} there.` }
+          } catch (error) {
+            if (!isSandboxError(error)) throw error
+            return { ok: false, detail: error.message, fix: error.hint }
+          }
+        },
+      },
+    ]
+  }
+
+  #destination(): Destination {
+    return resolveDestination(this.#settings, this.#account)
+  }
+
+  #pool(destination: Destination, name: string): ConnectionPool {
+    return new ConnectionPool(name, (signal) => connect(destination, name, signal))
+  }
+
+  /** One script on a connection of its own. */
+  async #visit(
+    name: string,
+    script: string,
+    signal: AbortSignal,
+    withinMs = callMs,
+  ): Promise<ScriptResult> {
+    const pool = this.#pool(this.#destination(), name || this.#settings.target)
+    const keeper = new SshSandbox(name, '/', pool, false)
+    try {
+      return await this.#call(keeper, script, undefined, signal, withinMs)
+    } finally {
+      await keeper.close()
+    }
+  }
+
+  async #call(
+    keeper: Sandbox,
+    script: string,
+    stdin: Uint8Array | undefined,
+    signal: AbortSignal,
+    withinMs = callMs,
+  ): Promise<ScriptResult> {
+    const deadline = AbortSignal.timeout(withinMs)
+    try {
+      return await runScript(keeper, script, stdin, AbortSignal.any([signal, deadline]))
+    } catch (error) {
+      if (deadline.aborted && !signal.aborted) {
+        throw callFailed(this.#settings.target, `no answer within ${withinMs / 1000} s`)
+      }
+      throw error
+    }
+  }
+
+  /** What the script printed, unless its exit code says that it could not do what was asked. */
+  #answered({ code, stdout, stderr }: ScriptResult, name: string): string {
+    const place = `${this.#root}/${name} on ${this.#settings.target}`
+    if (code === 0) return stdout.toString()
+    if (code === answer.foreign) {
+      throw sandboxStartFailed(
+        `${shown(place)} exists and is not a sandbox of this server`,
+        'Move it away, or choose another ssh.workspaceRoot.',
+      )
+    }
+    const words = stderr.trim() || `exit code ${code}`
+    if (code === answer.noRoot || code === answer.unwritable) {
+      throw sandboxStartFailed(
+        `${shown(place)} cannot be used: ${words}`,
+        'Check its permissions and the free space there, or choose another ssh.workspaceRoot.',
+      )
+    }
+    throw callFailed(this.#settings.target, words)
+  }
+
+  #refuseForeign(record: SandboxRecord | undefined, directory: string, spec: SandboxSpec): void {
+    if (record?.name === spec.name && record.installation === spec.installation) return
+    const owner =
+      record === undefined ? 'has a record that cannot be read' : 'belongs to another installation'
+    throw sandboxStartFailed(
+      `${shown(directory)} on ${this.#settings.target} ${owner}${record ? ` (${record.installation})` : ''}`,
+      'Choose another ssh.workspaceRoot or --session, or move that directory away.',
+    )
+  }
+}
+
+const token = () => randomBytes(8).toString('hex')
+
+const callFailed = (target: string, reason: string) =>
+  backendUnavailable(
+    `${target} was reached by SSH, and a script there failed: ${reason}`,
+    'Check that the account there has a POSIX sh and a shell start-up file that prints nothing, then call again.',
+  )

@@ -1,0 +1,110 @@
+/** Why a host could not be connected to, told by the step that failed and with what helps. */
+import { backendUnavailable, hostKeyRejected, type SandboxError, shown } from '../../errors.ts'
+import { quote } from '../../posix-sh.ts'
+import type { Destination } from './destination.ts'
+import { fingerprint, hostKeyType, judgeHostKey } from './known-hosts.ts'
+
+/** Which ways of authentication were tried, and which the host said it takes. */
+export interface AuthTrail {
+  offered: string[]
+  readonly tried: string[]
+}
+
+/** Failures that may pass by themselves: nothing was started, so trying again is safe. */
+const passing = new WeakSet<Error>()
+
+export const isPassing = (error: unknown): boolean => error instanceof Error && passing.has(error)
+
+/** `via` names the host on the way that could not pass the connection on. */
+export function connectFailure(
+  destination: Destination,
+  cause: unknown,
+  trail: AuthTrail,
+  via?: string,
+  rejectedKey?: Buffer,
+): SandboxError {
+  const { host, port, user } = destination
+  const place = via === undefined ? `${host}:${port}` : `${host}:${port} from ${via}`
+  const { level, code, message } = cause as { level?: string; code?: string; message?: string }
+  if (rejectedKey !== undefined) return keyRejection(destination, rejectedKey)
+  if (level === 'client-authentication') {
+    const tried = trail.tried.join(', ') || 'nothing, as no key was found'
+    const offered = trail.offered.join(', ') || 'it did not say'
+    return backendUnavailable(
+      `${user}@${host}:${port} refused all authentication; tried: ${tried}; the host takes: ${offered}`,
+      'Add the public key to authorized_keys there, load the private key with ssh-add, or name it in ssh.identityFile.',
+      cause,
+    )
+  }
+  if (level === 'agent') {
+    return backendUnavailable(
+      `the ssh-agent at ${shown(destination.agent ?? '')} does not answer: ${message}`,
+      'Start ssh-agent again, or name a key with ssh.identityFile.',
+      cause,
+    )
+  }
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN' || level === 'client-dns') {
+    return backendUnavailable(
+      `the host ${shown(host)} is not known`,
+      'Check its spelling, or add it to ~/.ssh/config.',
+      cause,
+    )
+  }
+  const [what, hint] = reason(level, code, message ?? String(cause), place, port)
+  const failure = backendUnavailable(what, hint, cause)
+  passing.add(failure)
+  return failure
+}
+
+function reason(
+  level: string | undefined,
+  code: string | undefined,
+  message: string,
+  place: string,
+  port: number,
+): [string, string] {
+  if (code === 'ECONNREFUSED') {
+    return [
+      `${place} refuses connections`,
+      `Check that sshd runs there and listens on port ${port}.`,
+    ]
+  }
+  if (level === 'client-timeout' || code === 'ETIMEDOUT') {
+    return [`${place} does not answer`, 'Check that the host is up and no firewall is in between.']
+  }
+  if (code === 'EHOSTUNREACH' || code === 'ENETUNREACH') {
+    return [`${place} cannot be reached (${code})`, 'Check the network, a VPN, or use ProxyJump.']
+  }
+  return [
+    `the connection to ${place} failed before authentication: ${message}`,
+    'Check that an SSH server listens there, and see its log.',
+  ]
+}
+
+/** Names the fingerprint, where it is missing, and the command that would accept this very key. */
+function keyRejection({ host, hostKeys, port }: Destination, key: Buffer): SandboxError {
+  const { name, file, known } = hostKeys
+  const type = hostKeyType(key)
+  const line = `${name} ${type} ${key.toString('base64')}`
+  const offered = `the host key of ${host}:${port} (${type} ${fingerprint(key)})`
+  const place = file ?? 'ssh.knownHostsData'
+  const verdict = judgeHostKey(known, name, key)
+  if (verdict === 'revoked') {
+    return hostKeyRejected(
+      `${offered} is marked as revoked in ${place}`,
+      'Give the host a new key; this one must not be trusted.',
+    )
+  }
+  const changed = verdict === 'changed'
+  const forget = changed ? `ssh-keygen -R ${quote(name)} -f ${quote(place)} && ` : ''
+  const accept =
+    file === undefined
+      ? `put this line there: ${line}`
+      : `run: ${forget}echo ${quote(line)} >> ${quote(file)}`
+  return hostKeyRejected(
+    changed
+      ? `${offered} is not the one in ${place}: the host was set up anew, or somebody is in between`
+      : `${offered} is not in ${place}`,
+    `Compare the fingerprint with what its administrator tells you; if it is the same, ${accept}`,
+  )
+}

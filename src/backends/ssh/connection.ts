@@ -1,0 +1,254 @@
+/** One SSH connection, through ssh2: the only file that knows it. */
+import { constants } from 'node:os'
+import { type Duplex, PassThrough } from 'node:stream'
+import {
+  type AnyAuthMethod,
+  Client,
+  type ClientChannel,
+  type ServerHostKeyAlgorithm,
+  utils,
+} from 'ssh2'
+import { cancelled, sandboxLost } from '../../errors.ts'
+import type { Channel } from '../../sandbox.ts'
+import { type AuthTrail, connectFailure } from './connect-failure.ts'
+import type { Destination, HostKeys } from './destination.ts'
+import { judgeHostKey } from './known-hosts.ts'
+
+export interface Connection {
+  /**
+   * Runs `command` in the login shell. Resolves with undefined when the host refuses one more channel on
+   * this connection.
+   */
+  exec(command: string): Promise<Channel | undefined>
+  /** Resolves when it is gone, for whatever reason. */
+  readonly closed: Promise<void>
+  close(): void
+}
+
+/** `sandbox` is whose loss the channels tell when the connection ends. */
+export async function connect(
+  destination: Destination,
+  sandbox: string,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const via = destination.jump && (await connectJump(destination.jump, destination, signal))
+  try {
+    const client = await ready(destination, via?.stream, signal)
+    // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms a channel.
+    client.setNoDelay(true)
+    return new ClientConnection(client, sandbox, () => via?.client.end())
+  } catch (error) {
+    via?.client.end()
+    throw error
+  }
+}
+
+async function connectJump(jump: Destination, next: Destination, signal: AbortSignal) {
+  const outer = jump.jump && (await connectJump(jump.jump, jump, signal))
+  const client = await ready(jump, outer?.stream, signal)
+  client.setNoDelay(true)
+  if (outer !== undefined) client.once('close', () => outer.client.end())
+  const stream = await new Promise<ClientChannel>((resolve, reject) => {
+    client.forwardOut('127.0.0.1', 0, next.host, next.port, (error, channel) => {
+      if (error === undefined) return resolve(channel)
+      client.end()
+      const refusal = Object.assign(error, { level: 'client-socket' })
+      reject(connectFailure(next, refusal, { offered: [], tried: [] }, jump.host))
+    })
+  })
+  return { client, stream }
+}
+
+/** A client that is past authentication, or an error that says at which step it failed. */
+function ready(
+  destination: Destination,
+  sock: Duplex | undefined,
+  signal: AbortSignal,
+): Promise<Client> {
+  const client = new Client()
+  const auth = authentication(destination)
+  let rejectedKey: Buffer | undefined
+  return new Promise<Client>((resolve, reject) => {
+    const settle = (action: () => void) => {
+      clearTimeout(deadline)
+      signal.removeEventListener('abort', abort)
+      action()
+    }
+    const fail = (error: unknown) =>
+      settle(() => {
+        client.destroy()
+        reject(connectFailure(destination, error, auth.trail, undefined, rejectedKey))
+      })
+    const abort = () =>
+      settle(() => {
+        client.destroy()
+        reject(cancelled(`connecting to ${destination.host}`))
+      })
+    const late = Object.assign(new Error('no answer'), { level: 'client-timeout' })
+    const deadline = setTimeout(() => fail(late), destination.connectMs)
+    if (signal.aborted) return abort()
+    signal.addEventListener('abort', abort, { once: true })
+    // An error after it is ready is followed by 'close', which is what the channels are told.
+    client.on('error', fail)
+    client.once('close', () => fail(new Error('the host closed the connection')))
+    client.once('ready', () => settle(() => resolve(client)))
+    client.connect({
+      host: destination.host,
+      port: destination.port,
+      username: destination.user,
+      authHandler: auth.next,
+      readyTimeout: 0,
+      keepaliveInterval: 15_000,
+      keepaliveCountMax: 3,
+      ...(sock === undefined ? {} : { sock }),
+      algorithms: {
+        serverHostKey: { prepend: knownAlgorithms(destination.hostKeys), append: [], remove: [] },
+      },
+      hostVerifier: (key: Buffer) => {
+        const accepted = accepts(destination.hostKeys, key)
+        if (!accepted) rejectedKey = key
+        return accepted
+      },
+    })
+  })
+}
+
+function accepts({ known, name, strict }: HostKeys, key: Buffer): boolean {
+  const verdict = judgeHostKey(known, name, key)
+  return verdict === 'known' || (!strict && verdict !== 'revoked')
+}
+
+/** A host is asked for the kind of key that is known of it, as it may have several. */
+function knownAlgorithms({ known, name }: HostKeys): ServerHostKeyAlgorithm[] {
+  const usable: Record<string, ServerHostKeyAlgorithm[]> = {
+    'ssh-ed25519': ['ssh-ed25519'],
+    'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+    'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
+    'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
+    'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+  }
+  const about = known.filter((line) => !line.revoked && line.matches(name))
+  return [...new Set(about.flatMap(({ type }) => usable[type] ?? []))]
+}
+
+/** Tries what there is in turn, the agent first, and notes it for the error. */
+function authentication({ user, agent, identities }: Destination) {
+  const trail: AuthTrail = { offered: [], tried: [] }
+  const methods: (AnyAuthMethod & { label: string })[] = [
+    // Tells which methods the host has, and is all that some need (Tailscale SSH).
+    { type: 'none', username: user, label: '' },
+    ...(agent ? [{ type: 'agent' as const, username: user, agent, label: `agent ${agent}` }] : []),
+  ]
+  for (const { label, key } of identities) {
+    const parsed = utils.parseKey(key)
+    if (parsed instanceof Error) {
+      const locked = /encrypted|passphrase/i.test(parsed.message)
+      trail.tried.push(`${label} (${locked ? 'needs a passphrase' : 'not a usable private key'})`)
+    } else methods.push({ type: 'publickey', username: user, key: parsed, label })
+  }
+  const next = (
+    left: string[] | null,
+    _partial: unknown,
+    go: (method: AnyAuthMethod | false) => void,
+  ) => {
+    if (left !== null) trail.offered = left
+    const method = methods.shift()
+    if (method?.label) trail.tried.push(method.label)
+    go(method ?? false)
+  }
+  return { trail, next: next as never }
+}
+
+class ClientConnection implements Connection {
+  readonly closed: Promise<void>
+  readonly #client: Client
+  readonly #sandbox: string
+  #gone: Error | undefined
+
+  constructor(client: Client, sandbox: string, release: () => void) {
+    this.#client = client
+    this.#sandbox = sandbox
+    client.on('error', (error) => {
+      this.#gone ??= error
+    })
+    this.closed = new Promise((resolve) => {
+      client.once('close', () => {
+        this.#gone ??= new Error('the connection was closed')
+        release()
+        resolve()
+      })
+    })
+  }
+
+  exec(command: string): Promise<Channel | undefined> {
+    return new Promise((resolve, reject) => {
+      const lost = () => this.#lost('the connection ended')
+      if (this.#gone !== undefined) return reject(lost())
+      // ssh2 forgets those who wait for a channel when the connection ends.
+      void this.closed.then(() => reject(lost()))
+      try {
+        this.#client.exec(command, (error, stream) => {
+          if (error === undefined)
+            return resolve(new StreamChannel(stream, (why) => this.#lost(why)))
+          if ('reason' in error) return resolve(undefined)
+          reject(this.#lost(error.message))
+        })
+      } catch {
+        reject(lost())
+      }
+    })
+  }
+
+  close(): void {
+    this.#gone ??= new Error('the connection was closed')
+    this.#client.end()
+  }
+
+  #lost(why: string): Error {
+    return sandboxLost(this.#sandbox, this.#gone?.message ?? why, this.#gone)
+  }
+}
+
+class StreamChannel implements Channel {
+  readonly stdin: Duplex
+  readonly stdout = new PassThrough()
+  readonly stderr = new PassThrough()
+  readonly exit: Promise<number>
+  #abandon: () => void = () => {}
+
+  constructor(stream: ClientChannel, lost: (why: string) => Error) {
+    this.stdin = stream
+    stream.pipe(this.stdout)
+    stream.stderr.pipe(this.stderr)
+    let code: number | undefined
+    stream.on('exit', (status: number | null, signal?: string) => {
+      code = status ?? signalCode(signal)
+    })
+    this.exit = new Promise((resolve, reject) => {
+      stream.once('close', () =>
+        code === undefined ? reject(lost('the channel ended')) : resolve(code),
+      )
+      this.#abandon = () => {
+        if (code !== undefined) return
+        reject(lost('the channel was closed'))
+        // The host frees the channel when the script has ended; until then nobody reads what it says.
+        stream.unpipe().resume()
+        stream.stderr.unpipe().resume()
+        this.stdout.destroy()
+        this.stderr.destroy()
+        stream.close()
+      }
+    })
+    this.exit.catch(() => {})
+  }
+
+  close(): void {
+    this.#abandon()
+  }
+}
+
+/** SSH names signals without SIG; one that is not known here leaves the channel without an exit code. */
+function signalCode(name = ''): number | undefined {
+  const number = constants.signals[`SIG${name.replace(/^SIG/, '')}` as NodeJS.Signals]
+  return number === undefined ? undefined : 128 + number
+}

@@ -1,0 +1,117 @@
+/** An open sandbox on an SSH host: scripts go to shells that wait there for them. */
+import { cancelled, isSandboxError } from '../../errors.ts'
+import { quote } from '../../posix-sh.ts'
+import type { Channel, Sandbox } from '../../sandbox.ts'
+import type { ConnectionPool } from './pool.ts'
+
+/** Names the sandbox in the environment of every process in it, so that removing it finds them. */
+export const sandboxVariable = 'SANDBOX_MCP_SANDBOX'
+
+/** How many shells wait for the next script while nobody needs their channels. */
+const waitingShells = 2
+
+interface Shell {
+  readonly channel: Channel
+  ended: boolean
+}
+
+/**
+ * A login shell with a heavy start-up file, and the round trips of a new channel, would cost every
+ * command: so a shell is started ahead of each, and a script is then one line to it.
+ */
+export class SshSandbox implements Sandbox {
+  readonly kind = 'ssh'
+  readonly name: string
+  readonly root: string
+  readonly #pool: ConnectionPool
+  readonly #command: string
+  readonly #shells: Shell[] = []
+  #starting = 0
+  #closed = false
+
+  /** `marked` is false for what only looks after the sandbox and must outlive its processes. */
+  constructor(name: string, root: string, pool: ConnectionPool, marked = true) {
+    this.name = name
+    this.root = root
+    this.#pool = pool
+    this.#command = `exec env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript)}`
+  }
+
+  async start(script: string, signal: AbortSignal): Promise<Channel> {
+    if (signal.aborted) throw cancelled('the command')
+    const line = scriptLine(script)
+    const channel = this.#waiting() ?? (await this.#pool.exec(this.#command, signal))
+    if (signal.aborted) {
+      channel.stdin.end()
+      channel.close()
+      throw cancelled('the command')
+    }
+    channel.stdin.write(line)
+    if (signal.aborted) channel.close()
+    this.#startAhead()
+    return channel
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#pool.close()
+  }
+
+  #waiting(): Channel | undefined {
+    for (;;) {
+      const shell = this.#shells.shift()
+      if (shell === undefined || !shell.ended) return shell?.channel
+    }
+  }
+
+  /** Never at the cost of a connection, nor of the last channel of one. */
+  #startAhead(): void {
+    while (
+      !this.#closed &&
+      this.#shells.length + this.#starting < waitingShells &&
+      this.#pool.hasRoom(this.#starting + 1)
+    ) {
+      this.#starting += 1
+      this.#pool
+        .exec(this.#command, new AbortController().signal)
+        .then(
+          (channel) => this.#keep(channel),
+          (error: unknown) => {
+            // Whoever needs a shell next is told why there is none.
+            if (!isSandboxError(error)) throw error
+          },
+        )
+        .finally(() => {
+          this.#starting -= 1
+        })
+    }
+  }
+
+  #keep(channel: Channel): void {
+    const shell = { channel, ended: false }
+    channel.stdin.on('error', () => {})
+    channel.exit
+      .catch(() => {})
+      .finally(() => {
+        shell.ended = true
+      })
+    this.#shells.push(shell)
+  }
+}
+
+/**
+ * `read` takes its line bytewise, so what follows on stdin is the script's. The umask and working
+ * directory are those of the login.
+ */
+const waitForScript =
+  'IFS= read -r script || exit 0; script=$(printf %b "$script"); eval "unset script; $script"'
+
+/** One line of ASCII that `printf %b` turns back into the script. */
+function scriptLine(script: string): string {
+  if (script.includes('\0')) throw new Error('a script cannot hold a NUL byte')
+  const bytes = Buffer.from(script).toString('latin1')
+  const escaped = bytes.replace(/[^\x20-\x5b\x5d-\x7e]/g, (character) =>
+    character === '\n' ? '\\n' : `\\0${character.charCodeAt(0).toString(8).padStart(3, '0')}`,
+  )
+  return `${escaped}\n`
+}

@@ -1,0 +1,100 @@
+/** The scripts that look after sandboxes on an SSH host. They need sh and BusyBox-level tools. */
+import { quote } from '../../posix-sh.ts'
+import { sandboxVariable } from './sandbox.ts'
+
+/** What a script answers in its exit code when it did not do what it is for. */
+export const answer = { absent: 3, foreign: 4, noRoot: 5, unwritable: 6 } as const
+
+/** A shell word for the directory of the sandboxes; `~/` is the home of the remote user. */
+function rootWord(workspaceRoot: string): string {
+  if (!workspaceRoot.startsWith('~/')) return quote(workspaceRoot)
+  return `"$HOME"/${quote(workspaceRoot.slice(2))}`
+}
+
+/**
+ * Prints the sandbox's directory and, on the next line, its record. A directory that is a link, is
+ * somebody else's or has no record was not made by us.
+ */
+export function probeScript(workspaceRoot: string, name: string): string {
+  return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
+${trustedRoot}
+${probe}`
+}
+
+const trustedRoot = `mine() {
+[ -d "$1" ] && [ ! -L "$1" ] || return 1
+set -- $(ls -ldn "$1")
+[ "$3" = "$(id -u)" ]
+}
+if [ -e "$root" ] || [ -L "$root" ]; then
+root=$(cd -- "$root" && pwd -P) || exit ${answer.noRoot}
+fi`
+
+const probe = `dir=$root/$name
+if [ ! -e "$dir" ] && [ ! -L "$dir" ]; then exit ${answer.absent}; fi
+mine "$dir" && [ -f "$dir/record" ] && [ ! -L "$dir/record" ] || exit ${answer.foreign}
+printf '%s\\n' "$dir"
+cat "$dir/record"`
+
+/**
+ * Makes the sandbox with the record from stdin, unless there is one, then prints what the probe does.
+ * It appears by one rename of a complete directory, which an existing one is never replaced by.
+ */
+export function createScript(workspaceRoot: string, name: string, token: string): string {
+  return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
+umask 077
+mkdir -p -- "$root" || exit ${answer.unwritable}
+${trustedRoot}
+cd -- "$root" || exit ${answer.noRoot}
+IFS= read -r record || exit 1
+find . -maxdepth 1 -name ${quote(`.stage-${name}-*`)} -mtime +0 -exec rm -rf -- {} + 2>/dev/null
+stage=.stage-$name-${token}
+trap 'rm -rf -- "$stage"' EXIT
+mkdir -p -- "$stage/$name" && printf '%s\\n' "$record" >"$stage/$name/record" &&
+(umask 022 && mkdir -- "$stage/$name/workspace") || exit ${answer.unwritable}
+if [ ! -e "$name" ] && [ ! -L "$name" ]; then mv -f -- "$stage/$name" . 2>/dev/null; fi
+${probe}`
+}
+
+/** Prints every record, one a line. */
+export function listScript(workspaceRoot: string): string {
+  return `root=${rootWord(workspaceRoot)}
+${trustedRoot}
+for dir in "$root"/sbx-*; do
+mine "$dir" && [ -f "$dir/record" ] && cat "$dir/record"
+done
+exit 0`
+}
+
+/**
+ * Ends what runs in the sandbox, and deletes it: out of sight first, so that it is never half there.
+ * What a process forks while it is looked for is found in the next round.
+ */
+export function removeScript(workspaceRoot: string, name: string, token: string): string {
+  return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
+${trustedRoot}
+dir=$root/$name
+if [ -e "$dir" ] || [ -L "$dir" ]; then
+mine "$dir" && [ -f "$dir/record" ] && [ ! -L "$dir/record" ] || exit ${answer.foreign}
+gone=$root/.gone-$name-${token}
+mkdir -- "$gone" && mv -f -- "$dir" "$gone/" || exit ${answer.unwritable}
+fi
+round=0
+while [ "$round" -lt 8 ]; do
+round=$((round + 1)); found=
+for environ in /proc/[0-9]*/environ; do
+pid=\${environ#/proc/}; pid=\${pid%/environ}
+tr '\\0' '\\n' <"$environ" 2>/dev/null | grep -qxF ${quote(`${sandboxVariable}=${name}`)} &&
+kill -KILL "$pid" 2>/dev/null && found=1
+done
+[ "$found" ] || break
+done
+for left in "$root"/.gone-"$name"-* "$root"/.stage-"$name"-*; do
+[ -e "$left" ] || continue
+rm -rf -- "$left" 2>/dev/null || { chmod -R u+rwX -- "$left"; rm -rf -- "$left"; } || exit ${answer.unwritable}
+done`
+}
+
+/** Prints the name of every tool that is missing. */
+export const toolsScript =
+  'for tool in cat find grep id kill ls mkdir mv rm setsid tr; do command -v "$tool" >/dev/null || echo "$tool"; done; [ -r /proc/self/environ ] || echo /proc'

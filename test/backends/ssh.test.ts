@@ -1,0 +1,35 @@
+/** The ssh backend against OpenSSH's own sshd on loopback. */
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { SshBackend } from '../../src/backends/ssh.ts'
+import { type BackendSuiteOptions, describeBackend } from '../contract/backend.ts'
+import { describeWhere } from '../support/available.ts'
+import { startSshServer } from '../support/ssh-server.ts'
+
+const options: BackendSuiteOptions = { confined: false }
+
+describeWhere('ssh', 'ssh', () => {
+  describeBackend(
+    'OpenSSH sshd',
+    async () => {
+      const server = await startSshServer()
+      return {
+        backend: new SshBackend(server.settings, server.account),
+        other: new SshBackend(server.settings, server.account),
+        end: async (name) => {
+          rmSync(join(server.folder, 'sandboxes', name), { recursive: true })
+          await endMarked(name)
+        },
+        close: () => server.close(),
+      }
+    },
+    options,
+  )
+})
+
+/** As somebody who kills all that runs in it. */
+async function endMarked(name: string): Promise<void> {
+  const script = `for f in /proc/[0-9]*/environ; do pid=\${f#/proc/}; tr '\\0' '\\n' <$f 2>/dev/null | grep -qx SANDBOX_MCP_SANDBOX=${name} && kill -KILL "\${pid%/environ}"; done; true`
+  await execa('sh', ['-c', script])
+}
