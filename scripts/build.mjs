@@ -6,12 +6,29 @@ import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
-/** dockerode loads gRPC for building images with BuildKit, which this server never does. */
-const withoutBuildkit = {
-  name: 'without-buildkit',
+/**
+ * What libraries bring along and this server never uses, by the path it is imported from, with what
+ * stands in its place: each costs time at every start.
+ */
+const leftOut = [
+  // dockerode builds images with BuildKit through gRPC.
+  [/[\\/]node_modules[\\/]@grpc[\\/]/, ''],
+  // zod's messages in forty languages, which its index imports all.
+  [/[\\/]zod[\\/]v4[\\/]locales[\\/](?!en\.|index\.)[^\\/]+$/, 'export default undefined'],
+  // The SDK validates what clients answer to elicitations, with Ajv.
+  [
+    /[\\/]sdk[\\/]dist[\\/]esm[\\/]validation[\\/]ajv-provider\.js$/,
+    'export class AjvJsonSchemaValidator { getValidator() { throw new Error("no elicitation") } }',
+  ],
+]
+
+const withoutUnused = {
+  name: 'without-unused',
   setup(options) {
-    options.onResolve({ filter: /^@grpc\// }, ({ path }) => ({ path, namespace: 'left-out' }))
-    options.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ contents: '' }))
+    options.onLoad({ filter: /node_modules/ }, ({ path }) => {
+      const [, contents] = leftOut.find(([pattern]) => pattern.test(path)) ?? []
+      return contents === undefined ? undefined : { contents }
+    })
   },
 }
 
@@ -36,7 +53,7 @@ await build({
   minify: true,
   keepNames: true,
   chunkNames: 'chunks/[name]-[hash]',
-  plugins: [withoutBuildkit],
+  plugins: [withoutUnused],
   // Optional native parts of ssh2, which dockerode loads for ssh:// engines; both have fallbacks.
   external: ['cpu-features', '*.node'],
   banner: { js: `${commonJs};` },

@@ -1,5 +1,4 @@
 /** The backend for a session: the one that was named, or the best that works here. */
-import { BubblewrapBackend } from '../backends/bubblewrap.ts'
 import { backendUnavailable } from '../errors.ts'
 import type { Backend, BackendKind } from '../sandbox.ts'
 
@@ -18,11 +17,9 @@ export async function chooseBackend(
   if (settings.backend === 'docker') return dockerBackend(settings)
   if (settings.backend === 'bubblewrap') return bubblewrapBackend(settings)
   const docker = await dockerBackend(settings)
-  const [dockerFinding, bubblewrap] = [
-    await docker.checks[0]?.run(signal),
-    bubblewrapBackend(settings),
-  ]
+  const dockerFinding = await docker.checks[0]?.run(signal)
   if (dockerFinding?.ok) return docker
+  const bubblewrap = await bubblewrapBackend(settings)
   for (const check of bubblewrap.checks) {
     const finding = await check.run(signal)
     if (!finding.ok) {
@@ -35,13 +32,15 @@ export async function chooseBackend(
   return bubblewrap
 }
 
+// Each is loaded when it is chosen: a client's first answer waits for neither.
+
 async function dockerBackend({ image, network }: BackendSettings): Promise<Backend> {
-  // Loaded only here: it is the larger part of the program, and not everybody needs it.
   const { DockerBackend } = await import('../backends/docker.ts')
   return new DockerBackend({ network, ...(image === undefined ? {} : { image }) })
 }
 
-function bubblewrapBackend({ network }: BackendSettings): Backend {
+async function bubblewrapBackend({ network }: BackendSettings): Promise<Backend> {
+  const { BubblewrapBackend } = await import('../backends/bubblewrap.ts')
   return new BubblewrapBackend({
     network: network === 'none' ? 'none' : 'host',
     extraReadOnly: [],
