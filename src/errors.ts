@@ -251,3 +251,13 @@ export const syncHalted = (emptied: 'host' | 'sandbox', entries: number) =>
       ? 'Put the files back (is a disk not mounted?), or delete the rest inside the sandbox too, then call again.'
       : 'Recreate the sandbox to fill it from the host again, or delete the files on the host too, then call again.',
   )
+
+export const syncRootMissing = (side: 'host' | 'sandbox', cause?: unknown) =>
+  new SandboxError(
+    'SYNC_HALTED',
+    `the workspace directory ${side === 'host' ? 'on the host' : 'in the sandbox'} is gone or cannot be read; nothing was synced`,
+    side === 'host'
+      ? 'Put the directory back (is a disk not mounted?), then call again.'
+      : 'Recreate the sandbox to fill it from the host again.',
+    cause,
+  )

@@ -22,7 +22,7 @@ export interface SyncChange {
 }
 
 /** Both sides changed `path`, differently. The host's version is there; the sandbox's is at `kept`. */
-export interface Conflict {
+interface Conflict {
   readonly path: TreePath
   readonly kept: TreePath
 }

@@ -28,8 +28,8 @@ export interface Scan {
 
 /** Why a path is left alone. */
 export const reasons = {
-  newline: 'its name holds a newline',
-  notUtf8: 'its name is not UTF-8',
+  newline: 'its name or its target holds a newline',
+  notUtf8: 'its name or its target is not UTF-8',
   special: 'it is neither a file, a directory nor a link',
   denied: 'it could not be read: permission denied',
   failed: 'it could not be read',

@@ -1,0 +1,86 @@
+/** Digests of files that need not be read again while their facts stay the same. */
+import type { Stats } from 'node:fs'
+import type { TreePath } from '../tree.ts'
+
+/** The digest, if it is known; every scan keeps what it has seen and drops the rest. */
+export class DigestCache {
+  #known: Map<TreePath, Known>
+  #seen = new Map<TreePath, Known>()
+
+  /** With what `serialised` of an earlier one gave; anything else is as good as nothing. */
+  constructor(serialised = '') {
+    this.#known = read(serialised)
+  }
+
+  /** Undefined when the file may have changed since it was hashed. */
+  digest(path: TreePath, stats: Stats): string | undefined {
+    const known = this.#known.get(path)
+    if (known === undefined || !isSame(known, stats)) return undefined
+    this.#seen.set(path, known)
+    return known.digest
+  }
+
+  /**
+   * Remembers what was read while the facts were `stats`, both before and after. A change so close
+   * to the reading that a second one could leave the same time stamps is not relied on.
+   */
+  add(path: TreePath, stats: Stats, digest: string, startedMs: number): void {
+    const { size, mtimeMs, ctimeMs, ino, mode } = stats
+    // Some file systems count whole seconds, or two.
+    const tickMs = ctimeMs % 1000 === 0 ? 2000 : 50
+    if (ctimeMs >= startedMs - tickMs || mtimeMs >= startedMs - tickMs) return
+    this.#seen.set(path, { size, mtimeMs, ctimeMs, ino, mode, digest })
+  }
+
+  /** Ends a scan: what it has not seen is gone. */
+  turn(): void {
+    this.#known = this.#seen
+    this.#seen = new Map()
+  }
+
+  /** As much as fits into `limitBytes`. */
+  serialised(limitBytes: number): string {
+    const lines: string[] = [header]
+    let size = header.length
+    for (const [path, { size: length, mtimeMs, ctimeMs, ino, mode, digest }] of this.#known) {
+      const line = JSON.stringify([path, length, mtimeMs, ctimeMs, ino, mode, digest])
+      size += Buffer.byteLength(line) + 1
+      if (size > limitBytes) break
+      lines.push(line)
+    }
+    return lines.join('\n')
+  }
+}
+
+type Facts = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino' | 'mode'>
+
+interface Known extends Facts {
+  readonly digest: string
+}
+
+function isSame(known: Known, stats: Stats): boolean {
+  return (
+    known.size === stats.size &&
+    known.mtimeMs === stats.mtimeMs &&
+    known.ctimeMs === stats.ctimeMs &&
+    known.ino === stats.ino &&
+    known.mode === stats.mode
+  )
+}
+
+const header = 'sandbox-mcp digests 1'
+
+function read(serialised: string): Map<TreePath, Known> {
+  const known = new Map<TreePath, Known>()
+  const [first, ...lines] = serialised.split('\n')
+  if (first !== header) return known
+  try {
+    for (const line of lines) {
+      const [path, size, mtimeMs, ctimeMs, ino, mode, digest] = JSON.parse(line)
+      known.set(path, { size, mtimeMs, ctimeMs, ino, mode, digest })
+    }
+  } catch {
+    return new Map()
+  }
+  return known
+}

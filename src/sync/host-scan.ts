@@ -1,0 +1,221 @@
+/**
+ * What the host's directory holds. No link is followed: on Linux every directory is held by a
+ * descriptor while it is read, so none can be swapped for one (elsewhere that holds for links that
+ * lie still). The calls are synchronous, which is ten times faster, in slices that let others run.
+ */
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  constants,
+  type Dirent,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  type Stats,
+} from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import { cancelled, syncRootMissing } from '../errors.ts'
+import { type TreePath, treeRoot } from '../tree.ts'
+import { errnoOf } from '../trees/host-failure.ts'
+import { chunks } from '../trees/host-file.ts'
+import { canPin } from '../trees/host-walk.ts'
+import { isTemporaryName } from '../trees/temporary-name.ts'
+import type { DigestCache } from './digest-cache.ts'
+import { type Entry, type Problem, reasons, type Scan } from './snapshot.ts'
+import type { SyncRules } from './sync-rules.ts'
+
+export interface HostScanOptions {
+  /** Real absolute path. */
+  readonly root: string
+  readonly rules: SyncRules
+  /** Belongs to this root; one scan at a time. */
+  readonly cache: DigestCache
+  readonly signal?: AbortSignal
+}
+
+/** How long others may have to wait. */
+const sliceMs = 15
+const fileFlags =
+  constants.O_RDONLY |
+  constants.O_NOFOLLOW |
+  (constants.O_NONBLOCK ?? 0) |
+  (constants.O_NOCTTY ?? 0)
+const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
+
+/** `SYNC_HALTED` when the directory itself is gone or cannot be read, `CANCELLED` on the signal. */
+export async function scanHost(options: HostScanOptions): Promise<Scan> {
+  const walk = new ScanWalk(options)
+  const steps = walk.steps()
+  try {
+    for (let until = performance.now() + sliceMs; steps.next().done !== true; ) {
+      if (performance.now() < until) continue
+      await setImmediate()
+      if (options.signal?.aborted) throw cancelled('the sync')
+      until = performance.now() + sliceMs
+    }
+  } finally {
+    steps.return()
+  }
+  options.cache.turn()
+  return walk
+}
+
+class ScanWalk implements Scan {
+  readonly snapshot = new Map<TreePath, Entry>()
+  readonly problems: Problem[] = []
+  readonly #root: string
+  readonly #rules: SyncRules
+  readonly #cache: DigestCache
+
+  constructor({ root, rules, cache }: HostScanOptions) {
+    this.#root = root
+    this.#rules = rules
+    this.#cache = cache
+  }
+
+  /** The work; between any two steps others may run. */
+  *steps(): Generator<void, void> {
+    let descriptor: number
+    try {
+      descriptor = openSync(this.#root, directoryFlags)
+    } catch (error) {
+      throw syncRootMissing('host', error)
+    }
+    try {
+      yield* this.#directory(descriptor, treeRoot, this.#root)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  /** Reads what is in an open directory. `spelled` is how it is reached where there is no `/proc`. */
+  *#directory(descriptor: number, path: TreePath, spelled: string): Generator<void, void> {
+    const at = canPin ? `/proc/self/fd/${descriptor}` : spelled
+    let entries: Dirent[]
+    try {
+      entries = readdirSync(at, { withFileTypes: true })
+    } catch (error) {
+      if (path === treeRoot) throw syncRootMissing('host', error)
+      this.#failed(path, error)
+      return
+    }
+    if (path !== treeRoot) this.snapshot.set(path, { kind: 'directory' })
+    for (const [i, entry] of entries.entries()) {
+      if (i % 256 === 255) yield
+      const { name } = entry
+      const inner = (path === treeRoot ? name : `${path}/${name}`) as TreePath
+      if (isTemporaryName(name) || this.#rules.leavesOut(inner)) continue
+      if (name.includes('\n')) this.#problem(inner, 'newline')
+      else if (name.includes('\ufffd') && !isThere(`${at}/${name}`)) this.#problem(inner, 'notUtf8')
+      else if (entry.isFile()) {
+        if (!this.#isKnown(inner, `${spelled}/${name}`)) yield* this.#file(inner, `${at}/${name}`)
+      } else if (entry.isSymbolicLink()) this.#link(inner, `${at}/${name}`)
+      else if (!entry.isDirectory()) this.#problem(inner, 'special')
+      else yield* this.#enter(inner, `${at}/${name}`, `${spelled}/${name}`)
+    }
+    yield
+  }
+
+  *#enter(path: TreePath, at: string, spelled: string): Generator<void, void> {
+    let descriptor: number
+    try {
+      descriptor = openSync(at, directoryFlags)
+    } catch (error) {
+      this.#failed(path, error)
+      return
+    }
+    try {
+      yield* this.#directory(descriptor, path, spelled)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  /**
+   * Takes the digest from the cache. Plain paths take half the time of those through a descriptor,
+   * and facts of another file that a link leads to would not be those in the cache.
+   */
+  #isKnown(path: TreePath, spelled: string): boolean {
+    const stats = lstatSync(spelled, { throwIfNoEntry: false })
+    const digest = stats?.isFile() ? this.#cache.digest(path, stats) : undefined
+    if (stats === undefined || digest === undefined) return false
+    this.#found(path, stats, digest)
+    return true
+  }
+
+  *#file(path: TreePath, at: string): Generator<void, void> {
+    for (let tries = 0; tries < 2; tries++) {
+      let hashed: Hashed | undefined
+      try {
+        hashed = yield* this.#hash(path, at)
+      } catch (error) {
+        return this.#failed(path, error)
+      }
+      yield
+      if (hashed !== undefined) return this.#found(path, hashed.stats, hashed.digest)
+    }
+    this.#problem(path, 'unsettled')
+  }
+
+  /** Undefined when the file changed while it was read. */
+  *#hash(path: TreePath, at: string): Generator<void, Hashed | undefined> {
+    const startedMs = Date.now()
+    const descriptor = openSync(at, fileFlags)
+    try {
+      const stats = fstatSync(descriptor)
+      if (!stats.isFile()) return undefined
+      const hash = createHash('sha256')
+      for (const chunk of chunks({ descriptor, stats })) {
+        hash.update(chunk)
+        if (chunk.length < stats.size) yield
+      }
+      const now = fstatSync(descriptor)
+      if (now.mtimeMs !== stats.mtimeMs || now.ctimeMs !== stats.ctimeMs) return undefined
+      const digest = hash.digest('hex')
+      this.#cache.add(path, stats, digest, startedMs)
+      return { digest, stats }
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  #link(path: TreePath, at: string): void {
+    try {
+      const target = readlinkSync(at)
+      if (target.includes('\ufffd')) this.#problem(path, 'notUtf8')
+      else if (target.includes('\n')) this.#problem(path, 'newline')
+      else this.snapshot.set(path, { kind: 'link', target })
+    } catch (error) {
+      this.#failed(path, error)
+    }
+  }
+
+  #found(path: TreePath, stats: Stats, digest: string): void {
+    this.snapshot.set(path, { kind: 'file', digest, executable: (stats.mode & 0o111) !== 0 })
+  }
+
+  /** What went away meanwhile is gone; what turned into something else is for the next scan. */
+  #failed(path: TreePath, error: unknown): void {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    if (code === 'ENOENT') return
+    if (code === 'EACCES' || code === 'EPERM') this.#problem(path, 'denied')
+    else if (['ELOOP', 'ENOTDIR', 'EINVAL'].includes(code)) this.#problem(path, 'unsettled')
+    else this.#problem(path, 'failed')
+  }
+
+  #problem(path: TreePath, why: keyof typeof reasons): void {
+    this.problems.push({ path, side: 'host', reason: reasons[why] })
+  }
+}
+
+interface Hashed {
+  readonly digest: string
+  readonly stats: Stats
+}
+
+function isThere(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}

@@ -1,0 +1,200 @@
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { DigestCache } from '../../src/sync/digest-cache.ts'
+import { scanHost } from '../../src/sync/host-scan.ts'
+import { reasons } from '../../src/sync/snapshot.ts'
+import { SyncRules } from '../../src/sync/sync-rules.ts'
+import { digestOf, treePath } from '../../src/tree.ts'
+
+let root: string
+let cache: DigestCache
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-scan-')))
+  cache = new DigestCache()
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+const put = (path: string, text = path, mode = 0o644) => {
+  mkdirSync(dirname(join(root, path)), { recursive: true })
+  writeFileSync(join(root, path), text, { mode })
+}
+const scan = (rules = new SyncRules()) => scanHost({ root, rules, cache })
+const digest = async (path: string) => {
+  const entry = (await scan()).snapshot.get(treePath(path))
+  return entry?.kind === 'file' ? entry.digest : entry?.kind
+}
+const problems = async () => {
+  const found = (await scan()).problems.map(({ path, side, reason }) => [path, side, reason])
+  return found.sort()
+}
+const file = (text: string, executable = false) => ({
+  kind: 'file',
+  digest: digestOf(Buffer.from(text)),
+  executable,
+})
+/** Long enough ago for a cache to rely on. */
+const settle = (path: string) => utimesSync(join(root, path), 1e9, 1e9)
+
+describe('a scan of the host', () => {
+  test('tells files, directories and links, and follows none', async () => {
+    put('a')
+    put('d/e/run', 'x', 0o755)
+    mkdirSync(join(root, 'empty'))
+    symlinkSync('/etc', join(root, 'out'))
+    symlinkSync('d', join(root, 'd2'))
+    put('odd "\\ name\r')
+    expect(Object.fromEntries((await scan()).snapshot)).toEqual({
+      a: file('a'),
+      d: { kind: 'directory' },
+      'd/e': { kind: 'directory' },
+      'd/e/run': file('x', true),
+      empty: { kind: 'directory' },
+      out: { kind: 'link', target: '/etc' },
+      d2: { kind: 'link', target: 'd' },
+      'odd "\\ name\r': file('odd "\\ name\r'),
+    })
+    expect(await problems()).toEqual([])
+  })
+
+  test('says what it cannot tell, and goes on', async () => {
+    put('good')
+    put('two\nlines')
+    execFileSync('mkfifo', [join(root, 'fifo')])
+    writeFileSync(Buffer.concat([Buffer.from(`${root}/bad-`), Buffer.from([0xff])]), '')
+    writeFileSync(join(root, 'bad-\ufffd\ufffd'), '')
+    symlinkSync('a\nb', join(root, 'l'))
+    expect(await problems()).toEqual([
+      ['bad-\ufffd', 'host', reasons.notUtf8],
+      ['fifo', 'host', reasons.special],
+      ['l', 'host', reasons.newline],
+      ['two\nlines', 'host', reasons.newline],
+    ])
+    expect([...(await scan()).snapshot.keys()].sort()).toEqual(['bad-\ufffd\ufffd', 'good'])
+  })
+
+  test.skipIf(process.getuid?.() === 0)('what may not be read is a problem', async () => {
+    put('d/x')
+    put('f')
+    chmodSync(join(root, 'f'), 0)
+    chmodSync(join(root, 'd'), 0)
+    expect(await problems()).toEqual([
+      ['d', 'host', reasons.denied],
+      ['f', 'host', reasons.denied],
+    ])
+    chmodSync(join(root, 'd'), 0o700)
+  })
+
+  test('leaves out what the rules say, and our own temporary files', async () => {
+    for (const path of [
+      '.git/x',
+      '.GIT/x',
+      'hooks/x',
+      'Git-Hooks',
+      'sub/.git/x',
+      'dist/x',
+      'a.log',
+    ])
+      put(path)
+    put(`.sbx-${'a'.repeat(32)}`)
+    const names = async (rules?: SyncRules) =>
+      [...(await scan(rules)).snapshot]
+        .flatMap(([path, e]) => (e.kind === 'file' ? path : []))
+        .sort()
+    expect(await names()).toEqual(['a.log', 'dist/x', 'sub/.git/x'])
+    const own = new SyncRules(['*.log', 'dist/', '.*', '!/.git', 'git-hooks', '!sub/.git'])
+    expect(await names(own)).toEqual(['.git/x', 'Git-Hooks', 'hooks/x', 'sub/.git/x'])
+  })
+
+  test('a workspace that is gone halts the sync', async () => {
+    rmSync(root, { recursive: true })
+    await expect(scan()).rejects.toMatchObject({ code: 'SYNC_HALTED' })
+    symlinkSync('/etc', root)
+    await expect(scan()).rejects.toMatchObject({ code: 'SYNC_HALTED' })
+  })
+
+  test('ends at the signal', async () => {
+    for (let i = 0; i < 200; i++) put(`f${i}`, 'x'.repeat(1_000_000))
+    const signal = AbortSignal.abort()
+    const scanning = scanHost({ root, rules: new SyncRules(), cache, signal })
+    await expect(scanning).rejects.toMatchObject({ code: 'CANCELLED' })
+  })
+})
+
+describe('the cache of a scan', () => {
+  test('spares reading what has not changed', async () => {
+    put('f', 'one')
+    const { size, mtimeMs, ctimeMs, ino, mode } = statSync(join(root, 'f'))
+    const facts = ['f', size, mtimeMs, ctimeMs, ino, mode, 'from the cache']
+    cache = new DigestCache(`sandbox-mcp digests 1\n${JSON.stringify(facts)}`)
+    expect(await digest('f')).toBe('from the cache')
+    expect(await digest('f')).toBe('from the cache')
+    chmodSync(join(root, 'f'), 0o755)
+    expect(await digest('f')).toBe(file('one').digest)
+  })
+
+  test('is not fooled by a change of the same size and time', async () => {
+    put('f', 'one')
+    settle('f')
+    for (let i = 0; i < 50; i++) {
+      put('f', `${100 + i}`)
+      settle('f')
+      expect(await digest('f')).toBe(file(`${100 + i}`).digest)
+    }
+  })
+
+  test('is not fooled by another file that takes the place', async () => {
+    put('f', 'one')
+    put('g', 'two')
+    for (const path of ['f', 'g']) settle(path)
+    await scan()
+    renameSync(join(root, 'g'), join(root, 'f'))
+    expect(await digest('f')).toBe(file('two').digest)
+    expect(await digest('g')).toBeUndefined()
+  })
+
+  test('relies on what is old enough, and survives as text within a limit', async () => {
+    put('f', 'one')
+    const old = statSync(join(root, 'f'))
+    const add = (to: DigestCache, startedMs: number) => {
+      to.add(treePath('f'), old, 'digest', startedMs)
+      to.turn()
+      return to
+    }
+    const known = (from: DigestCache) => from.digest(treePath('f'), lstatSync(join(root, 'f')))
+    expect(known(add(new DigestCache(), old.ctimeMs))).toBeUndefined()
+    const later = add(new DigestCache(), old.ctimeMs + 3000)
+    expect(known(later)).toBe('digest')
+    expect(known(new DigestCache(later.serialised(10_000)))).toBe('digest')
+    expect(known(new DigestCache(later.serialised(50)))).toBeUndefined()
+    for (const damaged of ['', 'x', `${later.serialised(10_000)}\n{`]) {
+      expect(known(new DigestCache(damaged))).toBeUndefined()
+    }
+  })
+})
+
+test('others run while a large tree is scanned', async () => {
+  for (let i = 0; i < 3000; i++) put(`d${i % 30}/f${i}`, 'x'.repeat(4000))
+  put('large', 'x'.repeat(60_000_000))
+  const delay = monitorEventLoopDelay({ resolution: 1 })
+  delay.enable()
+  await scan()
+  delay.disable()
+  // Far above what a slice takes, far below what the whole scan does, for machines that are busy.
+  expect(delay.percentile(90) / 1e6).toBeLessThan(50)
+})
