@@ -10,6 +10,7 @@ import {
 import { onTestFinished } from 'vitest'
 import { serveOn } from '../../src/mcp/sdk-v1.ts'
 import { tools } from '../../src/tools/all.ts'
+import { checked } from '../support/checked-transport.ts'
 import { directorySession } from '../support/directory-session.ts'
 import { newPlace, type Place } from './world.ts'
 
@@ -35,7 +36,7 @@ export async function connect(): Promise<Connected> {
   })
   const client = new Client({ name: 'test', version: '0' })
   const heard = listen(client)
-  await client.connect(theirs)
+  await client.connect(checked(theirs))
   onTestFinished(async () => {
     await client.close()
     await session.close()

@@ -91,6 +91,14 @@ export const deviations: readonly Deviation[] = [
       /were not found|but only line/.test(refusal) && phrase.hasOnlyBlankContext(asked),
   },
   {
+    name: 'An added blank line is never dropped',
+    example: { files: { a: '1\n' }, patch: update('-1', '-', '+') },
+    rephrase: inPatch((asked) =>
+      asked.replace(/^(-| ?)\n(?=\+$)/gm, (_, sign) => (sign === '-' ? '' : '+\n')),
+    ),
+    alone: true,
+  },
+  {
     name: 'Bytes that are not UTF-8 stay',
     example: { files: { a: 'caf\xe9\n1\n' }, patch: update('-1', '+2') },
     rephrase: inFiles((bytes) =>

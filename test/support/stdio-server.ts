@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { type CallToolResult, CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
+import { checked } from './checked-transport.ts'
 
 export const entry = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
 
@@ -70,7 +71,9 @@ export async function startServer(world: World, args: readonly string[]): Promis
     log += chunk.toString()
   })
   const client = new Client({ name: 'test', version: '0' })
-  await client.connect(transport)
+  await client.connect(checked(transport))
+  // From here on structured content is checked against what is listed.
+  await client.listTools()
   return {
     client,
     pid: transport.pid as number,
