@@ -186,5 +186,5 @@ const token = () => randomBytes(8).toString('hex')
 const callFailed = (target: string, reason: string) =>
   backendUnavailable(
     `${target} was reached by SSH, and a script there failed: ${reason}`,
-    'Check that the account there has a POSIX sh and a shell start-up file that prints nothing, then call again.',
+    'Check that the account there may run commands and has env and a POSIX sh, then call again.',
   )

@@ -52,7 +52,8 @@ export function connectFailure(
   }
   const [what, hint] = reason(level, code, message ?? String(cause), place, port)
   const failure = backendUnavailable(what, hint, cause)
-  passing.add(failure)
+  // A host that does not answer at all has had its time.
+  if (level !== 'client-timeout' && code !== 'ETIMEDOUT') passing.add(failure)
   return failure
 }
 

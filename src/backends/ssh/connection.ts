@@ -1,6 +1,5 @@
 /** One SSH connection, through ssh2: the only file that knows it. */
-import { constants } from 'node:os'
-import { type Duplex, PassThrough } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import {
   type AnyAuthMethod,
   Client,
@@ -13,13 +12,14 @@ import type { Channel } from '../../sandbox.ts'
 import { type AuthTrail, connectFailure } from './connect-failure.ts'
 import type { Destination, HostKeys } from './destination.ts'
 import { judgeHostKey } from './known-hosts.ts'
+import { StreamChannel } from './stream-channel.ts'
 
 export interface Connection {
   /**
-   * Runs `command` in the login shell. Resolves with undefined when the host refuses one more channel on
-   * this connection.
+   * Runs `command` in the login shell; what it says before it prints `mark`, in either stream, is left
+   * out. Resolves with undefined when the host refuses one more channel on this connection.
    */
-  exec(command: string): Promise<Channel | undefined>
+  exec(command: string, mark: string): Promise<Channel | undefined>
   /** Resolves when it is gone, for whatever reason. */
   readonly closed: Promise<void>
   close(): void
@@ -180,7 +180,7 @@ class ClientConnection implements Connection {
     })
   }
 
-  exec(command: string): Promise<Channel | undefined> {
+  exec(command: string, mark: string): Promise<Channel | undefined> {
     return new Promise((resolve, reject) => {
       const lost = () => this.#lost('the connection ended')
       if (this.#gone !== undefined) return reject(lost())
@@ -189,7 +189,7 @@ class ClientConnection implements Connection {
       try {
         this.#client.exec(command, (error, stream) => {
           if (error === undefined)
-            return resolve(new StreamChannel(stream, (why) => this.#lost(why)))
+            return resolve(new StreamChannel(stream, mark, (why) => this.#lost(why)))
           if ('reason' in error) return resolve(undefined)
           reject(this.#lost(error.message))
         })
@@ -207,48 +207,4 @@ class ClientConnection implements Connection {
   #lost(why: string): Error {
     return sandboxLost(this.#sandbox, this.#gone?.message ?? why, this.#gone)
   }
-}
-
-class StreamChannel implements Channel {
-  readonly stdin: Duplex
-  readonly stdout = new PassThrough()
-  readonly stderr = new PassThrough()
-  readonly exit: Promise<number>
-  #abandon: () => void = () => {}
-
-  constructor(stream: ClientChannel, lost: (why: string) => Error) {
-    this.stdin = stream
-    stream.pipe(this.stdout)
-    stream.stderr.pipe(this.stderr)
-    let code: number | undefined
-    stream.on('exit', (status: number | null, signal?: string) => {
-      code = status ?? signalCode(signal)
-    })
-    this.exit = new Promise((resolve, reject) => {
-      stream.once('close', () =>
-        code === undefined ? reject(lost('the channel ended')) : resolve(code),
-      )
-      this.#abandon = () => {
-        if (code !== undefined) return
-        reject(lost('the channel was closed'))
-        // The host frees the channel when the script has ended; until then nobody reads what it says.
-        stream.unpipe().resume()
-        stream.stderr.unpipe().resume()
-        this.stdout.destroy()
-        this.stderr.destroy()
-        stream.close()
-      }
-    })
-    this.exit.catch(() => {})
-  }
-
-  close(): void {
-    this.#abandon()
-  }
-}
-
-/** SSH names signals without SIG; one that is not known here leaves the channel without an exit code. */
-function signalCode(name = ''): number | undefined {
-  const number = constants.signals[`SIG${name.replace(/^SIG/, '')}` as NodeJS.Signals]
-  return number === undefined ? undefined : 128 + number
 }

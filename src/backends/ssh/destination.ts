@@ -94,6 +94,12 @@ function reached(
 ): Destination {
   const host = (options.hostname ?? named.host).replaceAll('%h', named.host).replaceAll('%%', '%')
   const port = named.port ?? Number(options.port ?? 22)
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw configInvalid(
+      `the port ${shown(options.port ?? '')} of ${shown(named.host)} in the ssh_config is none`,
+      'Correct it there, or give the port in ssh.target.',
+    )
+  }
   const user = named.user ?? options.user ?? account.user
   const expand = (path: string) => expanded(path, { host, user, account })
   const files = (options.userknownhostsfile?.split(' ') ?? ['~/.ssh/known_hosts']).map(expand)
@@ -157,7 +163,7 @@ interface Target {
 /** `[user@]host[:port]`, with or without `ssh://`; an IPv6 address with a port is in brackets. */
 function parseTarget(text: string): Target {
   const match =
-    /^(?:ssh:\/\/)?(?:([^\s@-][^\s@]*)@)?(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.][\w.-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*))(?::(\d{1,5}))?\/?$/.exec(
+    /^(?:ssh:\/\/)?(?:([^\s-]\S*)@)?(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.][\w.-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*))(?::(\d{1,5}))?\/?$/.exec(
       text,
     )
   const [, user, bracketed, plain, digits] = match ?? []

@@ -47,21 +47,15 @@ export class ConnectionPool {
     return [...this.#lines].some(({ used, limit }) => used + spare < limit)
   }
 
-  /** Runs `command` on a connection with room. Waits politely; rejects only if nothing was started. */
-  async exec(command: string, signal: AbortSignal): Promise<Channel> {
+  /**
+   * Runs `command` on a connection with room; the channel's output begins after `mark`. Waits politely;
+   * rejects only if nothing was started.
+   */
+  async exec(command: string, mark: string, signal: AbortSignal): Promise<Channel> {
     for (;;) {
       const line = await this.#take(signal)
-      let channel: Channel | undefined
-      try {
-        channel = await line.connection.exec(command)
-      } catch (error) {
-        this.#release(line)
-        throw error
-      }
+      const channel = await this.#start(line, command, mark)
       if (channel === undefined) {
-        // A host that is set to fewer channels: this one is as full as it gets.
-        line.limit = line.used - 1
-        this.#release(line)
         if (line.limit > 0) continue
         line.connection.close()
         throw commandNotStarted(
@@ -69,9 +63,32 @@ export class ConnectionPool {
           'Allow sessions there (MaxSessions in sshd_config).',
         )
       }
-      channel.exit.catch(() => {}).finally(() => this.#release(line))
       return channel
     }
+  }
+
+  /** The same where there is room now, and undefined where there is none. */
+  async execInRoom(command: string, mark: string): Promise<Channel | undefined> {
+    const line = [...this.#lines].find(({ used, limit }) => used < limit)
+    if (line === undefined) return undefined
+    line.used += 1
+    return this.#start(line, command, mark)
+  }
+
+  /** Undefined when the host is set to fewer channels: the connection is then as full as it gets. */
+  async #start(line: Line, command: string, mark: string): Promise<Channel | undefined> {
+    let channel: Channel | undefined
+    try {
+      channel = await line.connection.exec(command, mark)
+    } catch (error) {
+      this.#release(line)
+      throw error
+    }
+    if (channel === undefined) {
+      line.limit = line.used - 1
+      this.#release(line)
+    } else channel.exit.catch(() => {}).finally(() => this.#release(line))
+    return channel
   }
 
   /** Ends all connections, and with them every channel. */

@@ -1,4 +1,5 @@
 /** An open sandbox on an SSH host: scripts go to shells that wait there for them. */
+import { randomBytes } from 'node:crypto'
 import { cancelled, isSandboxError } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
 import type { Channel, Sandbox } from '../../sandbox.ts'
@@ -24,23 +25,26 @@ export class SshSandbox implements Sandbox {
   readonly name: string
   readonly root: string
   readonly #pool: ConnectionPool
+  readonly #marked: boolean
   readonly #command: string
+  readonly #mark = randomBytes(12).toString('hex')
   readonly #shells: Shell[] = []
   #starting = 0
   #closed = false
 
-  /** `marked` is false for what only looks after the sandbox and must outlive its processes. */
+  /** `marked` is false for what only looks after the sandbox: it must outlive its processes. */
   constructor(name: string, root: string, pool: ConnectionPool, marked = true) {
     this.name = name
     this.root = root
     this.#pool = pool
-    this.#command = `exec env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript)}`
+    this.#marked = marked
+    this.#command = `exec env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript(this.#mark))}`
   }
 
   async start(script: string, signal: AbortSignal): Promise<Channel> {
     if (signal.aborted) throw cancelled('the command')
     const line = scriptLine(script)
-    const channel = this.#waiting() ?? (await this.#pool.exec(this.#command, signal))
+    const channel = this.#waiting() ?? (await this.#pool.exec(this.#command, this.#mark, signal))
     if (signal.aborted) {
       channel.stdin.end()
       channel.close()
@@ -68,14 +72,15 @@ export class SshSandbox implements Sandbox {
   #startAhead(): void {
     while (
       !this.#closed &&
+      this.#marked &&
       this.#shells.length + this.#starting < waitingShells &&
       this.#pool.hasRoom(this.#starting + 1)
     ) {
       this.#starting += 1
       this.#pool
-        .exec(this.#command, new AbortController().signal)
+        .execInRoom(this.#command, this.#mark)
         .then(
-          (channel) => this.#keep(channel),
+          (channel) => channel && this.#keep(channel),
           (error: unknown) => {
             // Whoever needs a shell next is told why there is none.
             if (!isSandboxError(error)) throw error
@@ -100,11 +105,11 @@ export class SshSandbox implements Sandbox {
 }
 
 /**
- * `read` takes its line bytewise, so what follows on stdin is the script's. The umask and working
- * directory are those of the login.
+ * The mark ends what start-up files said, which is no output of the script. `read` takes its line
+ * bytewise, so what follows on stdin is the script's.
  */
-const waitForScript =
-  'IFS= read -r script || exit 0; script=$(printf %b "$script"); eval "unset script; $script"'
+const waitForScript = (mark: string) =>
+  `printf ${mark}; printf ${mark} >&2; IFS= read -r script || exit 0; script=$(printf %b "$script"); eval "unset script; $script"`
 
 /** One line of ASCII that `printf %b` turns back into the script. */
 function scriptLine(script: string): string {

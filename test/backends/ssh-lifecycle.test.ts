@@ -1,0 +1,166 @@
+/** What the ssh backend does with directories, connections and processes on a real sshd's host. */
+import { randomBytes } from 'node:crypto'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { SshBackend } from '../../src/backends/ssh.ts'
+import type { Sandbox, SandboxSpec } from '../../src/sandbox.ts'
+import { runScript } from '../../src/script.ts'
+import { describeWhere } from '../support/available.ts'
+import { type SshServer, startSshServer } from '../support/ssh-server.ts'
+
+const never = new AbortController().signal
+const context = { signal: never, report: () => {} }
+
+const newSpec = (): SandboxSpec => ({
+  name: `sbx-${randomBytes(8).toString('hex').slice(0, 15)}`,
+  installation: 'lifecycle',
+  scopeKey: 'scope',
+  agent: 'main',
+  mounts: [{ host: '/nowhere', sandbox: '/workspace', writable: true }],
+  owner: { uid: 0, gid: 0 },
+})
+
+const run = async (sandbox: Sandbox, script: string) => {
+  const { code, stdout } = await runScript(sandbox, script, undefined, new AbortController().signal)
+  return { code, output: stdout.toString() }
+}
+
+describeWhere('ssh', 'the ssh backend', () => {
+  let server: SshServer
+  let backend: SshBackend
+  let root: string
+  beforeAll(async () => {
+    server = await startSshServer()
+    backend = new SshBackend(server.settings, server.account)
+    root = server.settings.workspaceRoot ?? ''
+  })
+  afterAll(() => server.close())
+
+  test('a sandbox is a private directory with a record, and nothing else is left', async () => {
+    const spec = newSpec()
+    const sandbox = await backend.open(spec, context)
+    expect(sandbox.root).toBe(join(root, spec.name, 'workspace'))
+    expect(readdirSync(root)).toEqual([spec.name])
+    expect(readdirSync(join(root, spec.name)).sort()).toEqual(['record', 'workspace'])
+    expect((await run(sandbox, `stat -c %a ${root}/${spec.name}`)).output).toBe('700\n')
+    await run(sandbox, `mkdir -p ${sandbox.root}/d && chmod 555 ${sandbox.root}/d`)
+    await backend.remove(spec.name, never)
+    expect(readdirSync(root)).toEqual([])
+    await sandbox.close()
+  })
+
+  test('scripts arrive whole, whatever is in them, also long ones', async () => {
+    const spec = newSpec()
+    const sandbox = await backend.open(spec, context)
+    const hostile = 'a\\nb\\\\ %s %% \t \u00e9\u0001\u{1f600} \\0101 \\c $(x) `y`'
+    const { output } = await run(sandbox, `cat <<'END'\n${hostile}\nEND`)
+    expect(output).toBe(`${hostile}\n`)
+    const long = 'x'.repeat(200_000)
+    expect((await run(sandbox, `echo ${long} | wc -c`)).output.trim()).toBe('200001')
+    expect((await run(sandbox, 'echo "[$script]"; exit 9')).output).toBe('[]\n')
+    expect((await run(sandbox, 'kill -TERM $$')).code).toBe(143)
+    await backend.remove(spec.name, never)
+    await sandbox.close()
+  })
+
+  test('a host that takes few sessions on a connection gets more connections', async () => {
+    const narrow = await startSshServer(['MaxSessions 3'])
+    const sandbox = await new SshBackend(narrow.settings, narrow.account).open(newSpec(), context)
+    const busy = Array.from({ length: 12 }, (_, at) =>
+      run(
+        sandbox,
+        `touch ${sandbox.root}/${at}; until [ $(ls ${sandbox.root} | wc -l) = 12 ]; do sleep 0.05; done; echo ${at}`,
+      ),
+    )
+    const outputs = (await Promise.all(busy)).map(({ output }) => output.trim())
+    expect(outputs).toEqual(outputs.map((_, at) => String(at)))
+    await sandbox.close()
+    await narrow.close()
+  })
+
+  test('a cut connection is told as lost, and the next script opens another', async () => {
+    const spec = newSpec()
+    const sandbox = await backend.open(spec, context)
+    const channel = await sandbox.start('echo up; sleep 300', never)
+    channel.stderr.resume()
+    await new Promise((resolve) => channel.stdout.once('data', resolve))
+    channel.stdout.resume()
+    // The process of sshd that serves this connection, found from a script in it.
+    const { output } = await run(sandbox, 'echo $PPID')
+    process.kill(Number(output), 'SIGKILL')
+    await expect(channel.exit).rejects.toMatchObject({ code: 'SANDBOX_LOST' })
+    await expect
+      .poll(() => run(sandbox, 'echo again').catch(() => {}))
+      .toMatchObject({
+        output: 'again\n',
+      })
+    await backend.remove(spec.name, never)
+    await sandbox.close()
+  })
+
+  test('closing leaves no process of ours behind', async () => {
+    const spec = newSpec()
+    const sandbox = await backend.open(spec, context)
+    await run(sandbox, 'true')
+    await sandbox.close()
+    const look = `grep -lsz '^SANDBOX_MCP_SANDBOX=${spec.name}$' /proc/[0-9]*/environ; true`
+    await expect.poll(async () => (await execa('sh', ['-c', look])).stdout).toBe('')
+    await expect(run(sandbox, 'true')).rejects.toMatchObject({ code: 'SANDBOX_LOST' })
+    await backend.remove(spec.name, never)
+  })
+
+  test('what is not ours is neither used nor removed', async () => {
+    const plain = newSpec()
+    mkdirSync(join(root, plain.name, 'workspace'), { recursive: true })
+    writeFileSync(join(root, plain.name, 'workspace/precious'), '1')
+    const linked = newSpec()
+    const real = await backend.open(newSpec(), context)
+    symlinkSync(join(real.root, '..'), join(root, linked.name))
+    for (const { name } of [plain, linked]) {
+      const spec = name === plain.name ? plain : linked
+      await expect(backend.open(spec, context)).rejects.toMatchObject({
+        code: 'SANDBOX_START_FAILED',
+      })
+      await expect(backend.remove(name, never)).rejects.toMatchObject({
+        code: 'SANDBOX_START_FAILED',
+      })
+    }
+    expect(readFileSync(join(root, plain.name, 'workspace/precious'), 'utf8')).toBe('1')
+    expect(existsSync(real.root)).toBe(true)
+    await real.close()
+  })
+
+  test('a root that cannot be made is told with the reason', async () => {
+    const file = join(server.folder, 'a-file')
+    writeFileSync(file, '')
+    const blocked = new SshBackend(
+      { ...server.settings, workspaceRoot: `${file}/below` },
+      server.account,
+    )
+    await expect(blocked.open(newSpec(), context)).rejects.toThrow(/Not a directory/)
+  })
+
+  test('an account whose start-up file talks is no obstacle', async () => {
+    const noisy = await startSshServer([
+      'ForceCommand echo hello; echo hello >&2; eval "$SSH_ORIGINAL_COMMAND"',
+    ])
+    const talking = new SshBackend(noisy.settings, noisy.account)
+    const spec = newSpec()
+    const sandbox = await talking.open(spec, context)
+    const result = await runScript(sandbox, 'echo out; echo err >&2', undefined, never)
+    expect(result.stdout.toString()).toBe('out\n')
+    expect(result.stderr).toBe('err\n')
+    await talking.remove(spec.name, never)
+    await sandbox.close()
+    await noisy.close()
+  })
+})
