@@ -261,3 +261,10 @@ export const syncRootMissing = (side: 'host' | 'sandbox', cause?: unknown) =>
       : 'Recreate the sandbox to fill it from the host again.',
     cause,
   )
+
+export const scanFailed = (code: number, stderr: string) =>
+  new SandboxError(
+    'SYNC_HALTED',
+    `the files in the sandbox could not be listed whole (exit ${code}${stderr === '' ? '' : `: ${shown(stderr)}`}); nothing was synced`,
+    'Check with exec that find, stat and sha256sum work there and that /tmp has space, then call again.',
+  )

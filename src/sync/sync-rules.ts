@@ -12,22 +12,24 @@ import type { TreePath } from '../tree.ts'
  * Stays where it is, in any case of its letters: hosts that do not tell case apart would otherwise
  * run what a sandbox wrote.
  */
-export const defaultPatterns: readonly string[] = [
+const defaultPatterns: readonly string[] = [
   '/.[gG][iI][tT]',
   '/[hH][oO][oO][kK][sS]',
   '/[gG][iI][tT]-[hH][oO][oO][kK][sS]',
 ]
 
 /**
- * Patterns as in a `.gitignore` at the top of the workspace; the last that fits decides. One that
- * ends in a slash fits files and links too: what is left out must not depend on what either side
+ * Patterns as in a `.gitignore` at the top of the workspace, after `.git`, `hooks` and `git-hooks` at
+ * the top; the last that fits decides, so `!/hooks` takes one of those back. A pattern that ends in a slash fits files and links too: what is left out must not depend on what either side
  * has there.
  */
 export class SyncRules {
   readonly #patterns: readonly IgnorePattern[]
 
-  constructor(patterns: readonly string[] = defaultPatterns) {
-    this.#patterns = patterns.flatMap((line) => parseIgnoreLine(byteText(line)) ?? []).reverse()
+  constructor(patterns: readonly string[] = []) {
+    this.#patterns = [...defaultPatterns, ...patterns]
+      .flatMap((line) => parseIgnoreLine(byteText(line)) ?? [])
+      .reverse()
   }
 
   /** Whether `path` is left out, with all below it. What is below is not asked about. */

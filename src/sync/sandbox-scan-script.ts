@@ -1,0 +1,94 @@
+/**
+ * The POSIX sh that lists a tree in the sandbox, for GNU and BusyBox tools alike.
+ *
+ * It keeps its last listing there and prints what is different now. Names with a newline are told
+ * apart by `find` itself; every other entry is one line, and a name is all that follows ` ./`.
+ */
+import { quote } from '../posix-sh.ts'
+
+export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84 } as const
+
+export interface ScanRequest {
+  readonly root: string
+  /** Absolute, in the sandbox: where the listings are kept. Made if it is missing. */
+  readonly stateDirectory: string
+  /** The listing that the answer is relative to; all is told when it is not there any more. */
+  readonly since: string | undefined
+  /** What the new listing is called. */
+  readonly next: string
+}
+
+/**
+ * Reads paths, each with its `./` and a newline, whose content is told in any case. Prints, each
+ * part ended by a line `.`: the time in seconds and `all` or `changes`; the lines that are new; those
+ * that are gone; lines of `sha256sum`; and for links their path and target, each ended by NUL.
+ *
+ * A line is `<type> <mode> <size> <inode> <ctime> <mtime> ./<path>` by GNU find, the same with the
+ * raw mode in hexadecimal instead of type and mode by stat, `! <inode> ./<directory>/` for a name with
+ * a newline in it, and `? ./<directory>/` for one that cannot be read.
+ */
+export function scanScript({ root, stateDirectory, since, next }: ScanRequest): string {
+  return `LC_ALL=C TZ=UTC0
+export LC_ALL TZ
+umask 077
+nl='
+'
+cd -P ${quote(root)} 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noRoot}
+dir=${quote(stateDirectory)}
+mkdir -p "$dir" 2>/dev/null
+[ -w "$dir" ] || exit ${scanExits.noSpace}
+old="$dir/"${quote(since ?? 'none')}
+new="$dir/"${quote(next)}
+work="$new.work"
+trap 'rm -f "$work".*' EXIT
+date +%s
+cat > "$work.asked" || exit ${scanExits.noSpace}
+if find . -maxdepth 0 -printf '' 2>/dev/null; then
+  find . -mindepth 1 -name "*$nl*" -prune -printf '! %i %h/\\n' -o \\
+    -printf '%y %m %s %i %C@ %T@ %p\\n' > "$new" 2> "$work.errors"
+else
+  find . -mindepth 1 -name "*$nl*" -prune -exec sh -c '
+      for path; do printf "! %s %s/\\n" "$(stat -c %i "$path")" "\${path%/*}"; done' sh {} + -o \\
+    -exec stat -c '%f %s %i %Z %y %z %n' {} + > "$new" 2> "$work.errors"
+fi
+# What went away meanwhile is gone. What may not be read is not.
+if grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
+  find . -mindepth 1 -type d ! -name "*$nl*" -exec sh -c '
+    for path; do [ -r "$path" ] && [ -x "$path" ] || printf "? %s/\\n" "$path"; done' sh {} + \\
+    > "$work.closed" 2>/dev/null
+  [ -s "$work.closed" ] || exit ${scanExits.incomplete}
+  cat "$work.closed" >> "$new" || exit ${scanExits.noSpace}
+fi
+if [ -f "$old" ]; then
+  echo changes
+  echo .
+  if cmp -s "$old" "$new"; then
+    : > "$work.added"
+    echo .
+  else
+    sort "$old" "$old" "$new" | uniq -u > "$work.added" || exit ${scanExits.noSpace}
+    cat "$work.added"
+    echo .
+    sort "$old" "$new" "$new" | uniq -u
+  fi
+else
+  echo all
+  echo .
+  cp "$new" "$work.added" || exit ${scanExits.noSpace}
+  cat "$new"
+  echo .
+fi
+echo .
+{
+  sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added"
+  cat "$work.asked"
+} | tr '\\n' '\\0' | xargs -0 -r sha256sum 2>/dev/null
+echo .
+sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added" |
+  tr '\\n' '\\0' | xargs -0 -r sh -c '
+    for path; do printf "%s\\0" "$path"; readlink -n "$path"; printf "\\0"; done' sh
+for path in "$dir"/*; do
+  case $path in "$old" | "$new" | "$work".*) ;; *) rm -f "$path" ;; esac
+done
+exit 0`
+}
