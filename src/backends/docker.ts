@@ -196,8 +196,8 @@ export class DockerBackend implements Backend {
     }
     report(`creating sandbox ${spec.name} from ${image}`)
     const never = new AbortController().signal
-    const selinux = await engine.usesSelinux(signal)
-    const options = containerOptions(spec, this.#settings, { selinux })
+    const traits = await engine.traits(signal)
+    const options = containerOptions(spec, this.#settings, traits)
     let id: string | undefined
     try {
       id = await engine.create(options, signal)

@@ -52,7 +52,9 @@ describeWhere('docker', 'docker: a container that is there already', () => {
   }
 
   test('half-made: it is started', async () => {
-    await docker.createContainer(containerOptions(spec, settings, { selinux: false }))
+    await docker.createContainer(
+      containerOptions(spec, settings, { selinux: false, podman: false }),
+    )
     const id = await idOf()
     expect(await run('echo up')).toBe('up\n')
     expect(await idOf()).toBe(id)
@@ -129,8 +131,8 @@ describeWhere('docker', 'docker: a container that is there already', () => {
     const elsewhere = { ...spec.mounts[0], host: tmpdir() }
     const made = { ...spec, mounts: [elsewhere] as const }
     await docker.createContainer({
-      ...containerOptions(made, settings, { selinux: false }),
-      Labels: containerOptions(spec, settings, { selinux: false }).Labels ?? {},
+      ...containerOptions(made, settings, { selinux: false, podman: false }),
+      Labels: containerOptions(spec, settings, { selinux: false, podman: false }).Labels ?? {},
     })
     await expect(open()).rejects.toMatchObject({
       code: 'SANDBOX_START_FAILED',

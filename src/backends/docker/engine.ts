@@ -24,6 +24,13 @@ export interface ContainerFacts {
   readonly status: string
 }
 
+export interface EngineTraits {
+  /** Binds need a label, or confined containers may not touch the files. */
+  readonly selinux: boolean
+  /** It knows no owner of a tmpfs. */
+  readonly podman: boolean
+}
+
 /** What a container is created with, in the Engine API's words. */
 export type ContainerOptions = Docker.ContainerCreateOptions
 
@@ -178,12 +185,17 @@ export class DockerEngine {
     }
   }
 
-  /** Whether managed binds need SELinux labels. */
-  async usesSelinux(signal: AbortSignal): Promise<boolean> {
-    const info = await this.#call('info', lookMs, signal, () => this.#docker.info())
-    return (
-      (info.SecurityOptions as string[] | undefined)?.some((o) => o.includes('selinux')) ?? false
-    )
+  /** What containers have to be made differently for. */
+  async traits(signal: AbortSignal): Promise<EngineTraits> {
+    const [info, version] = await Promise.all([
+      this.#call('info', lookMs, signal, () => this.#docker.info()),
+      this.#call('version', lookMs, signal, () => this.#docker.version()),
+    ])
+    const security = (info.SecurityOptions as string[] | undefined) ?? []
+    return {
+      selinux: security.some((option) => option.includes('selinux')),
+      podman: (version.Components ?? []).some(({ Name }) => Name.includes('Podman')),
+    }
   }
 
   /** Connects to the main process's stdin, which ends when the connection does (`StdinOnce`). */

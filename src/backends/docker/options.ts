@@ -1,7 +1,7 @@
 /** What a sandbox's container is made of: hardened, unless a setting says otherwise. Pure. */
 import { createHash } from 'node:crypto'
 import type { SandboxSpec, ServerProcess } from '../../sandbox.ts'
-import type { ContainerOptions } from './engine.ts'
+import type { ContainerOptions, EngineTraits } from './engine.ts'
 
 export interface DockerSettings {
   readonly image: string
@@ -51,10 +51,10 @@ export function isMainProcess(commandLine: string): boolean {
 export function containerOptions(
   spec: SandboxSpec,
   settings: DockerSettings,
-  { selinux }: { readonly selinux: boolean },
+  { selinux, podman }: EngineTraits,
 ): ContainerOptions {
   const user = `${spec.owner.uid}:${spec.owner.gid}`
-  const owned = `uid=${spec.owner.uid},gid=${spec.owner.gid},mode=0755`
+  const owned = podman ? 'mode=1777' : `uid=${spec.owner.uid},gid=${spec.owner.gid},mode=0755`
   const tmpfs = 'rw,nosuid,nodev,exec'
   return {
     name: spec.name,
