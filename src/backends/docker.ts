@@ -214,7 +214,7 @@ export class DockerBackend implements Backend {
       if (signal.aborted || isSandboxError(error)) throw error
       throw sandboxStartFailed(
         `a container from ${shown(image)} could not be started: ${messageOf(error)}`,
-        'The image needs a POSIX sh; check the workspace is shared with the engine, then call again.',
+        'Act on what the engine says, then call again. Of the image only a POSIX sh is needed; the workspace must be shared with the engine.',
         error,
       )
     }
