@@ -94,7 +94,7 @@ export const deviations: readonly Deviation[] = [
     name: 'An added blank line is never dropped',
     example: { files: { a: '1\n' }, patch: update('-1', '-', '+') },
     rephrase: inPatch((asked) =>
-      asked.replace(/^(-| ?)\n(?=\+$)/gm, (_, sign) => (sign === '-' ? '' : '+\n')),
+      asked.replace(/^(-| ?)\n(?=(?:\+.*\n)*\+$)/gm, (_, sign) => (sign === '-' ? '' : '+\n')),
     ),
     alone: true,
   },
