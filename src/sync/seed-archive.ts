@@ -1,0 +1,160 @@
+/** A directory of the host as a tar stream. No link is followed, and what is left out is told. */
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+} from 'node:fs'
+import { setImmediate } from 'node:timers/promises'
+import { cancelled } from '../errors.ts'
+import type { TreePath } from '../tree.ts'
+import { errnoOf } from '../trees/host-failure.ts'
+import { type Problem, reasons } from './snapshot.ts'
+import type { SyncRules } from './sync-rules.ts'
+import { type TarEntry, tarEnd, tarHeader, tarPadding } from './tar-archive.ts'
+
+export interface SeedProgress {
+  /** Of `files` and `bytes` in all, as they were counted at the start. */
+  sentFiles: number
+  sentBytes: number
+}
+
+/** Room for many small files in one write. */
+const batchBytes = 256 * 1024
+const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+/** What there is to send. Listed first, so that progress knows of how much. */
+export class SeedArchive {
+  readonly problems: Problem[] = []
+  readonly progress: SeedProgress = { sentFiles: 0, sentBytes: 0 }
+  files = 0
+  bytes = 0
+  readonly #host: string
+  readonly #rules: SyncRules
+  readonly #entries: TarEntry[] = []
+
+  constructor(host: string, rules: SyncRules) {
+    this.#host = host
+    this.#rules = rules
+  }
+
+  async list(signal: AbortSignal): Promise<void> {
+    const waiting = ['']
+    for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+      await setImmediate()
+      if (signal.aborted) throw cancelled('seeding the workspace')
+      let names: string[] = []
+      try {
+        names = readdirSync(this.#full(path))
+      } catch (error) {
+        // Without its own directory there is nothing to seed from, and that is no empty workspace.
+        if (path === '') throw error
+        this.#failed(path, error)
+      }
+      for (const name of names) {
+        const inner = path === '' ? name : `${path}/${name}`
+        if (this.#rules.leavesOut(inner as TreePath)) continue
+        const entry = this.#look(inner, name)
+        if (entry === undefined) continue
+        this.#entries.push(entry)
+        if (entry.kind === 'directory') waiting.push(inner)
+      }
+    }
+  }
+
+  /** Everything below `prefix/`, and at the very end an empty file `last` that proves it is whole. */
+  async *stream(prefix: string, last: string): AsyncGenerator<Buffer> {
+    let batch: Buffer[] = []
+    let size = 0
+    for (const entry of this.#entries) {
+      for (const piece of this.#pieces(entry, prefix)) {
+        batch.push(piece)
+        size += piece.length
+        if (size < batchBytes) continue
+        yield Buffer.concat(batch)
+        batch = []
+        size = 0
+      }
+    }
+    const end = { path: last, kind: 'file', mode: 0o600, mtimeMs: 0, size: 0 } as const
+    yield Buffer.concat([...batch, tarHeader(end), tarEnd])
+  }
+
+  *#pieces(entry: TarEntry, prefix: string): Generator<Buffer> {
+    const path = `${prefix}/${entry.path}`
+    if (entry.kind !== 'file') return yield tarHeader({ ...entry, path })
+    let descriptor: number
+    try {
+      descriptor = openSync(this.#full(entry.path), fileFlags)
+    } catch (error) {
+      return this.#failed(entry.path, error)
+    }
+    try {
+      const { size, mode, mtimeMs } = fstatSync(descriptor)
+      yield tarHeader({ ...entry, path, size, mode: mode & 0o777, mtimeMs })
+      yield* content(descriptor, size, entry.path)
+      yield tarPadding(size)
+      this.progress.sentFiles += 1
+      this.progress.sentBytes += size
+    } finally {
+      closeSync(descriptor)
+    }
+  }
+
+  #look(path: string, name: string): TarEntry | undefined {
+    const full = this.#full(path)
+    try {
+      const facts = lstatSync(full)
+      const { mode, mtimeMs, size } = facts
+      if (facts.isDirectory()) {
+        // The owner must be able to fill it and to delete it.
+        return { path, kind: 'directory', mode: (mode & 0o777) | 0o700, mtimeMs }
+      }
+      if (facts.isSymbolicLink()) {
+        const target = readlinkSync(full)
+        if (!target.includes('\ufffd')) return { path, kind: 'link', mode: 0o777, mtimeMs, target }
+        this.#problem(path, reasons.notUtf8)
+      } else if (facts.isFile()) {
+        this.files += 1
+        this.bytes += size
+        return { path, kind: 'file', mode: mode & 0o777, mtimeMs, size }
+      } else this.#problem(path, reasons.special)
+    } catch (error) {
+      // Node cannot spell such a name, and then does not find it.
+      if (name.includes('\ufffd')) this.#problem(path, reasons.notUtf8)
+      else this.#failed(path, error)
+    }
+    return undefined
+  }
+
+  /** What went away meanwhile is not there; the rest is told. */
+  #failed(path: string, error: unknown): void {
+    const code = errnoOf(error)
+    if (code === undefined) throw error
+    if (code === 'ENOENT') return
+    this.#problem(path, code === 'EACCES' || code === 'EPERM' ? reasons.denied : reasons.failed)
+  }
+
+  #problem(path: string, reason: string): void {
+    this.problems.push({ path: path as TreePath, side: 'host', reason })
+  }
+
+  #full(path: string): string {
+    return path === '' ? this.#host : `${this.#host}/${path}`
+  }
+}
+
+/** Exactly `size` bytes: what was announced cannot be taken back. */
+function* content(descriptor: number, size: number, path: string): Generator<Buffer> {
+  for (let left = size; left > 0; ) {
+    const chunk = Buffer.allocUnsafe(Math.min(left, batchBytes))
+    const read = readSync(descriptor, chunk)
+    if (read === 0) throw new Error(`${JSON.stringify(path)} became shorter while it was read`)
+    left -= read
+    yield chunk.subarray(0, read)
+  }
+}
