@@ -31,6 +31,8 @@ export class SandboxScanner {
   #contents = new Map<string, string>()
   /** Files that were hashed so soon after a change that another could have left no trace. */
   #unsettled: string[] = []
+  /** The latest, as long as nothing has changed since. */
+  #latest: Scan | undefined
 
   constructor(run: ScriptRunner, options: SandboxScannerOptions) {
     this.#run = run
@@ -48,12 +50,15 @@ export class SandboxScanner {
     if (code === scanExits.noRoot) throw syncRootMissing('sandbox')
     const answer = code === 0 ? readAnswer(stdout) : undefined
     if (answer === undefined) throw scanFailed(code, stderr.trim())
-    this.#learn(answer)
+    if (this.#learn(answer)) this.#latest = undefined
     this.#listing = next
-    return this.#scan()
+    this.#latest ??= this.#scan()
+    return this.#latest
   }
 
-  #learn({ now, isAll, added, removed, digests, targets }: Answer): void {
+  /** Whether anything is different now. */
+  #learn({ now, isAll, added, removed, digests, targets }: Answer): boolean {
+    let isChanged = isAll || added.length > 0 || removed.length > 0
     if (isAll) {
       this.#lines = new Map()
       this.#contents = new Map()
@@ -69,13 +74,17 @@ export class SandboxScanner {
       this.#lines.set(key, line)
       this.#contents.delete(path)
     }
-    for (const path of this.#unsettled) this.#contents.delete(path)
+    for (const path of this.#unsettled) {
+      if (digests.get(path) !== this.#contents.get(path)) isChanged = true
+      this.#contents.delete(path)
+    }
     for (const [path, digest] of digests) this.#contents.set(path, digest)
     for (const [path, target] of targets) this.#contents.set(path, target)
     this.#unsettled = [...digests.keys()].filter((path) => {
       const facts = factsOf(this.#lines.get(path) ?? '')
       return facts !== undefined && facts.changed >= now - 1
     })
+    return isChanged
   }
 
   #scan(): Scan {

@@ -25,10 +25,10 @@ import type { ScriptRunner } from '../../src/trees/sandbox-tree.ts'
 const run = promisify(execFile)
 
 /** Runs scripts here, with the tools of `path` alone. */
-function runner(shell: string, path: string): ScriptRunner {
+function runner(shell: string, path: string, uid?: number): ScriptRunner {
   return async (script, stdin) => {
     const env = { PATH: path, TZ: 'Asia/Kolkata' }
-    const child = spawn(shell, ['-c', script], { cwd: '/', env })
+    const child = spawn(shell, ['-c', script], { cwd: '/', env, ...(uid && { uid }) })
     const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) =>
       Buffer.concat(await stream.toArray()),
     )
@@ -42,19 +42,25 @@ function runner(shell: string, path: string): ScriptRunner {
 }
 
 const shells: Record<string, ScriptRunner> = {}
+const asOrdinaryUser: Record<string, ScriptRunner> = {}
+const ordinary = process.getuid?.() === 0 ? 65_534 : undefined
 for (const shell of ['/bin/sh', '/bin/bash']) {
-  if (existsSync(shell)) shells[shell] = runner(shell, '/usr/bin:/bin')
+  if (!existsSync(shell)) continue
+  shells[shell] = runner(shell, '/usr/bin:/bin')
+  asOrdinaryUser[shell] = runner(shell, '/usr/bin:/bin', ordinary)
 }
 const busybox = ['/usr/bin/busybox', '/bin/busybox'].find((path) => existsSync(path))
 const applets = mkdtempSync(join(tmpdir(), 'sbx-applets-'))
 afterAll(() => rmSync(applets, { recursive: true }))
 if (busybox) {
   await run(busybox, ['--install', '-s', applets])
+  chmodSync(applets, 0o755)
   shells.BusyBox = runner(join(applets, 'sh'), applets)
+  asOrdinaryUser.BusyBox = runner(join(applets, 'sh'), applets, ordinary)
 }
 test.skipIf(busybox)('BusyBox is not here: its scripts are not tested', () => {})
 
-describe.each(Object.entries(shells))('a scan of the sandbox by %s', (_, scripts) => {
+describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scripts) => {
   let base: string
   let root: string
   let answers: { script: string; stdout: string }[]
@@ -160,12 +166,20 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (_, scripts
     expect(answers.at(-1)?.stdout.match(/ \.\//g)).toHaveLength(3)
   })
 
-  test('is not fooled by changes of the same size within one tick', async () => {
+  test('is not fooled by changes within one tick of a file system that counts seconds', async () => {
+    const tools = shell === 'BusyBox' ? applets : '/usr/bin:/bin'
+    const program = shell === 'BusyBox' ? join(applets, 'sh') : shell
+    const wrapped = join(base, 'tools')
+    mkdirSync(wrapped)
+    const cut = `PATH='${tools}' find "$@" | sed 's/\\.[0-9][0-9]* / /g'`
+    writeFileSync(join(wrapped, 'find'), `#!/bin/sh\n${cut}\n`, { mode: 0o755 })
+    const options = { root, stateDirectory: join(base, 'state'), rules }
+    const coarse = new SandboxScanner(runner(program, `${wrapped}:${tools}`), options)
     put('f', '000')
     for (let i = 100; i < 120; i++) {
-      await scanner.scan()
+      await coarse.scan()
       writeFileSync(join(root, 'f'), `${i}`)
-      expect(await found()).toEqual(await expected())
+      expect(plain(await coarse.scan())).toEqual(await expected())
     }
   })
 
@@ -201,6 +215,30 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (_, scripts
     await expect(losing.scan()).rejects.toMatchObject({ code: 'SYNC_HALTED' })
     lose = false
     expect(plain(await losing.scan())).toEqual(await expected())
+  })
+
+  test('what may not be read is a problem, and not gone', async () => {
+    put('open/f')
+    put('closed/f')
+    put('secret', 'x', 0o600)
+    await run('chmod', ['-R', 'go+rX', base])
+    mkdirSync(join(base, 'state'))
+    chmodSync(join(base, 'state'), 0o777)
+    chmodSync(join(root, 'closed'), ordinary === undefined ? 0 : 0o700)
+    chmodSync(join(root, 'secret'), ordinary === undefined ? 0 : 0o600)
+    const options = { root, stateDirectory: join(base, 'state/x'), rules }
+    const restricted = new SandboxScanner(asOrdinaryUser[shell] ?? scripts, options)
+    for (let times = 0; times < 2; times++) {
+      const { snapshot, problems } = plain(await restricted.scan())
+      expect(Object.keys(snapshot)).toEqual(['open', 'open/f'])
+      expect(problems).toEqual([
+        ['closed', reasons.denied],
+        ['secret', reasons.failed],
+      ])
+    }
+    chmodSync(join(root, 'closed'), 0o755)
+    chmodSync(join(root, 'secret'), 0o644)
+    expect(plain(await restricted.scan())).toEqual(await expected())
   })
 
   test('a directory that is gone halts the sync', async () => {
