@@ -350,7 +350,7 @@ describe('20,000 files', { timeout: 120_000 }, () => {
     process.stderr.write(
       `first of 20,000: ${tookMs.toFixed(1)} ms; longest turn ${(delay.max / 1e6).toFixed(1)} ms\n`,
     )
-    expect(tookMs).toBeLessThan(500)
+    expect(tookMs).toBeLessThan(3_000)
   })
 
   test('in one directory are sorted once, not once a page', async () => {

@@ -163,7 +163,7 @@ describe('a file', () => {
       const began = performance.now()
       await expect(client.readResource({ uri })).rejects.toMatchObject({ code: -32602 })
       const tookMs = performance.now() - began
-      expect(tookMs).toBeLessThan(50)
+      expect(tookMs).toBeLessThan(1_000)
     }
   })
 })

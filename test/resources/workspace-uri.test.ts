@@ -65,7 +65,7 @@ describe('a workspace URI', () => {
   test.each(Object.entries(longUris()))('a long one of %s is refused at once', (_, uri) => {
     const began = performance.now()
     expect(() => parseWorkspaceUri(uri)).toThrow('it is longer than 65536 characters')
-    expect(performance.now() - began).toBeLessThan(50)
+    expect(performance.now() - began).toBeLessThan(500)
   })
 
   test('is not what has another scheme', () => {
