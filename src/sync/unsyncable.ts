@@ -13,6 +13,8 @@ export interface Found {
   readonly host: Scan
   readonly sandbox: Scan
   readonly ancestor: Snapshot
+  /** What neither scan tells; the host may have links there. */
+  readonly leavesOut: (path: TreePath) => boolean
   /** Whether the host's file system takes names that differ by case only for one. */
   readonly hostFoldsCase: boolean
 }
@@ -26,7 +28,7 @@ export function findUnsyncable(found: Found, index: PathIndex): Map<TreePath, Pr
   const host = found.host.snapshot
   for (const [path, entry] of found.sandbox.snapshot) {
     if (entry.kind !== 'link' || sameEntry(entry, host.get(path))) continue
-    if (leadsOut(path, entry.target, found)) {
+    if (leadsOut(path, entry.target, found, problems)) {
       problems.set(path, { path, side: 'sandbox', reason: reasons.leadsOut })
     }
   }
@@ -41,10 +43,16 @@ export function findUnsyncable(found: Found, index: PathIndex): Map<TreePath, Pr
 }
 
 /**
- * Whether a link at `path` would lead out, by itself or through another link of either side.
- * Climbing is only accepted before the first name: `name/..` leads elsewhere once `name` is a link.
+ * Whether a link at `path` would lead out of what is synced, by itself or through another link of
+ * either side. Climbing is only accepted before the first name: `name/..` leads elsewhere once
+ * `name` is a link.
  */
-function leadsOut(path: TreePath, target: string, { host, sandbox, hostFoldsCase }: Found) {
+function leadsOut(
+  path: TreePath,
+  target: string,
+  { host, sandbox, hostFoldsCase, leavesOut }: Found,
+  problems: ReadonlyMap<TreePath, Problem>,
+): boolean {
   const folded = hostFoldsCase ? foldedLinks(host.snapshot) : undefined
   let hops = 0
   const out = (from: TreePath, to: string): boolean => {
@@ -60,6 +68,7 @@ function leadsOut(path: TreePath, target: string, { host, sandbox, hostFoldsCase
     while (names.length > 0) {
       place = (place === '' ? names[0] : `${place}/${names[0]}`) as TreePath
       names.shift()
+      if (leavesOut(place) || problems.get(place)?.side === 'host') return true
       const rest = names.length === 0 ? '' : `/${names.join('/')}`
       for (const found of [
         host.snapshot.get(place) ?? folded?.get(fold(place)),
@@ -97,7 +106,11 @@ function collisions(siblings: readonly TreePath[], found: Found, index: PathInde
   const host = found.host.snapshot
   const sandbox = found.sandbox.snapshot
   const groups = new Map<string, TreePath[]>()
-  for (const path of siblings) groups.set(fold(path), [...(groups.get(fold(path)) ?? []), path])
+  for (const path of siblings) {
+    const group = groups.get(fold(path))
+    if (group === undefined) groups.set(fold(path), [path])
+    else group.push(path)
+  }
   const unchanged = (path: TreePath, side: Snapshot) => index.same(path, found.ancestor, side)
   return [...groups.values()].flatMap((group) =>
     group.filter(

@@ -69,7 +69,8 @@ const holds = (property: (world: World) => void) =>
 
 function plan({ ancestor, host, sandbox }: World): Plan {
   const scan = (found: Snapshot) => ({ snapshot: found, problems: [] })
-  return reconcile({ ancestor, host: scan(host), sandbox: scan(sandbox), hostFoldsCase: false })
+  const rest = { leavesOut: () => false, hostFoldsCase: false }
+  return reconcile({ ancestor, host: scan(host), sandbox: scan(sandbox), ...rest })
 }
 
 function synced(before: World): World & { readonly plan: Plan } {

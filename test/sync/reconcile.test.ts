@@ -38,6 +38,7 @@ function decide(
     host: scanned(host, 'host'),
     sandbox: scanned(sandbox, 'sandbox'),
     ancestor: snapshot(ancestor),
+    leavesOut: (path: string) => path === '.git',
     hostFoldsCase,
   }
   const plan = reconcile(found)
@@ -129,6 +130,7 @@ describe('what is left alone', () => {
     ['climbing after a name', 'd/l->e/../x'],
     ['through a link of its own', 'm->/etc l->m/passwd'],
     ['through a link of the host', 'l->ext/passwd', 'ext->/etc'],
+    ['into what is not synced', 'l->.git/config'],
     ['in a circle', 'l->m m->l'],
     ['deep in a circle', 'l->m/a m->l/b'],
   ])('a link out of the sandbox is not made on the host: %s', (_, sandbox, shared = '') => {
@@ -153,6 +155,11 @@ describe('what is left alone', () => {
     })
     expect(decide(['-', 'l->/etc', 'a=1'])).toMatchObject({ sandbox: 'a=1 l->/etc', problems: [] })
     expect(decide(['l->/etc a=1', 'l->/etc a=1', 'a=1'])).toMatchObject({ host: 'a=1' })
+  })
+
+  test('a link through something of the host that could not be told is not made', () => {
+    const decided = decide(['a=1', 'a=1', 'a=1 l->odd/x'], { host: ['odd'] })
+    expect(decided.reasons).toEqual({ l: reasons.leadsOut, odd: reasons.special })
   })
 
   test('what a scan could not tell is neither deleted nor made', () => {
