@@ -62,6 +62,7 @@ async function ensurePackages() {
     ...(which('bwrap') === undefined ? ['bubblewrap'] : []),
     ...(which('sshd') === undefined ? ['openssh-server'] : []),
     ...(which('ssh-keygen') === undefined ? ['openssh-client'] : []),
+    ...(which('busybox') === undefined ? ['busybox-static'] : []),
     ...(await neededPackages(engine)),
   ]
   if (names.length === 0) return

@@ -135,4 +135,11 @@ describeWhere('ssh', 'reaching an SSH host', () => {
       process.kill(Number(pid))
     }
   })
+
+  test('an account that may not run commands is told in the words of its host', async () => {
+    const closed = await startSshServer(['ForceCommand echo this account is closed >&2; exit 1'])
+    const backend = new SshBackend(closed.settings, closed.account)
+    await expect(backend.list('nobody', never)).rejects.toThrow(/this account is closed/)
+    await closed.close()
+  })
 })

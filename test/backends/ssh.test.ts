@@ -1,7 +1,9 @@
 /** The ssh backend against OpenSSH's own sshd on loopback. */
-import { rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
+import { afterAll } from 'vitest'
 import { SshBackend } from '../../src/backends/ssh.ts'
 import { type BackendSuiteOptions, describeBackend } from '../contract/backend.ts'
 import { describeWhere } from '../support/available.ts'
@@ -10,10 +12,21 @@ import { startSshServer } from '../support/ssh-server.ts'
 const options: BackendSuiteOptions = { confined: false }
 
 describeWhere('ssh', 'ssh', () => {
+  let tools = ''
+  afterAll(() => rmSync(tools, { recursive: true, force: true }))
+  suite('OpenSSH sshd', async () => [])
+  suite('OpenSSH sshd with the tools of BusyBox', async () => {
+    tools = mkdtempSync(join(tmpdir(), 'sandbox-mcp-busybox-'))
+    await execa('busybox', ['--install', '-s', tools])
+    return [`SetEnv PATH=${tools} SHLVL=1`]
+  })
+})
+
+function suite(name: string, config: () => Promise<string[]>): void {
   describeBackend(
-    'OpenSSH sshd',
+    name,
     async () => {
-      const server = await startSshServer()
+      const server = await startSshServer(await config())
       return {
         backend: new SshBackend(server.settings, server.account),
         other: new SshBackend(server.settings, server.account),
@@ -26,7 +39,7 @@ describeWhere('ssh', 'ssh', () => {
     },
     options,
   )
-})
+}
 
 /** As somebody who kills all that runs in it. */
 async function endMarked(name: string): Promise<void> {

@@ -168,6 +168,8 @@ class ClientConnection implements Connection {
   constructor(client: Client, sandbox: string, release: () => void) {
     this.#client = client
     this.#sandbox = sandbox
+    // Every channel that is being opened listens.
+    client.setMaxListeners(0)
     client.on('error', (error) => {
       this.#gone ??= error
     })
@@ -182,19 +184,20 @@ class ClientConnection implements Connection {
 
   exec(command: string, mark: string): Promise<Channel | undefined> {
     return new Promise((resolve, reject) => {
-      const lost = () => this.#lost('the connection ended')
-      if (this.#gone !== undefined) return reject(lost())
+      const lost = () => reject(this.#lost('the connection ended'))
+      if (this.#gone !== undefined) return lost()
       // ssh2 forgets those who wait for a channel when the connection ends.
-      void this.closed.then(() => reject(lost()))
+      this.#client.once('close', lost)
       try {
         this.#client.exec(command, (error, stream) => {
+          this.#client.off('close', lost)
           if (error === undefined)
             return resolve(new StreamChannel(stream, mark, (why) => this.#lost(why)))
           if ('reason' in error) return resolve(undefined)
           reject(this.#lost(error.message))
         })
       } catch {
-        reject(lost())
+        lost()
       }
     })
   }

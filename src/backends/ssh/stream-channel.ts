@@ -56,7 +56,10 @@ function signalCode(name = ''): number | undefined {
   return number === undefined ? undefined : 128 + number
 }
 
-/** Passes on what follows the mark. */
+/** How much is kept of what comes before the mark, for the case that it never comes. */
+const keptBytes = 1_000
+
+/** Passes on what follows the mark; where there is none, the last of what was said instead. */
 class AfterMark extends Transform {
   readonly #mark: string
   /** What may hold the beginning of the mark; undefined once it has been seen. */
@@ -75,8 +78,12 @@ class AfterMark extends Transform {
   #afterMark(before: Buffer, chunk: Buffer): Buffer | undefined {
     const text = Buffer.concat([before, chunk])
     const at = text.indexOf(this.#mark)
-    this.#before = at < 0 ? text.subarray(-this.#mark.length) : undefined
+    this.#before = at < 0 ? text.subarray(-keptBytes) : undefined
     const rest = at < 0 ? undefined : text.subarray(at + this.#mark.length)
     return rest?.length === 0 ? undefined : rest
+  }
+
+  override _flush(done: TransformCallback): void {
+    done(null, this.#before?.length ? this.#before : undefined)
   }
 }
