@@ -2,11 +2,14 @@
  * Changes that are computed from what a file holds. Calls of this process on one file take turns;
  * against everybody else a change relies on the digest it read, and is computed again when stale.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { cancelled, isSandboxError } from '../errors.ts'
 import type { Tree, TreePath } from '../tree.ts'
 
 /** Bounds the work when something else rewrites the file all the time. */
-const attemptLimit = 8
+const attemptLimit = 40
+/** The first attempts follow at once; later ones wait up to this, so that many who race all get a turn. */
+const longestPauseMs = 40
 
 const turns = new WeakMap<Tree, Map<TreePath, Promise<void>>>()
 
@@ -49,6 +52,7 @@ async function untilFresh<T>(
       return await change()
     } catch (error) {
       if (attempt === attemptLimit || !isSandboxError(error, 'FILE_STALE')) throw error
+      if (attempt > 2) await sleep(Math.random() * Math.min(2 ** attempt, longestPauseMs))
     }
   }
 }
