@@ -13,7 +13,8 @@ export function aptProblem() {
 
 /** Installs `names`, none of which is installed. */
 export async function install(names) {
-  const env = { DEBIAN_FRONTEND: 'noninteractive' }
+  // At this run level no service is started: tests start their own, and a person's machine gets none.
+  const env = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   await during('packages', `apt-get install ${names.join(' ')}`, async () => {
     if (!updated) {
       // A third-party source that is down must not stop what Debian itself can serve.

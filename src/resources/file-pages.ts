@@ -2,10 +2,10 @@
 import { isUtf8 } from 'node:buffer'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { argumentInvalid, isSandboxError } from '../errors.ts'
+import type { ByteText } from '../ignore/pattern.ts'
+import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
 import type { FileFacts, HostSight, Named } from './host-sight.ts'
-import type { ByteText } from './ignore-pattern.ts'
-import { IgnoreRules } from './ignore-rules.ts'
 import { mediaTypeByName } from './media-type.ts'
 import { workspaceUri } from './workspace-uri.ts'
 

@@ -5,11 +5,11 @@
 import { isUtf8 } from 'node:buffer'
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
 import { isSandboxError, notADirectory } from '../errors.ts'
+import { byteText } from '../ignore/pattern.ts'
 import type { TreePath } from '../tree.ts'
 import { readFailure } from '../trees/host-failure.ts'
 import { type HostRoot, HostWalk, type Place } from '../trees/host-walk.ts'
 import { isTemporaryName } from '../trees/temporary-name.ts'
-import { byteText } from './ignore-pattern.ts'
 
 /** A name in a directory. */
 export interface Named {

@@ -1,10 +1,10 @@
 /** Notices when files come to the listing a client has seen, or go from it. */
 import { isSandboxError } from '../errors.ts'
+import { byteText } from '../ignore/pattern.ts'
+import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
 import type { SeenDirectory } from './file-pages.ts'
 import type { HostSight, Named } from './host-sight.ts'
-import { byteText } from './ignore-pattern.ts'
-import { IgnoreRules } from './ignore-rules.ts'
 import { PathWatch, type PathWatchTimes } from './path-watch.ts'
 
 /** What is watched of a listing, in its order; a client that lists more hears of that much. */

@@ -1,9 +1,9 @@
 /** What a client offers while its user types a path of the workspace. */
 import { isSandboxError } from '../errors.ts'
+import { byteText } from '../ignore/pattern.ts'
+import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
 import type { HostSight, Named } from './host-sight.ts'
-import { byteText } from './ignore-pattern.ts'
-import { IgnoreRules } from './ignore-rules.ts'
 
 /** As `completion/complete` answers. */
 export interface Completion {

@@ -1,11 +1,6 @@
 /** What is not synced, either way. */
 
-import {
-  byteText,
-  type IgnorePattern,
-  matches,
-  parseIgnoreLine,
-} from '../resources/ignore-pattern.ts'
+import { byteText, type IgnorePattern, matches, parseIgnoreLine } from '../ignore/pattern.ts'
 import type { TreePath } from '../tree.ts'
 
 /**

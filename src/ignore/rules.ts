@@ -1,13 +1,7 @@
 /** What the ignore files of a workspace leave out, decided as git decides. */
 import { isSandboxError } from '../errors.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
-import {
-  type ByteText,
-  byteText,
-  type IgnorePattern,
-  matches,
-  parseIgnoreLine,
-} from './ignore-pattern.ts'
+import { type ByteText, byteText, type IgnorePattern, matches, parseIgnoreLine } from './pattern.ts'
 
 /** An ignore file that is longer counts up to here. */
 const fileLimitBytes = 64 * 1024
