@@ -27,17 +27,19 @@ export async function install(names) {
   })
 }
 
-/** The Debian archive this machine itself uses, so that a near mirror or a proxy is respected. */
+/**
+ * The Debian archive this machine itself uses, so that a near mirror or a proxy is respected; undefined
+ * leaves the choice to debootstrap.
+ */
 export function debianMirror() {
-  const fallback = 'http://deb.debian.org/debian'
   const system = readText('/etc/os-release')
   const release = /^VERSION_CODENAME=(.+)$/m.exec(system)?.[1]
-  if (!/^ID=debian$/m.test(system) || release === undefined) return fallback
+  if (!/^ID=debian$/m.test(system) || release === undefined) return undefined
   const sources = sourceFiles().flatMap((text) => [...deb822(text), ...oneLine(text)])
   const own = sources.find(
     ({ suites, components }) => suites.includes(release) && components.includes('main'),
   )
-  return own?.uris.find((uri) => /^https?:/.test(uri)) ?? fallback
+  return own?.uris.find((uri) => /^https?:/.test(uri))
 }
 
 /** The proxy that apt is told to use, if any. */

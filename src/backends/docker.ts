@@ -5,12 +5,12 @@ import type {
   Backend,
   Channel,
   Check,
-  Finding,
   OpenContext,
   Sandbox,
   SandboxInfo,
   SandboxSpec,
 } from '../sandbox.ts'
+import { dockerChecks, messageOf } from './docker/checks.ts'
 import { type ContainerFacts, DockerEngine, type EngineError } from './docker/engine.ts'
 import {
   configHash,
@@ -29,6 +29,7 @@ const raceMs = 20_000
 export class DockerBackend implements Backend {
   readonly kind = 'docker'
   readonly #settings: DockerSettings
+  readonly checks: readonly Check[]
   readonly #connect: (signal: AbortSignal) => Promise<DockerEngine>
   #engine: Promise<DockerEngine> | undefined
 
@@ -36,6 +37,7 @@ export class DockerBackend implements Backend {
   constructor(settings: Partial<DockerSettings> = {}, connect = DockerEngine.connect) {
     this.#settings = { ...dockerDefaults, ...settings }
     this.#connect = (signal) => connect(signal)
+    this.checks = dockerChecks((signal) => this.#reach(signal), this.#settings.image)
   }
 
   async open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
@@ -91,36 +93,6 @@ export class DockerBackend implements Backend {
     while ((await engine.inspect(name, signal)) !== undefined) {
       await sleep(50)
     }
-  }
-
-  get checks(): readonly Check[] {
-    return [
-      {
-        name: 'a Docker engine answers',
-        run: async (signal) => {
-          try {
-            return { ok: true, detail: (await this.#reach(signal)).name }
-          } catch (error) {
-            return failed(error)
-          }
-        },
-      },
-      {
-        name: `the image ${this.#settings.image} is there`,
-        run: async (signal) => {
-          try {
-            const engine = await this.#reach(signal)
-            if (await engine.hasImage(this.#settings.image, signal)) {
-              return { ok: true, detail: this.#settings.image }
-            }
-            const detail = `${this.#settings.image} is not on this machine; it is pulled at first use`
-            return { ok: false, detail, fix: `docker pull ${this.#settings.image}` }
-          } catch (error) {
-            return failed(error)
-          }
-        },
-      },
-    ]
   }
 
   async #reach(signal: AbortSignal): Promise<DockerEngine> {
@@ -257,14 +229,4 @@ async function isIdle(engine: DockerEngine, id: string, signal: AbortSignal): Pr
 function stateOf(status: string): SandboxInfo['state'] {
   if (status === 'running' || status === 'paused') return status
   return status === 'created' || status === 'exited' ? 'stopped' : 'broken'
-}
-
-function failed(error: unknown): Finding {
-  const fix = isSandboxError(error) ? error.hint : 'See what the engine logs.'
-  return { ok: false, detail: messageOf(error), fix }
-}
-
-function messageOf(error: unknown): string {
-  const { json, message } = error as { json?: { message?: string }; message?: string }
-  return json?.message ?? message ?? String(error)
 }

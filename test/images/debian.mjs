@@ -33,9 +33,10 @@ export async function buildDebian(file) {
   const folder = mkdtempSync(join(tmpdir(), 'sandbox-mcp-debian-'))
   try {
     const proxy = process.env.http_proxy ?? (await aptProxy())
+    const mirror = [debianMirror()].filter((url) => url !== undefined)
     await quietly(
       'debootstrap',
-      ['--variant=minbase', '--include=git,ripgrep,python3', 'bookworm', folder, debianMirror()],
+      ['--variant=minbase', '--include=git,ripgrep,python3', 'bookworm', folder, ...mirror],
       { env: { DEBIAN_FRONTEND: 'noninteractive', ...(proxy ? { http_proxy: proxy } : {}) } },
     )
     // The folder becomes the root of the image, which everybody may enter.

@@ -61,3 +61,16 @@ function contextHost(env: NodeJS.ProcessEnv, home: string): string | undefined {
     | undefined
   return meta?.Endpoints?.docker?.Host
 }
+
+/** In dockerode's words; undefined leaves it to `DOCKER_HOST` and its TLS variables. */
+export function connectionOptions({ socketPath, url }: Endpoint) {
+  if (socketPath !== undefined) return { socketPath }
+  if (url === undefined) return undefined
+  const { protocol, hostname, port, username } = new URL(url.replace(/^tcp:/, 'http:'))
+  return {
+    protocol: protocol.replace(':', '') as 'http' | 'https' | 'ssh',
+    host: hostname,
+    ...(port === '' ? {} : { port: Number(port) }),
+    ...(username === '' ? {} : { username }),
+  }
+}

@@ -5,10 +5,11 @@
  */
 import type { Duplex, Readable } from 'node:stream'
 import Docker from 'dockerode'
-import { backendUnavailable, cancelled, engineSilent, sandboxLost } from '../../errors.ts'
+import { backendUnavailable, engineSilent, sandboxLost } from '../../errors.ts'
 import type { Channel } from '../../sandbox.ts'
 import { dockerChannel } from './channel.ts'
-import { type Endpoint, endpoints } from './endpoint.ts'
+import { withDeadline } from './deadline.ts'
+import { connectionOptions, endpoints } from './endpoint.ts'
 import { followPull } from './pull.ts'
 
 /** For calls that only look; the others name their own. */
@@ -53,7 +54,7 @@ export class DockerEngine {
   static async connect(signal: AbortSignal, candidates = endpoints()): Promise<DockerEngine> {
     const refusals: string[] = []
     for (const endpoint of candidates) {
-      const engine = new DockerEngine(endpoint.name, new Docker(connection(endpoint)))
+      const engine = new DockerEngine(endpoint.name, new Docker(connectionOptions(endpoint)))
       try {
         await engine.#call('ping', 3_000, signal, () => engine.#docker.ping())
         return engine
@@ -241,42 +242,13 @@ export class DockerEngine {
     })
   }
 
-  async #call<T>(
+  #call<T>(
     what: string,
     deadlineMs: number,
     signal: AbortSignal,
     run: (abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    if (signal.aborted) throw cancelled(`docker ${what}`)
-    const controller = new AbortController()
-    let timer: NodeJS.Timeout | undefined
-    let onAbort = () => {}
-    const ended = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(engineSilent(this.name, what, deadlineMs)), deadlineMs)
-      onAbort = () => reject(cancelled(`docker ${what}`))
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
-    try {
-      return await Promise.race([run(controller.signal), ended])
-    } catch (error) {
-      controller.abort()
-      throw error
-    } finally {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    }
-  }
-}
-
-function connection({ socketPath, url }: Endpoint): Docker.DockerOptions | undefined {
-  if (socketPath !== undefined) return { socketPath }
-  if (url === undefined) return undefined
-  const { protocol, hostname, port, username } = new URL(url.replace(/^tcp:/, 'http:'))
-  return {
-    protocol: protocol.replace(':', '') as 'http' | 'https' | 'ssh',
-    host: hostname,
-    ...(port === '' ? {} : { port: Number(port) }),
-    ...(username === '' ? {} : { username }),
+    return withDeadline({ engine: this.name, what, deadlineMs, signal }, run)
   }
 }
 

@@ -1,0 +1,41 @@
+/** What the Docker backend needs of the machine. */
+import { isSandboxError } from '../../errors.ts'
+import type { Check, Finding } from '../../sandbox.ts'
+import type { DockerEngine } from './engine.ts'
+
+export function dockerChecks(
+  reach: (signal: AbortSignal) => Promise<DockerEngine>,
+  image: string,
+): readonly Check[] {
+  return [
+    {
+      name: 'a Docker engine answers',
+      run: (signal) => found(async () => ({ ok: true, detail: (await reach(signal)).name })),
+    },
+    {
+      name: `the image ${image} is there`,
+      run: (signal) =>
+        found(async () => {
+          const engine = await reach(signal)
+          if (await engine.hasImage(image, signal)) return { ok: true, detail: image }
+          const detail = `${image} is not on this machine; it is pulled at first use`
+          return { ok: false, detail, fix: `docker pull ${image}` }
+        }),
+    },
+  ]
+}
+
+/** The engine's own words where it had some. */
+export function messageOf(error: unknown): string {
+  const { json, message } = error as { json?: { message?: string }; message?: string }
+  return json?.message ?? message ?? String(error)
+}
+
+async function found(look: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await look()
+  } catch (error) {
+    const fix = isSandboxError(error) ? error.hint : 'See what the engine logs.'
+    return { ok: false, detail: messageOf(error), fix }
+  }
+}
