@@ -9,7 +9,10 @@ import { type BackendSuiteOptions, describeBackend } from '../contract/backend.t
 import { describeWhere } from '../support/available.ts'
 import { startSshServer } from '../support/ssh-server.ts'
 
-const options: BackendSuiteOptions = { confined: false }
+const options: BackendSuiteOptions = {
+  unconfined:
+    'an ssh host is a machine of its own, whose network, users and files are not ours to wall off',
+}
 
 describeWhere('ssh', 'ssh', () => {
   let tools = ''

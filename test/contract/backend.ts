@@ -39,10 +39,10 @@ export interface BackendSuiteOptions {
   /** Owner of the workspace, when the tests may choose it. */
   readonly owner?: { readonly uid: number; readonly gid: number }
   /**
-   * False for a backend that gives commands a directory on a machine that is there anyway: the cases about
-   * walls and mounts are left out, and scratch files are kept in the workspace.
+   * Why a backend puts no walls around commands and mounts nothing: the cases about walls and mounts are
+   * left out for this reason, and scratch files are kept in the workspace.
    */
-  readonly confined?: boolean
+  readonly unconfined?: string
 }
 
 const never = new AbortController().signal
@@ -53,7 +53,7 @@ const freshName = () => `sbx-${[...randomBytes(15)].map((byte) => alphabet[byte 
 export function describeBackend(
   name: string,
   makeSubject: () => Promise<BackendSubject>,
-  { deviations = {}, owner, confined = true }: BackendSuiteOptions = {},
+  { deviations = {}, owner, unconfined }: BackendSuiteOptions = {},
 ): void {
   const cases = new Set<string>()
   const behaviour = (title: string, run: () => Promise<void>) => {
@@ -64,8 +64,8 @@ export function describeBackend(
   }
   /** A case about the walls around a sandbox, or about the host's directory in it. */
   const wall = (title: string, run: () => Promise<void>) => {
-    if (confined) behaviour(title, run)
-    else test.skip(`${title} (it has no walls)`, run)
+    if (unconfined === undefined) behaviour(title, run)
+    else test.skip(`${title} (left out: ${unconfined})`, run)
   }
 
   describe(`${name}: backend`, () => {
@@ -100,7 +100,7 @@ export function describeBackend(
       spec = newSpec(host)
       sandbox = await subject.backend.open(spec, context)
       guard = await openGuard(sandbox, never)
-      scratch = confined ? '/tmp' : sandbox.root
+      scratch = unconfined === undefined ? '/tmp' : sandbox.root
     })
 
     afterAll(async () => {
@@ -413,7 +413,7 @@ export function describeBackend(
       try {
         const guards = await Promise.all(opened.map((one) => openGuard(one, never)))
         const first = guards[0] as Guard
-        const raced = `${confined ? '/tmp' : first.sandbox.root}/raced`
+        const raced = `${unconfined === undefined ? '/tmp' : first.sandbox.root}/raced`
         const touch = await spawn(first, ['touch', raced], { workdir: '/' })
         touch.stdout.resume()
         touch.stderr.resume()

@@ -1,0 +1,57 @@
+/** Results that would end the connection, and failures that nobody foresaw. */
+import { expect, test, vi } from 'vitest'
+import { z } from 'zod'
+import { callTool } from '../../src/mcp/call-tool.ts'
+import { defineTool, type Tool, type ToolCall, text } from '../../src/tools/tool.ts'
+
+const call = { signal: new AbortController().signal, progress: () => {} } as unknown as ToolCall
+const toolThat = (run: () => string) =>
+  defineTool({
+    name: 'test',
+    title: 'Test',
+    description: 'A test',
+    input: z.strictObject({}),
+    output: z.object({ output: z.string() }),
+    annotations: {
+      readOnlyHint: true,
+      destructiveHint: false,
+      idempotentHint: true,
+      openWorldHint: false,
+    },
+    run: async () => {
+      const output = run()
+      return { content: text(output), facts: { output } }
+    },
+  }) as unknown as Tool
+
+test('a result over what clients take in one message becomes an error that fits', async () => {
+  const result = await callTool(
+    toolThat(() => 'x'.repeat(5_000_000)),
+    {},
+    call,
+  )
+  expect(result.isError).toBe(true)
+  expect(result.structuredContent).toMatchObject({ code: 'FILE_TOO_LARGE' })
+  expect(JSON.stringify(result).length).toBeLessThan(1_000)
+})
+
+test('escapes count: they travel too', async () => {
+  const result = await callTool(
+    toolThat(() => '\u0001'.repeat(1_000_000)),
+    {},
+    call,
+  )
+  expect(result.structuredContent).toMatchObject({ code: 'FILE_TOO_LARGE' })
+})
+
+test('a defect of the server is told as one, and logged', async () => {
+  const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const broken = toolThat(() => {
+    throw new TypeError('undefined is not a function')
+  })
+  const result = await callTool(broken, {}, call)
+  expect(result.isError).toBe(true)
+  expect(result.structuredContent).toMatchObject({ code: 'INTERNAL' })
+  expect(logged).toHaveBeenCalledWith(expect.any(TypeError))
+  logged.mockRestore()
+})
