@@ -50,8 +50,13 @@ for (const part of ['docker', 'bubblewrap'] as const satisfies Part[]) {
 
     const sandboxes = () => backend.list(installationId(stateDirectory(world.env)), never)
 
-    /** A foreground command, a background process, and one that left its group and ignores TERM. */
+    /**
+     * A foreground command, a background process, one that left its group and ignores TERM, and a log on
+     * the host's disk.
+     */
     async function keepBusy(server: RunningServer): Promise<void> {
+      await server.call('exec', { command: 'seq 1 20000' })
+      expect(readdirSync(world.temporary)).toHaveLength(1)
       await server.call('exec', {
         command: `setsid sh -c 'trap "" TERM; sleep ${marker}; sleep ${marker}' >/dev/null 2>&1 & sleep ${marker} &`,
       })
@@ -69,6 +74,7 @@ for (const part of ['docker', 'bubblewrap'] as const satisfies Part[]) {
         await expect.poll(() => isRunning(server.pid), soon).toBe(false)
         await expect.poll(() => processesWith(marker), soon).toEqual([])
         await server.close()
+        if (!way.includes('SIGKILL')) expect(readdirSync(world.temporary)).toEqual([])
         // After a SIGKILL the next start may have to tidy up.
         const next = await startServer(world, [...flags, '--ephemeral'])
         await expect.poll(sandboxes, soon).toEqual([])
