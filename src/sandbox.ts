@@ -7,7 +7,7 @@
  */
 import type { Readable, Writable } from 'node:stream'
 
-export type BackendKind = 'docker' | 'bubblewrap' | 'ssh'
+export type BackendKind = 'docker' | 'bubblewrap' | 'ssh' | 'openshell'
 
 /** One kind of place to run commands, and the sandboxes of that kind that we made. */
 export interface Backend {
@@ -70,6 +70,8 @@ export interface Sandbox {
   readonly kind: BackendKind
   /** Absolute path of the workspace inside. */
   readonly root: string
+  /** Absolute path inside of the second mount, where the spec has one. */
+  readonly agentRoot?: string
   /**
    * Starts `sh -c script`. Rejects only if nothing was started. The script's group, environment and
    * end are the caller's business; `process.ts` is the only caller that should need to know.

@@ -1,13 +1,30 @@
 /** What a person can set, from flags and environment: the flag wins. */
 import { parseArgs } from 'node:util'
+import { type OpenShellSettings, openShellDefaults } from './backends/openshell/settings.ts'
+import type { SshSettings } from './backends/ssh/destination.ts'
 import { defaultOutputCharacters } from './captured-output.ts'
 import { configInvalid, shown } from './errors.ts'
 import type { BackendKind } from './sandbox.ts'
 
+/** What the sandbox sees of the workspace: its files, a copy it cannot change at `/agent`, or nothing. */
+export type WorkspaceAccess = 'rw' | 'ro' | 'none'
+
+/** Which files a mirrored or seeded workspace leaves on the host. */
+export interface SyncSettings {
+  /** As in a `.gitignore` at the top of the workspace, after the built-in ones. */
+  readonly ignore: readonly string[]
+  /** Whether what the workspace's own `.gitignore` files name is left out too. */
+  readonly gitignore: boolean
+}
+
 export interface Settings {
   /** Undefined: the current directory, unless nobody chose that. */
   readonly workspace: { readonly path: string; readonly source: string } | undefined
+  readonly access: WorkspaceAccess
   readonly backend: BackendKind | 'auto'
+  readonly ssh: SshSettings | undefined
+  readonly openshell: OpenShellSettings
+  readonly sync: SyncSettings
   readonly image: string | undefined
   readonly network: string
   readonly agent: string
@@ -67,6 +84,10 @@ export function readSettings(argv: readonly string[], env: NodeJS.ProcessEnv): R
           : env.WORKSPACE_BASE
             ? { path: env.WORKSPACE_BASE, source: 'WORKSPACE_BASE' }
             : undefined,
+      access: 'rw',
+      ssh: undefined,
+      openshell: openShellDefaults,
+      sync: { ignore: [], gitignore: false },
       backend: backend(values.backend ?? 'auto'),
       image: values.image,
       network: network(values.network ?? 'none'),
