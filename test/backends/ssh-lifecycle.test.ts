@@ -1,5 +1,4 @@
 /** What the ssh backend does with directories, connections and processes on a real sshd's host. */
-import { randomBytes } from 'node:crypto'
 import {
   existsSync,
   mkdirSync,
@@ -12,27 +11,10 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SshBackend } from '../../src/backends/ssh.ts'
-import type { Sandbox, SandboxSpec } from '../../src/sandbox.ts'
 import { runScript } from '../../src/script.ts'
 import { describeWhere } from '../support/available.ts'
+import { context, never, newSpec, run } from '../support/remote-sandbox.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
-
-const never = new AbortController().signal
-const context = { signal: never, report: () => {} }
-
-const newSpec = (): SandboxSpec => ({
-  name: `sbx-${randomBytes(8).toString('hex').slice(0, 15)}`,
-  installation: 'lifecycle',
-  scopeKey: 'scope',
-  agent: 'main',
-  mounts: [{ host: '/nowhere', sandbox: '/workspace', writable: true }],
-  owner: { uid: 0, gid: 0 },
-})
-
-const run = async (sandbox: Sandbox, script: string) => {
-  const { code, stdout } = await runScript(sandbox, script, undefined, new AbortController().signal)
-  return { code, output: stdout.toString() }
-}
 
 describeWhere('ssh', 'the ssh backend', () => {
   let server: SshServer

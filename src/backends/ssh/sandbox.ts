@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { cancelled, isSandboxError } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
-import type { Channel, Sandbox } from '../../sandbox.ts'
+import type { Channel, Sandbox, Traffic } from '../../sandbox.ts'
+import { discard } from './lines.ts'
 import type { ConnectionPool } from './pool.ts'
 
 /** Names the sandbox in the environment of every process in it, so that removing it finds them. */
@@ -41,17 +42,17 @@ export class SshSandbox implements Sandbox {
     this.#command = `exec env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript(this.#mark))}`
   }
 
-  async start(script: string, signal: AbortSignal): Promise<Channel> {
+  async start(script: string, signal: AbortSignal, traffic: Traffic = 'command'): Promise<Channel> {
     if (signal.aborted) throw cancelled('the command')
     const line = scriptLine(script)
-    const channel = this.#waiting() ?? (await this.#pool.exec(this.#command, this.#mark, signal))
+    const channel =
+      (traffic === 'command' ? this.#waiting() : undefined) ??
+      (await this.#pool.exec(this.#command, this.#mark, signal, traffic))
     if (signal.aborted) {
-      channel.stdin.end()
-      channel.close()
+      discard(channel)
       throw cancelled('the command')
     }
     channel.stdin.write(line)
-    if (signal.aborted) channel.close()
     this.#startAhead()
     return channel
   }
