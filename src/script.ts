@@ -57,8 +57,9 @@ export async function streamScript(
   script: string,
   stdin: Uint8Array | undefined,
   signal: AbortSignal,
+  traffic: Traffic = 'command',
 ): Promise<ScriptStream> {
-  const channel = await sandbox.start(script, signal)
+  const channel = await sandbox.start(script, signal, traffic)
   const giveUp = () => channel.close()
   signal.addEventListener('abort', giveUp, { once: true })
   channel.stdin.on('error', () => {})

@@ -68,7 +68,8 @@ export class SshBackend implements Backend {
       }
       const [directory = '', line = ''] = this.#answered(found, spec.name).split('\n')
       this.#refuseForeign(parseRecord(line), directory, spec)
-      return new SshSandbox(spec.name, `${directory}/workspace`, pool)
+      const sandbox = new SshSandbox(spec.name, `${directory}/workspace`, pool)
+      return Object.assign(sandbox, { ownDirectory: directory })
     } catch (error) {
       pool.close()
       throw error

@@ -22,6 +22,7 @@ import {
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import type { TreePath } from '../tree.ts'
+import { syncDirectory } from '../trees/host-directories.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import { digestOfFile, withFile } from '../trees/host-file.ts'
 import { giveAway, type Owner } from '../trees/host-temporary.ts'
@@ -69,6 +70,7 @@ export async function applyToHost(
       }
       await exclusively(`${dev}:${ino}`, makeAll, signal)
     }
+    await apply.settle()
     return apply
   } finally {
     apply.close()
@@ -82,6 +84,8 @@ class HostApply implements Unmade {
   readonly #stage: HostStage
   readonly #target: HostTarget
   readonly #parents: HostParents
+  /** Directories whose names changed, each with one path in it. */
+  readonly #touched = new Map<string, TreePath>()
   #kept = 0
 
   constructor(content: ReadonlyMap<SyncChange, StagedFile>, stage: HostStage, target: HostTarget) {
@@ -95,6 +99,7 @@ class HostApply implements Unmade {
     try {
       const parent = this.#parents.of(change.path)
       if (parent === undefined || !this.#make(change, parent)) this.stale.add(change.path)
+      else if (!this.#touched.has(parent.path)) this.#touched.set(parent.path, change.path)
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
@@ -104,6 +109,14 @@ class HostApply implements Unmade {
       ) {
         this.stale.add(change.path)
       } else this.refused.set(change.path, deniedReason(code))
+    }
+  }
+
+  /** Makes the names durable: what is agreed on must be there after a power cut too. */
+  async settle(): Promise<void> {
+    for (const path of this.#touched.values()) {
+      const directory = this.#parents.of(path)
+      if (directory !== undefined) await syncDirectory(directory)
     }
   }
 

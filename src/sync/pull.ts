@@ -9,18 +9,22 @@ import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
 import { type IncomingEntry, tarEntries } from './tar-entries.ts'
 
+/** So few go with the commands: a connection of its own would cost more. */
+const fewFiles = 8
+
 export interface PullProgress {
   /** Told after each file. */
   received(bytes: number): void
 }
 
 /**
- * The files at `paths`, durable on the host but not in place. What is not there (any more), or is no
+ * The files at `paths` below `root` (absolute in the sandbox), durable on the host but not in place. What is not there (any more), or is no
  * file, is not in the answer. Nothing that the sandbox sends can name another place: it is taken by what
  * was asked for. `SYNC_INTERRUPTED` when the stream is cut or the host's disk refuses.
  */
 export async function pull(
   sandbox: Sandbox,
+  root: string,
   paths: readonly TreePath[],
   stage: HostStage,
   { received }: PullProgress,
@@ -30,7 +34,8 @@ export async function pull(
   if (paths.length === 0) return files
   const asked = new Set<string>(paths)
   const list = Buffer.from(paths.map((path) => `./${path}\n`).join(''))
-  const stream = await streamScript(sandbox, pullScript(sandbox.root), list, signal)
+  const traffic = paths.length > fewFiles ? 'bulk' : 'command'
+  const stream = await streamScript(sandbox, pullScript(root), list, signal, traffic)
   try {
     for await (const entry of tarEntries(stream.stdout)) {
       const path = entry.path.replace(/^\.\//, '') as TreePath

@@ -36,6 +36,7 @@ trap 'exit 143' TERM
 ${judge}
 ${carryOut}
 ${confirm}
+${flushed}
 echo done`
 }
 
@@ -159,3 +160,12 @@ while IFS= read -r line; do
   echo "stale $n"
 done < "$stage/replaced" 4< "$stage/got"
 `
+
+/** What is agreed on must be there after a power cut too: an empty file would look like an edit. */
+const flushed = `
+sed -n 's/^[0-9]* \\(new\\|put\\) [^ ]* //p' "$stage/todo" > "$stage/hash"
+if [ "$(wc -l < "$stage/hash")" -le 100 ]; then
+  tr '\\n' '\\0' < "$stage/hash" | xargs -0 -r sync 2>/dev/null
+else
+  sync -f . 2>/dev/null || sync
+fi`

@@ -20,20 +20,26 @@ import { tarEnd, tarHeader, tarPadding } from './tar-archive.ts'
 export interface PushSource {
   /** Real absolute path of the host's tree, which holds the new content at the very paths. */
   readonly root: string
+  /** Of what is to be sent, as far as it is known. */
+  readonly bytes: number
   /** Told after each file. */
   sent(bytes: number): void
 }
+
+/** What is no more than this goes with the commands: a connection of its own would cost more. */
+const smallBytes = 1024 * 1024
 
 /** Room for many small files in one write. */
 const batchBytes = 256 * 1024
 const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | (constants.O_NONBLOCK ?? 0)
 
 /**
- * What cannot be read as the plan has it any more is stale and not sent. Rejects with `SYNC_INTERRUPTED`
+ * Makes `changes` at `root`, absolute in the sandbox. What cannot be read as the plan has it any more is stale and not sent. Rejects with `SYNC_INTERRUPTED`
  * when nothing can be known to have been done; what is there is whole all the same.
  */
 export async function push(
   sandbox: Sandbox,
+  root: string,
   changes: readonly SyncChange[],
   source: PushSource,
   signal: AbortSignal,
@@ -48,10 +54,12 @@ export async function push(
   })
   const halt = new AbortController()
   archive.once('error', () => halt.abort())
-  const script = pushScript(sandbox.root, temporaryName())
+  const script = pushScript(root, temporaryName())
   let answer: Awaited<ReturnType<typeof runScript>>
   try {
-    answer = await runScript(sandbox, script, archive, AbortSignal.any([signal, halt.signal]))
+    const traffic = source.bytes > smallBytes ? 'bulk' : 'command'
+    const either = AbortSignal.any([signal, halt.signal])
+    answer = await runScript(sandbox, script, archive, either, traffic)
   } catch (error) {
     if (broken !== undefined) throw broken
     if (signal.aborted) throw cancelled('the sync')
@@ -132,8 +140,30 @@ async function* archiveOf(
   { stale }: Unmade,
   lines: Line[],
 ): AsyncGenerator<Buffer> {
-  const batch = new Batch()
   const parents = new HostParents(source.root)
+  try {
+    yield* entriesOf(changes, source, stale, parents)
+  } finally {
+    parents.close()
+  }
+  lines.push(...planLines(changes.filter(({ path }) => !stale.has(path))))
+  const plan = Buffer.from(lines.map(lineText).join(''))
+  const about = { mode: 0o600, mtimeMs: 0, size: plan.length }
+  yield Buffer.concat([
+    tarHeader({ path: 'plan', kind: 'file', ...about }),
+    plan,
+    tarPadding(plan.length),
+    tarEnd,
+  ])
+}
+
+async function* entriesOf(
+  changes: readonly SyncChange[],
+  source: PushSource,
+  stale: Set<TreePath>,
+  parents: HostParents,
+): AsyncGenerator<Buffer> {
+  const batch = new Batch()
   const made = new Set<string>()
   for (const change of changes) {
     const { path, before, after } = change
@@ -150,11 +180,6 @@ async function* archiveOf(
     } else if (!(yield* sendFile(path, after, source, parents, batch))) stale.add(path)
     if (batch.isFull) yield batch.take()
   }
-  parents.close()
-  lines.push(...planLines(changes.filter(({ path }) => !stale.has(path))))
-  const plan = Buffer.from(lines.map(lineText).join(''))
-  batch.add(tarHeader({ path: 'plan', kind: 'file', mode: 0o600, mtimeMs: 0, size: plan.length }))
-  batch.add(plan, tarPadding(plan.length), tarEnd)
   yield batch.take()
 }
 
