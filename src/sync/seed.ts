@@ -17,6 +17,8 @@ export interface Seed {
   /** Real absolute path of the directory to seed from. */
   readonly host: string
   readonly rules: SyncRules
+  /** Absolute path of the directory to fill, when that is not the sandbox's workspace. */
+  readonly root?: string
 }
 
 export interface Seeded {
@@ -38,10 +40,10 @@ const raced = 8
  */
 export async function seedOnce(
   sandbox: Sandbox,
-  { host, rules }: Seed,
+  { host, rules, root = sandbox.root }: Seed,
   { signal, report }: OpenContext,
 ): Promise<Seeded> {
-  const before = await generationOf(sandbox, signal)
+  const before = await generationOf(sandbox, root, signal)
   if (before !== undefined) return { generation: before, sent: undefined, problems: [] }
 
   const archive = new SeedArchive(host, rules)
@@ -50,7 +52,7 @@ export async function seedOnce(
   tell()
   const timer = setInterval(tell, reportMs)
   const generation = randomBytes(12).toString('hex')
-  const source = Readable.from(archive.stream(basename(sandbox.root), 'complete'), {
+  const source = Readable.from(archive.stream(basename(root), 'complete'), {
     objectMode: false,
   })
   const halt = new AbortController()
@@ -60,11 +62,11 @@ export async function seedOnce(
     halt.abort()
   })
   try {
-    const script = seedScript(sandbox.root, generation)
+    const script = seedScript(root, generation)
     const either = AbortSignal.any([signal, halt.signal])
     const { code, stderr } = await runScript(sandbox, script, source, either)
     if (code === raced) {
-      const theirs = await generationOf(sandbox, signal)
+      const theirs = await generationOf(sandbox, root, signal)
       if (theirs !== undefined) return { generation: theirs, sent: undefined, problems: [] }
     }
     if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)
@@ -86,23 +88,26 @@ export async function seedOnce(
 }
 
 /** The generation of the seed that is in the workspace; undefined before there is one. */
-async function generationOf(sandbox: Sandbox, signal: AbortSignal): Promise<string | undefined> {
-  const { code, stdout, stderr } = await runScript(
-    sandbox,
-    probeScript(sandbox.root),
-    undefined,
-    signal,
-  )
+async function generationOf(
+  sandbox: Sandbox,
+  root: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { code, stdout, stderr } = await runScript(sandbox, probeScript(root), undefined, signal)
   if (code !== 0) {
     throw sandboxStartFailed(
-      `the workspace ${shown(sandbox.root)} cannot be looked at: ${stderr.trim() || `exit code ${code}`}`,
+      `the workspace ${shown(root)} cannot be looked at: ${stderr.trim() || `exit code ${code}`}`,
       'Check its permissions there, then call again.',
     )
   }
   return stdout.toString().trim() || undefined
 }
 
-const markOf = (root: string) => quote(`${dirname(root)}/seeded`)
+/** Beside the workspace it is `seeded`; other directories have marks of their own. */
+function markOf(root: string): string {
+  const name = basename(root)
+  return quote(`${dirname(root)}/seeded${name === 'workspace' ? '' : `-${name}`}`)
+}
 
 /** A workspace that holds something was published whole, even if its mark was not written any more. */
 function probeScript(root: string): string {
