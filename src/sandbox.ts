@@ -74,12 +74,19 @@ export interface Sandbox {
   readonly agentRoot?: string
   /**
    * Starts `sh -c script`. Rejects only if nothing was started. The script's group, environment and
-   * end are the caller's business; `process.ts` is the only caller that should need to know.
+   * end are the caller's business; `process.ts` is the only caller that should need to know. `traffic`
+   * is `command` unless it is said to be `bulk`.
    */
-  start(script: string, signal: AbortSignal): Promise<Channel>
+  start(script: string, signal: AbortSignal, traffic?: Traffic): Promise<Channel>
   /** Lets go of the connection. Channels that are open end with `SANDBOX_LOST`. */
   close(): Promise<void>
 }
+
+/**
+ * `bulk` is for what moves many bytes. A backend that multiplexes commands over one connection gives it
+ * a connection of its own, so that no command waits behind a transfer; to the others it is the same.
+ */
+export type Traffic = 'command' | 'bulk'
 
 /** The streams of one script. Closing it does not stop the script. Never leave a stream unread. */
 export interface Channel {

@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { cancelled } from './errors.ts'
-import type { Sandbox } from './sandbox.ts'
+import type { Sandbox, Traffic } from './sandbox.ts'
 
 export interface ScriptResult {
   readonly code: number
@@ -10,14 +10,18 @@ export interface ScriptResult {
   readonly stderr: string
 }
 
-/** Rejects when it could not be started or the sandbox was lost; an exit code is a result. */
+/**
+ * Rejects when it could not be started or the sandbox was lost; an exit code is a result. `traffic` is
+ * `bulk` for a script whose stdin or output may be large.
+ */
 export async function runScript(
   sandbox: Sandbox,
   script: string,
   stdin: Uint8Array | Readable | undefined,
   signal: AbortSignal,
+  traffic: Traffic = 'command',
 ): Promise<ScriptResult> {
-  const channel = await sandbox.start(script, signal)
+  const channel = await sandbox.start(script, signal, traffic)
   const giveUp = () => channel.close()
   signal.addEventListener('abort', giveUp, { once: true })
   // A script that ends without reading all of its stdin breaks the pipe, and may.

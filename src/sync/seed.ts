@@ -64,7 +64,7 @@ export async function seedOnce(
   try {
     const script = seedScript(root, generation)
     const either = AbortSignal.any([signal, halt.signal])
-    const { code, stderr } = await runScript(sandbox, script, source, either)
+    const { code, stderr } = await runScript(sandbox, script, source, either, 'bulk')
     if (code === raced) {
       const theirs = await generationOf(sandbox, root, signal)
       if (theirs !== undefined) return { generation: theirs, sent: undefined, problems: [] }

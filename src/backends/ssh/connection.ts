@@ -7,7 +7,7 @@ import {
   type ServerHostKeyAlgorithm,
   utils,
 } from 'ssh2'
-import { cancelled, sandboxLost } from '../../errors.ts'
+import { cancelled, commandNotStarted, sandboxLost } from '../../errors.ts'
 import type { Channel } from '../../sandbox.ts'
 import { type AuthTrail, connectFailure } from './connect-failure.ts'
 import type { Destination, HostKeys } from './destination.ts'
@@ -17,7 +17,8 @@ import { StreamChannel } from './stream-channel.ts'
 export interface Connection {
   /**
    * Runs `command` in the login shell; what it says before it prints `mark`, in either stream, is left
-   * out. Resolves with undefined when the host refuses one more channel on this connection.
+   * out. Resolves with undefined when the host refuses one more channel on this connection; rejects
+   * with `SANDBOX_LOST` when the connection has ended.
    */
   exec(command: string, mark: string): Promise<Channel | undefined>
   /** Resolves when it is gone, for whatever reason. */
@@ -194,7 +195,7 @@ class ClientConnection implements Connection {
           if (error === undefined)
             return resolve(new StreamChannel(stream, mark, (why) => this.#lost(why)))
           if ('reason' in error) return resolve(undefined)
-          reject(this.#lost(error.message))
+          reject(noCommands(error))
         })
       } catch {
         lost()
@@ -211,3 +212,10 @@ class ClientConnection implements Connection {
     return sandboxLost(this.#sandbox, this.#gone?.message ?? why, this.#gone)
   }
 }
+
+const noCommands = (error: Error) =>
+  commandNotStarted(
+    `the host gives a session and runs no command in it: ${error.message}`,
+    'Check that the account there may run commands and is not for file transfer only.',
+    error,
+  )

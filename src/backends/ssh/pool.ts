@@ -1,191 +1,44 @@
-/**
- * The connections of one sandbox. sshd takes ten channels on a connection by default, and drops
- * connections when many are opened at once: so there are few on each, and they are opened as needed.
- */
-import { setTimeout as sleep } from 'node:timers/promises'
-import { cancelled, commandNotStarted, sandboxLost } from '../../errors.ts'
-import type { Channel } from '../../sandbox.ts'
-import { isPassing } from './connect-failure.ts'
-import type { Connection } from './connection.ts'
+/** The connections of one sandbox: transfers have one of their own, so that no command waits behind them. */
+import type { Channel, Traffic } from '../../sandbox.ts'
+import { type Connect, Lines } from './lines.ts'
 
 const channelsEach = 8
-const maxConnections = 8
-const maxOpening = 2
-/** Pauses before a failed connect is tried again; only what failed before authentication is. */
-const backoffMs = [200, 1_000]
-/** How long a command may wait for one of the others to end. */
-const maxWaitMs = 30_000
-
-interface Line {
-  readonly connection: Connection
-  /** Channels that are open or being opened. */
-  used: number
-  limit: number
-}
-
-interface Waiter {
-  give(line: Line): void
-  fail(error: unknown): void
-}
+const bulkIdleMs = 60_000
 
 export class ConnectionPool {
-  readonly #name: string
-  readonly #connect: (signal: AbortSignal) => Promise<Connection>
-  readonly #lines = new Set<Line>()
-  readonly #waiting = new Set<Waiter>()
-  readonly #stop = new AbortController()
-  #opening = 0
+  readonly #command: Lines
+  readonly #bulk: Lines
 
-  constructor(name: string, connect: (signal: AbortSignal) => Promise<Connection>) {
-    this.#name = name
-    this.#connect = connect
-  }
-
-  /** True when a channel can be had without opening a connection, with `spare` more left after it. */
-  hasRoom(spare: number): boolean {
-    if (this.#waiting.size > 0) return false
-    return [...this.#lines].some(({ used, limit }) => used + spare < limit)
+  /** `name` is the sandbox's, for what is told about it. Nothing is connected before it is needed. */
+  constructor(name: string, connect: Connect) {
+    this.#command = new Lines(name, connect, { channelsEach, connections: 8 })
+    this.#bulk = new Lines(name, connect, { channelsEach, connections: 1, idleMs: bulkIdleMs })
   }
 
   /**
-   * Runs `command` on a connection with room; the channel's output begins after `mark`. Waits politely;
-   * rejects only if nothing was started.
+   * Runs `command`; the channel's output begins after `mark`. Waits politely for a channel; rejects
+   * only if nothing was started.
    */
-  async exec(command: string, mark: string, signal: AbortSignal): Promise<Channel> {
-    for (;;) {
-      const line = await this.#take(signal)
-      const channel = await this.#start(line, command, mark)
-      if (channel === undefined) {
-        if (line.limit > 0) continue
-        line.connection.close()
-        throw commandNotStarted(
-          'the host accepts the connection and refuses every session on it',
-          'Allow sessions there (MaxSessions in sshd_config).',
-        )
-      }
-      return channel
-    }
+  exec(command: string, mark: string, signal: AbortSignal, traffic: Traffic): Promise<Channel> {
+    return (traffic === 'bulk' ? this.#bulk : this.#command).exec(command, mark, signal)
   }
 
-  /** The same where there is room now, and undefined where there is none. */
-  async execInRoom(command: string, mark: string): Promise<Channel | undefined> {
-    const line = [...this.#lines].find(({ used, limit }) => used < limit)
-    if (line === undefined) return undefined
-    line.used += 1
-    return this.#start(line, command, mark)
+  /**
+   * True when a channel for commands can be had without opening a connection, with `spare` more left
+   * after it.
+   */
+  hasRoom(spare: number): boolean {
+    return this.#command.hasRoom(spare)
   }
 
-  /** Undefined when the host is set to fewer channels: the connection is then as full as it gets. */
-  async #start(line: Line, command: string, mark: string): Promise<Channel | undefined> {
-    let channel: Channel | undefined
-    try {
-      channel = await line.connection.exec(command, mark)
-    } catch (error) {
-      this.#release(line)
-      throw error
-    }
-    if (channel === undefined) {
-      line.limit = line.used - 1
-      this.#release(line)
-    } else channel.exit.catch(() => {}).finally(() => this.#release(line))
-    return channel
+  /** As `exec`, for a command where there is room now; undefined where there is none. */
+  execInRoom(command: string, mark: string): Promise<Channel | undefined> {
+    return this.#command.execInRoom(command, mark)
   }
 
   /** Ends all connections, and with them every channel. */
   close(): void {
-    this.#stop.abort()
-    for (const waiter of this.#waiting) waiter.fail(sandboxLost(this.#name, 'it was closed'))
-    for (const { connection } of this.#lines) connection.close()
-  }
-
-  #take(signal: AbortSignal): Promise<Line> {
-    if (this.#stop.signal.aborted) throw sandboxLost(this.#name, 'it was closed')
-    if (signal.aborted) throw cancelled('the command')
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', abort)
-        this.#waiting.delete(waiter)
-      }
-      const waiter: Waiter = {
-        give: (line) => {
-          leave()
-          line.used += 1
-          resolve(line)
-        },
-        fail: (error) => {
-          leave()
-          reject(error)
-        },
-      }
-      const abort = () => waiter.fail(cancelled('the command'))
-      const timer = setTimeout(() => {
-        // A connection that is still being opened ends by its own deadline.
-        if (this.#opening === 0) waiter.fail(full(this.#lines.size * channelsEach))
-      }, maxWaitMs)
-      signal.addEventListener('abort', abort, { once: true })
-      this.#waiting.add(waiter)
-      this.#serve()
-    })
-  }
-
-  #release(line: Line): void {
-    line.used -= 1
-    this.#serve()
-  }
-
-  /** Hands out the room there is, and opens connections for those who still wait. */
-  #serve(): void {
-    for (const line of this.#lines) {
-      for (const waiter of this.#waiting) {
-        if (line.used >= line.limit) break
-        waiter.give(line)
-      }
-    }
-    while (
-      this.#waiting.size > this.#opening * channelsEach &&
-      this.#opening < maxOpening &&
-      this.#lines.size + this.#opening < maxConnections
-    ) {
-      this.#opening += 1
-      void this.#open()
-    }
-  }
-
-  async #open(): Promise<void> {
-    let failure: unknown
-    try {
-      const connection = await this.#connectPatiently()
-      const line = { connection, used: 0, limit: channelsEach }
-      this.#lines.add(line)
-      void connection.closed.then(() => this.#lines.delete(line))
-      if (this.#stop.signal.aborted) connection.close()
-    } catch (error) {
-      failure = error
-    }
-    this.#opening -= 1
-    // Those who wait have no other connection to hope for.
-    if (failure !== undefined && this.#lines.size + this.#opening === 0) {
-      for (const waiter of this.#waiting) waiter.fail(failure)
-    }
-    if (failure === undefined) this.#serve()
-  }
-
-  async #connectPatiently(): Promise<Connection> {
-    for (const pause of backoffMs) {
-      try {
-        return await this.#connect(this.#stop.signal)
-      } catch (error) {
-        if (!isPassing(error) || this.#stop.signal.aborted) throw error
-      }
-      await sleep(pause, undefined, { signal: this.#stop.signal })
-    }
-    return this.#connect(this.#stop.signal)
+    this.#command.close()
+    this.#bulk.close()
   }
 }
-
-const full = (channels: number) =>
-  commandNotStarted(
-    `${channels} commands run in the sandbox over SSH already, and none ended in ${maxWaitMs / 1000} s`,
-    'End background commands with process, then call again.',
-  )

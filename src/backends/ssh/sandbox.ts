@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { cancelled, isSandboxError } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
-import type { Channel, Sandbox } from '../../sandbox.ts'
+import type { Channel, Sandbox, Traffic } from '../../sandbox.ts'
+import { discard } from './lines.ts'
 import type { ConnectionPool } from './pool.ts'
 
 /** Names the sandbox in the environment of every process in it, so that removing it finds them. */
@@ -10,6 +11,12 @@ export const sandboxVariable = 'SANDBOX_MCP_SANDBOX'
 
 /** How many shells wait for the next script while nobody needs their channels. */
 const waitingShells = 2
+
+export interface SshSandboxOptions {
+  /** False for what only looks after the sandbox: it must outlive its processes. */
+  readonly marked?: boolean
+  readonly agentRoot?: string
+}
 
 interface Shell {
   readonly channel: Channel
@@ -24,6 +31,7 @@ export class SshSandbox implements Sandbox {
   readonly kind = 'ssh'
   readonly name: string
   readonly root: string
+  readonly agentRoot?: string
   readonly #pool: ConnectionPool
   readonly #marked: boolean
   readonly #command: string
@@ -32,8 +40,13 @@ export class SshSandbox implements Sandbox {
   #starting = 0
   #closed = false
 
-  /** `marked` is false for what only looks after the sandbox: it must outlive its processes. */
-  constructor(name: string, root: string, pool: ConnectionPool, marked = true) {
+  constructor(
+    name: string,
+    root: string,
+    pool: ConnectionPool,
+    { marked = true, agentRoot }: SshSandboxOptions = {},
+  ) {
+    if (agentRoot !== undefined) this.agentRoot = agentRoot
     this.name = name
     this.root = root
     this.#pool = pool
@@ -41,17 +54,17 @@ export class SshSandbox implements Sandbox {
     this.#command = `exec env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript(this.#mark))}`
   }
 
-  async start(script: string, signal: AbortSignal): Promise<Channel> {
+  async start(script: string, signal: AbortSignal, traffic: Traffic = 'command'): Promise<Channel> {
     if (signal.aborted) throw cancelled('the command')
     const line = scriptLine(script)
-    const channel = this.#waiting() ?? (await this.#pool.exec(this.#command, this.#mark, signal))
+    const channel =
+      (traffic === 'command' ? this.#waiting() : undefined) ??
+      (await this.#pool.exec(this.#command, this.#mark, signal, traffic))
     if (signal.aborted) {
-      channel.stdin.end()
-      channel.close()
+      discard(channel)
       throw cancelled('the command')
     }
     channel.stdin.write(line)
-    if (signal.aborted) channel.close()
     this.#startAhead()
     return channel
   }

@@ -1,0 +1,255 @@
+/**
+ * The connections that carry one kind of a sandbox's traffic. They are opened as needed, and few at a
+ * time: sshd drops connections when many are opened at once.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { cancelled, commandNotStarted, isSandboxError, sandboxLost } from '../../errors.ts'
+import type { Channel } from '../../sandbox.ts'
+import { isPassing } from './connect-failure.ts'
+import type { Connection } from './connection.ts'
+
+export interface Limits {
+  /** sshd takes ten channels on a connection by default. */
+  readonly channelsEach: number
+  readonly connections: number
+  /** A connection that has carried nothing for this long is closed; undefined keeps it. */
+  readonly idleMs?: number
+}
+
+const maxOpening = 2
+/** How many connections are tried for one channel, when they turn out to have ended. */
+const attemptsToStart = 3
+/** Pauses before a failed connect is tried again; only what failed before authentication is. */
+const backoffMs = [200, 1_000]
+/** How long a command may wait for one of the others to end. */
+const maxWaitMs = 30_000
+
+interface Line {
+  readonly connection: Connection
+  /** Channels that are open or being opened. */
+  used: number
+  limit: number
+  idle?: NodeJS.Timeout
+}
+
+interface Waiter {
+  give(line: Line): void
+  fail(error: unknown): void
+}
+
+/** Opens one more connection to the host, or rejects with what the user is told. */
+export type Connect = (signal: AbortSignal) => Promise<Connection>
+
+export class Lines {
+  readonly #name: string
+  readonly #connect: Connect
+  readonly #limits: Limits
+  readonly #lines = new Set<Line>()
+  readonly #waiting = new Set<Waiter>()
+  readonly #stop = new AbortController()
+  #opening = 0
+
+  /** `name` is the sandbox's. */
+  constructor(name: string, connect: Connect, limits: Limits) {
+    this.#name = name
+    this.#connect = connect
+    this.#limits = limits
+  }
+
+  /** True when a channel can be had without opening a connection, with `spare` more left after it. */
+  hasRoom(spare: number): boolean {
+    if (this.#waiting.size > 0) return false
+    return [...this.#lines].some(({ used, limit }) => used + spare < limit)
+  }
+
+  /**
+   * Runs `command` on a connection with room; the channel's output begins after `mark`. Waits politely;
+   * rejects only if nothing was started.
+   */
+  async exec(command: string, mark: string, signal: AbortSignal): Promise<Channel> {
+    for (let attempt = 1; ; attempt++) {
+      const line = await this.#take(signal)
+      const starting = this.#start(line, command, mark)
+      let channel: Channel | undefined
+      try {
+        channel = await unlessAborted(starting, signal)
+      } catch (error) {
+        // A connection that has ended is noticed when it is used: another may do.
+        if (!isSandboxError(error, 'SANDBOX_LOST') || attempt === attemptsToStart) throw error
+        continue
+      }
+      if (channel !== undefined) return channel
+      if (line.limit > 0) continue
+      line.connection.close()
+      throw commandNotStarted(
+        'the host accepts the connection and refuses every session on it',
+        'Allow sessions there (MaxSessions in sshd_config).',
+      )
+    }
+  }
+
+  /** The same where there is room now, and undefined where there is none. */
+  async execInRoom(command: string, mark: string): Promise<Channel | undefined> {
+    const line = [...this.#lines].find(({ used, limit }) => used < limit)
+    if (line === undefined) return undefined
+    occupy(line)
+    return this.#start(line, command, mark)
+  }
+
+  /** Undefined when the host is set to fewer channels: the connection is then as full as it gets. */
+  async #start(line: Line, command: string, mark: string): Promise<Channel | undefined> {
+    let channel: Channel | undefined
+    try {
+      channel = await line.connection.exec(command, mark)
+    } catch (error) {
+      if (isSandboxError(error, 'SANDBOX_LOST')) line.limit = 0
+      this.#release(line)
+      throw error
+    }
+    if (channel === undefined) {
+      line.limit = line.used - 1
+      this.#release(line)
+    } else channel.exit.catch(() => {}).finally(() => this.#release(line))
+    return channel
+  }
+
+  /** Ends all connections, and with them every channel. */
+  close(): void {
+    this.#stop.abort()
+    for (const waiter of this.#waiting) waiter.fail(sandboxLost(this.#name, 'it was closed'))
+    for (const { connection } of this.#lines) connection.close()
+  }
+
+  #take(signal: AbortSignal): Promise<Line> {
+    if (this.#stop.signal.aborted) throw sandboxLost(this.#name, 'it was closed')
+    if (signal.aborted) throw cancelled('the command')
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', abort)
+        this.#waiting.delete(waiter)
+      }
+      const waiter: Waiter = {
+        give: (line) => {
+          leave()
+          occupy(line)
+          resolve(line)
+        },
+        fail: (error) => {
+          leave()
+          reject(error)
+        },
+      }
+      const abort = () => waiter.fail(cancelled('the command'))
+      const timer = setTimeout(() => {
+        // A connection that is still being opened ends by its own deadline.
+        if (this.#opening === 0) waiter.fail(full(this.#lines.size * this.#limits.channelsEach))
+      }, maxWaitMs)
+      signal.addEventListener('abort', abort, { once: true })
+      this.#waiting.add(waiter)
+      this.#serve()
+    })
+  }
+
+  #release(line: Line): void {
+    line.used -= 1
+    this.#serve()
+    if (line.used === 0 && this.#limits.idleMs !== undefined) {
+      line.idle = setTimeout(() => retire(line), this.#limits.idleMs).unref()
+    }
+  }
+
+  #forget(line: Line): void {
+    clearTimeout(line.idle)
+    this.#lines.delete(line)
+    this.#serve()
+  }
+
+  /** Hands out the room there is, and opens connections for those who still wait. */
+  #serve(): void {
+    for (const line of this.#lines) {
+      for (const waiter of this.#waiting) {
+        if (line.used >= line.limit) break
+        waiter.give(line)
+      }
+    }
+    const { channelsEach, connections } = this.#limits
+    while (
+      this.#waiting.size > this.#opening * channelsEach &&
+      this.#opening < maxOpening &&
+      this.#lines.size + this.#opening < connections
+    ) {
+      this.#opening += 1
+      void this.#open()
+    }
+  }
+
+  async #open(): Promise<void> {
+    let failure: unknown
+    try {
+      const connection = await this.#connectPatiently()
+      const line = { connection, used: 0, limit: this.#limits.channelsEach }
+      this.#lines.add(line)
+      void connection.closed.then(() => this.#forget(line))
+      if (this.#stop.signal.aborted) connection.close()
+    } catch (error) {
+      failure = error
+    }
+    this.#opening -= 1
+    // Those who wait have no other connection to hope for.
+    if (failure !== undefined && this.#lines.size + this.#opening === 0) {
+      for (const waiter of this.#waiting) waiter.fail(failure)
+    }
+    if (failure === undefined) this.#serve()
+  }
+
+  async #connectPatiently(): Promise<Connection> {
+    for (const pause of backoffMs) {
+      try {
+        return await this.#connect(this.#stop.signal)
+      } catch (error) {
+        if (!isPassing(error) || this.#stop.signal.aborted) throw error
+      }
+      await sleep(pause, undefined, { signal: this.#stop.signal })
+    }
+    return this.#connect(this.#stop.signal)
+  }
+}
+
+/** The channel of a start that is given up ends as soon as it is open: its shell got no script. */
+function unlessAborted(
+  starting: Promise<Channel | undefined>,
+  signal: AbortSignal,
+): Promise<Channel | undefined> {
+  return new Promise((resolve, reject) => {
+    const abort = () => {
+      reject(cancelled('the command'))
+      starting.then(discard, () => {})
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    starting.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+/** Lets go of a channel whose shell got no script, and ends by itself. */
+export function discard(channel: Channel | undefined): void {
+  channel?.stdin.on('error', () => {}).end()
+  channel?.close()
+}
+
+/** Closes a connection that carries nothing; until it is gone, nothing new is started on it. */
+function retire(line: Line): void {
+  line.limit = 0
+  line.connection.close()
+}
+
+function occupy(line: Line): void {
+  line.used += 1
+  clearTimeout(line.idle)
+}
+
+const full = (channels: number) =>
+  commandNotStarted(
+    `${channels} commands run in the sandbox over SSH already, and none ended in ${maxWaitMs / 1000} s`,
+    'End background commands with process, then call again.',
+  )
