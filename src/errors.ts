@@ -193,6 +193,13 @@ export const fileDenied = (path: string, reason: string, cause?: unknown) =>
     cause,
   )
 
+export const readOnlyHere = (path: string) =>
+  new SandboxError(
+    'FILE_DENIED',
+    `${shown(path)} is in a copy that is read-only here; nothing was written`,
+    'Write into the workspace instead, with another path.',
+  )
+
 export const fileUnreadable = (path: string, reason: string, cause?: unknown) =>
   new SandboxError(
     'FILE_DENIED',

@@ -9,9 +9,9 @@ import { type ExecRequest, Execution } from './exec.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
 import { OpenOnce } from './open-once.ts'
-import type { OpenContext } from './sandbox.ts'
+import type { OpenContext, Sandbox } from './sandbox.ts'
 import { runScript, type ScriptResult } from './script.ts'
-import type { Workspace } from './workspace.ts'
+import type { Located, Workspace } from './workspace.ts'
 
 export interface SessionLimits {
   /** The most commands that run at a time. */
@@ -35,6 +35,11 @@ export interface SessionOptions {
   readonly ephemeral: boolean
   readonly limits?: SessionLimits
   readonly outputLimits?: OutputLimits
+}
+
+/** A command as it was asked for: its working directory is written in any way that a path can be. */
+export interface CommandRequest extends Omit<ExecRequest, 'workdir'> {
+  readonly workdir: string | undefined
 }
 
 export class Session {
@@ -63,6 +68,16 @@ export class Session {
     return this.#guard.get(context)
   }
 
+  /** The open sandbox; its workspace is whole. */
+  async sandbox(context: OpenContext): Promise<Sandbox> {
+    return (await this.guard(context)).sandbox
+  }
+
+  /** Where a path leads, as `Workspace.locate`; opens the sandbox if that needs it. */
+  locate(path: string, context: OpenContext): Promise<Located> {
+    return this.workspace.locate(path, () => this.sandbox(context))
+  }
+
   /** Runs a short script of our own, as `SandboxTree` wants it. It is not a command of the model's. */
   async run(
     script: string,
@@ -70,7 +85,7 @@ export class Session {
     signal: AbortSignal | undefined,
   ): Promise<ScriptResult> {
     const given = signal ?? new AbortController().signal
-    const { sandbox } = await this.guard({ signal: given, report: () => {} })
+    const sandbox = await this.sandbox({ signal: given, report: () => {} })
     return runScript(sandbox, script, stdin, given)
   }
 
@@ -81,7 +96,7 @@ export class Session {
   }
 
   /** Starts a command, and remembers it. */
-  async execute(request: ExecRequest, context: OpenContext): Promise<Execution> {
+  async execute(request: CommandRequest, context: OpenContext): Promise<Execution> {
     const running = this.executions.filter(({ ended }) => ended === undefined).length
     if (running + this.#starting >= this.#limits.running) {
       throw argumentInvalid(
@@ -91,9 +106,12 @@ export class Session {
     }
     this.#starting += 1
     try {
+      const { workspace } = this
+      const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
       const guard = await this.guard(context)
       const output = new CapturedOutput(this.#logs, this.#outputLimits)
-      const execution = await Execution.start(guard, request, output, context.signal)
+      const placed = { ...request, workdir }
+      const execution = await Execution.start(guard, placed, output, context.signal)
       this.#executions.set(execution.id, execution)
       void execution.result.then(({ error }) => {
         // The next call must not meet what is gone.
@@ -120,6 +138,11 @@ export class Session {
     return loss
   }
 
+  /** What else the client must hear; once, to whoever tells it. */
+  takeNews(): readonly string[] {
+    return this.workspace.takeNews()
+  }
+
   /** Ends every command, and the sandbox if it is ephemeral. Safe to repeat. */
   async close(): Promise<void> {
     if (this.#closed) return
@@ -137,7 +160,10 @@ export class Session {
 
   async #openGuard(context: OpenContext): Promise<Guard> {
     const sandbox = await this.workspace.open(context)
-    const guard = await openGuard(sandbox, context.signal)
+    const guard = await openGuard(sandbox, context.signal).catch(async (error: unknown) => {
+      await sandbox.close()
+      throw error
+    })
     void guard.lost.then(async (error) => {
       this.#lose(guard, error)
       await sandbox.close()

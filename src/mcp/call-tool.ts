@@ -44,8 +44,17 @@ export function listTool({
 export async function callTool(tool: Tool, args: unknown, call: ToolCall): Promise<CallResult> {
   const parsed = tool.input.safeParse(args ?? {})
   if (!parsed.success) return invalidArguments(tool, parsed.error)
+  const result = await ran(tool, parsed.data, call)
+  // Nobody sees the result of a call that was cancelled; the next one tells.
+  const news = call.signal.aborted ? [] : call.session.takeNews()
+  return { ...result, content: [...result.content, ...news.map(newsBlock)] }
+}
+
+const newsBlock = (news: string): ContentBlock => ({ type: 'text', text: `[${news}]` })
+
+async function ran(tool: Tool, args: z.output<Tool['input']>, call: ToolCall): Promise<CallResult> {
   try {
-    const { content, facts } = await tool.run(parsed.data, call)
+    const { content, facts } = await tool.run(args, call)
     return bounded({ content: [...content], structuredContent: facts })
   } catch (error) {
     if (isSandboxError(error)) return failure(error.code, error.message, error.hint, error)

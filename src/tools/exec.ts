@@ -5,7 +5,7 @@ import type { Execution } from '../exec.ts'
 import { isVariableName } from '../posix-sh.ts'
 import { lastLines } from './exec/last-lines.ts'
 import { executionShape, reportExecution } from './execution-report.ts'
-import { defineTool, type ToolCall } from './tool.ts'
+import { defineTool, openContext, type ToolCall } from './tool.ts'
 
 /** How long a command may run in the foreground before it goes on as a process. */
 const defaultYieldMs = 10_000
@@ -56,12 +56,12 @@ export const exec = defineTool({
     const execution = await session.execute(
       {
         command: args.command,
-        workdir: session.workspace.workdir(args.workdir),
+        workdir: args.workdir,
         env: args.env ?? {},
         ...(stdin === undefined ? {} : { stdin }),
         timeoutMs: timeoutSeconds === 0 ? undefined : Math.min(timeoutSeconds * 1000, longestMs),
       },
-      { signal, report: (message) => call.progress(0, message) },
+      openContext(call),
     )
     await wait(execution, background ? backgroundGlanceMs : (args.yieldMs ?? defaultYieldMs), call)
     const loss = session.takeLoss()

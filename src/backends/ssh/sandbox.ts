@@ -12,6 +12,13 @@ export const sandboxVariable = 'SANDBOX_MCP_SANDBOX'
 /** How many shells wait for the next script while nobody needs their channels. */
 const waitingShells = 2
 
+export interface SshSandboxOptions {
+  /** False for what only looks after the sandbox: it must outlive its processes. */
+  readonly marked?: boolean
+  readonly agentRoot?: string
+  readonly ownDirectory?: string
+}
+
 interface Shell {
   readonly channel: Channel
   ended: boolean
@@ -25,6 +32,8 @@ export class SshSandbox implements Sandbox {
   readonly kind = 'ssh'
   readonly name: string
   readonly root: string
+  readonly agentRoot?: string
+  readonly ownDirectory?: string
   readonly #pool: ConnectionPool
   readonly #marked: boolean
   readonly #command: string
@@ -33,8 +42,14 @@ export class SshSandbox implements Sandbox {
   #starting = 0
   #closed = false
 
-  /** `marked` is false for what only looks after the sandbox: it must outlive its processes. */
-  constructor(name: string, root: string, pool: ConnectionPool, marked = true) {
+  constructor(
+    name: string,
+    root: string,
+    pool: ConnectionPool,
+    { marked = true, agentRoot, ownDirectory }: SshSandboxOptions = {},
+  ) {
+    if (agentRoot !== undefined) this.agentRoot = agentRoot
+    if (ownDirectory !== undefined) this.ownDirectory = ownDirectory
     this.name = name
     this.root = root
     this.#pool = pool
