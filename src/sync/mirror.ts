@@ -50,7 +50,7 @@ export interface SyncReport {
 }
 
 /** What has to be looked at; the other side is taken to be as it was left, which every change checks. */
-export type Look = 'both' | 'host' | 'sandbox'
+type Look = 'both' | 'host' | 'sandbox'
 
 /** So often something else comes between before a pass leaves the rest to the next call. */
 const maxRounds = 4

@@ -8,7 +8,7 @@ import { type Seeded, seedOnce } from '../sync/seed.ts'
 import type { SyncRules } from '../sync/sync-rules.ts'
 import type { Tree } from '../tree.ts'
 import { SandboxTree, type ScriptRunner } from '../trees/sandbox-tree.ts'
-import type { Located, Opened, Workspace } from '../workspace.ts'
+import type { Located, News, Opened, Workspace } from '../workspace.ts'
 import { MountTable, type TreeMount } from './mount-table.ts'
 import { seedNews } from './seed-news.ts'
 
@@ -30,7 +30,7 @@ export class RemoteWorkspace implements Workspace {
   readonly #inside: Tree
   /** The seed that each mount was found or filled with last. */
   readonly #generations: (string | undefined)[] = []
-  #news: string[] = []
+  #news: News[] = []
   #backend: Backend | undefined
 
   constructor(options: RemoteOptions) {
@@ -71,7 +71,7 @@ export class RemoteWorkspace implements Workspace {
     }
   }
 
-  takeNews(): readonly string[] {
+  takeNews(): readonly News[] {
     const news = this.#news
     this.#news = []
     return news
@@ -86,7 +86,7 @@ export class RemoteWorkspace implements Workspace {
     this.#generations[i] = seeded.generation
     const mount = this.#options.spec.mounts[i]
     if (mount === undefined) return
-    this.#news.push(...seedNews(mount, seeded, before))
+    this.#news.push(...seedNews(mount, seeded, before).map((text) => ({ text })))
   }
 
   /** Before the sandbox is open only its common names are known. */
