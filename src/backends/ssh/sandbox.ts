@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { cancelled, isSandboxError } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
 import type { Channel, Sandbox, Traffic } from '../../sandbox.ts'
-import { discard } from './lines.ts'
+import { discard } from './given-up-start.ts'
 import type { ConnectionPool } from './pool.ts'
 
 /** Names the sandbox in the environment of every process in it, so that removing it finds them. */
@@ -13,9 +13,9 @@ export const sandboxVariable = 'SANDBOX_MCP_SANDBOX'
 const waitingShells = 2
 
 export interface SshSandboxOptions {
+  readonly agentRoot?: string
   /** False for what only looks after the sandbox: it must outlive its processes. */
   readonly marked?: boolean
-  readonly agentRoot?: string
   readonly ownDirectory?: string
 }
 
