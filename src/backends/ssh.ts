@@ -56,7 +56,7 @@ export class SshBackend implements Backend {
     const pool = this.#pool(destination, spec.name)
     try {
       const probe = probeScript(this.#root, spec.name)
-      const keeper = new SshSandbox(spec.name, '/', pool, false)
+      const keeper = new SshSandbox(spec.name, '/', pool, { marked: false })
       let found = await this.#call(keeper, probe, undefined, signal)
       if (found.code === answer.absent) {
         report(`making the workspace on ${destination.host}`)
@@ -124,7 +124,7 @@ export class SshBackend implements Backend {
     withinMs = callMs,
   ): Promise<ScriptResult> {
     const pool = this.#pool(this.#destination(), name || this.#settings.target)
-    const keeper = new SshSandbox(name, '/', pool, false)
+    const keeper = new SshSandbox(name, '/', pool, { marked: false })
     try {
       return await this.#call(keeper, script, undefined, signal, withinMs)
     } finally {

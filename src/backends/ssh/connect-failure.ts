@@ -15,6 +15,12 @@ const passing = new WeakSet<Error>()
 
 export const isPassing = (error: unknown): boolean => error instanceof Error && passing.has(error)
 
+/** Makes `isPassing` true for `failure`. */
+export function markPassing<E extends Error>(failure: E): E {
+  passing.add(failure)
+  return failure
+}
+
 /** `via` names the host on the way that could not pass the connection on. */
 export function connectFailure(
   destination: Destination,
@@ -53,8 +59,7 @@ export function connectFailure(
   const [what, hint] = reason(level, code, message ?? String(cause), place, port)
   const failure = backendUnavailable(what, hint, cause)
   // A host that does not answer at all has had its time.
-  if (level !== 'client-timeout' && code !== 'ETIMEDOUT') passing.add(failure)
-  return failure
+  return level === 'client-timeout' || code === 'ETIMEDOUT' ? failure : markPassing(failure)
 }
 
 function reason(

@@ -4,10 +4,11 @@ import {
   type AnyAuthMethod,
   Client,
   type ClientChannel,
+  type ConnectConfig,
   type ServerHostKeyAlgorithm,
   utils,
 } from 'ssh2'
-import { cancelled, sandboxLost } from '../../errors.ts'
+import { cancelled, isSandboxError, sandboxLost } from '../../errors.ts'
 import type { Channel } from '../../sandbox.ts'
 import { type AuthTrail, connectFailure } from './connect-failure.ts'
 import type { Destination, HostKeys } from './destination.ts'
@@ -43,6 +44,27 @@ export async function connect(
   }
 }
 
+/**
+ * The same over `stream`, which somebody else opened and answers for: the other end asks for no proof, and
+ * its host key is not looked at. Rejects with `CANCELLED` or with what ssh2 says. The stream is destroyed
+ * when it fails, and when the connection ends.
+ */
+export async function connectOver(
+  stream: Duplex,
+  sandbox: string,
+  connectMs: number,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const config: ConnectConfig = { sock: stream, username: 'sandbox', authHandler: ['none'] }
+  try {
+    const client = await handshake(config, connectMs, sandbox, signal)
+    return new ClientConnection(client, sandbox, () => stream.destroy())
+  } catch (error) {
+    stream.destroy()
+    throw error
+  }
+}
+
 async function connectJump(jump: Destination, next: Destination, signal: AbortSignal) {
   const outer = jump.jump && (await connectJump(jump.jump, jump, signal))
   const client = await ready(jump, outer?.stream, signal)
@@ -60,14 +82,44 @@ async function connectJump(jump: Destination, next: Destination, signal: AbortSi
 }
 
 /** A client that is past authentication, or an error that says at which step it failed. */
-function ready(
+async function ready(
   destination: Destination,
   sock: Duplex | undefined,
   signal: AbortSignal,
 ): Promise<Client> {
-  const client = new Client()
   const auth = authentication(destination)
   let rejectedKey: Buffer | undefined
+  const config: ConnectConfig = {
+    host: destination.host,
+    port: destination.port,
+    username: destination.user,
+    authHandler: auth.next,
+    ...(sock === undefined ? {} : { sock }),
+    algorithms: {
+      serverHostKey: { prepend: knownAlgorithms(destination.hostKeys), append: [], remove: [] },
+    },
+    hostVerifier: (key: Buffer) => {
+      const accepted = accepts(destination.hostKeys, key)
+      if (!accepted) rejectedKey = key
+      return accepted
+    },
+  }
+  try {
+    return await handshake(config, destination.connectMs, destination.host, signal)
+  } catch (error) {
+    if (isSandboxError(error, 'CANCELLED')) throw error
+    throw connectFailure(destination, error, auth.trail, undefined, rejectedKey)
+  }
+}
+
+/** Rejects with `CANCELLED` or with what ssh2 says; `host` is what a cancelled attempt was for. */
+function handshake(
+  config: ConnectConfig,
+  connectMs: number,
+  host: string,
+  signal: AbortSignal,
+): Promise<Client> {
+  const client = new Client()
   return new Promise<Client>((resolve, reject) => {
     const settle = (action: () => void) => {
       clearTimeout(deadline)
@@ -77,15 +129,11 @@ function ready(
     const fail = (error: unknown) =>
       settle(() => {
         client.destroy()
-        reject(connectFailure(destination, error, auth.trail, undefined, rejectedKey))
+        reject(error)
       })
-    const abort = () =>
-      settle(() => {
-        client.destroy()
-        reject(cancelled(`connecting to ${destination.host}`))
-      })
+    const abort = () => fail(cancelled(`connecting to ${host}`))
     const late = Object.assign(new Error('no answer'), { level: 'client-timeout' })
-    const deadline = setTimeout(() => fail(late), destination.connectMs)
+    const deadline = setTimeout(() => fail(late), connectMs)
     if (signal.aborted) return abort()
     signal.addEventListener('abort', abort, { once: true })
     // An error after it is ready is followed by 'close', which is what the channels are told.
@@ -93,22 +141,10 @@ function ready(
     client.once('close', () => fail(new Error('the host closed the connection')))
     client.once('ready', () => settle(() => resolve(client)))
     client.connect({
-      host: destination.host,
-      port: destination.port,
-      username: destination.user,
-      authHandler: auth.next,
+      ...config,
       readyTimeout: 0,
       keepaliveInterval: 15_000,
       keepaliveCountMax: 3,
-      ...(sock === undefined ? {} : { sock }),
-      algorithms: {
-        serverHostKey: { prepend: knownAlgorithms(destination.hostKeys), append: [], remove: [] },
-      },
-      hostVerifier: (key: Buffer) => {
-        const accepted = accepts(destination.hostKeys, key)
-        if (!accepted) rejectedKey = key
-        return accepted
-      },
     })
   })
 }

@@ -8,11 +8,16 @@ import type { Channel } from '../../sandbox.ts'
 import { isPassing } from './connect-failure.ts'
 import type { Connection } from './connection.ts'
 
-const channelsEach = 8
-const maxConnections = 8
+export interface PoolLimits {
+  /** Channels on a connection, and how many connections. */
+  readonly channelsEach: number
+  readonly connections: number
+  /** Pauses before a failed connect is tried again; only what failed before authentication is. */
+  readonly backoffMs: readonly number[]
+}
+
+const sshdLimits: PoolLimits = { channelsEach: 8, connections: 8, backoffMs: [200, 1_000] }
 const maxOpening = 2
-/** Pauses before a failed connect is tried again; only what failed before authentication is. */
-const backoffMs = [200, 1_000]
 /** How long a command may wait for one of the others to end. */
 const maxWaitMs = 30_000
 
@@ -24,6 +29,8 @@ interface Line {
 }
 
 interface Waiter {
+  /** It has waited for long, and only for a connection that is being opened. */
+  overdue: boolean
   give(line: Line): void
   fail(error: unknown): void
 }
@@ -31,14 +38,20 @@ interface Waiter {
 export class ConnectionPool {
   readonly #name: string
   readonly #connect: (signal: AbortSignal) => Promise<Connection>
+  readonly #limits: PoolLimits
   readonly #lines = new Set<Line>()
   readonly #waiting = new Set<Waiter>()
   readonly #stop = new AbortController()
   #opening = 0
 
-  constructor(name: string, connect: (signal: AbortSignal) => Promise<Connection>) {
+  constructor(
+    name: string,
+    connect: (signal: AbortSignal) => Promise<Connection>,
+    limits: PoolLimits = sshdLimits,
+  ) {
     this.#name = name
     this.#connect = connect
+    this.#limits = limits
   }
 
   /** True when a channel can be had without opening a connection, with `spare` more left after it. */
@@ -108,6 +121,7 @@ export class ConnectionPool {
         this.#waiting.delete(waiter)
       }
       const waiter: Waiter = {
+        overdue: false,
         give: (line) => {
           leave()
           line.used += 1
@@ -121,7 +135,8 @@ export class ConnectionPool {
       const abort = () => waiter.fail(cancelled('the command'))
       const timer = setTimeout(() => {
         // A connection that is still being opened ends by its own deadline.
-        if (this.#opening === 0) waiter.fail(full(this.#lines.size * channelsEach))
+        if (this.#opening > 0) waiter.overdue = true
+        else waiter.fail(full(this.#lines.size * this.#limits.channelsEach))
       }, maxWaitMs)
       signal.addEventListener('abort', abort, { once: true })
       this.#waiting.add(waiter)
@@ -143,9 +158,9 @@ export class ConnectionPool {
       }
     }
     while (
-      this.#waiting.size > this.#opening * channelsEach &&
+      this.#waiting.size > this.#opening * this.#limits.channelsEach &&
       this.#opening < maxOpening &&
-      this.#lines.size + this.#opening < maxConnections
+      this.#lines.size + this.#opening < this.#limits.connections
     ) {
       this.#opening += 1
       void this.#open()
@@ -156,7 +171,7 @@ export class ConnectionPool {
     let failure: unknown
     try {
       const connection = await this.#connectPatiently()
-      const line = { connection, used: 0, limit: channelsEach }
+      const line = { connection, used: 0, limit: this.#limits.channelsEach }
       this.#lines.add(line)
       void connection.closed.then(() => this.#lines.delete(line))
       if (this.#stop.signal.aborted) connection.close()
@@ -164,15 +179,17 @@ export class ConnectionPool {
       failure = error
     }
     this.#opening -= 1
-    // Those who wait have no other connection to hope for.
-    if (failure !== undefined && this.#lines.size + this.#opening === 0) {
-      for (const waiter of this.#waiting) waiter.fail(failure)
+    if (failure !== undefined && this.#opening === 0) {
+      for (const waiter of this.#waiting) {
+        // The others can hope for a channel of another connection.
+        if (this.#lines.size === 0 || waiter.overdue) waiter.fail(failure)
+      }
     }
     if (failure === undefined) this.#serve()
   }
 
   async #connectPatiently(): Promise<Connection> {
-    for (const pause of backoffMs) {
+    for (const pause of this.#limits.backoffMs) {
       try {
         return await this.#connect(this.#stop.signal)
       } catch (error) {

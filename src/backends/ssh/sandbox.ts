@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { cancelled, isSandboxError } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
-import type { Channel, Sandbox } from '../../sandbox.ts'
+import type { BackendKind, Channel, Sandbox } from '../../sandbox.ts'
 import type { ConnectionPool } from './pool.ts'
 
 /** Names the sandbox in the environment of every process in it, so that removing it finds them. */
@@ -10,6 +10,15 @@ export const sandboxVariable = 'SANDBOX_MCP_SANDBOX'
 
 /** How many shells wait for the next script while nobody needs their channels. */
 const waitingShells = 2
+
+export interface SshSandboxOptions {
+  readonly kind?: BackendKind
+  readonly agentRoot?: string
+  /** False for what only looks after the sandbox: it must outlive its processes. */
+  readonly marked?: boolean
+  /** The command for the login shell that has `words`, argv of one program in shell text, run. */
+  readonly command?: (words: string) => string
+}
 
 interface Shell {
   readonly channel: Channel
@@ -21,9 +30,10 @@ interface Shell {
  * command: so a shell is started ahead of each, and a script is then one line to it.
  */
 export class SshSandbox implements Sandbox {
-  readonly kind = 'ssh'
+  readonly kind: BackendKind
   readonly name: string
   readonly root: string
+  readonly agentRoot?: string
   readonly #pool: ConnectionPool
   readonly #marked: boolean
   readonly #command: string
@@ -32,13 +42,21 @@ export class SshSandbox implements Sandbox {
   #starting = 0
   #closed = false
 
-  /** `marked` is false for what only looks after the sandbox: it must outlive its processes. */
-  constructor(name: string, root: string, pool: ConnectionPool, marked = true) {
+  constructor(
+    name: string,
+    root: string,
+    pool: ConnectionPool,
+    { kind = 'ssh', agentRoot, marked = true, command = replaceShell }: SshSandboxOptions = {},
+  ) {
+    this.kind = kind
     this.name = name
     this.root = root
+    if (agentRoot !== undefined) this.agentRoot = agentRoot
     this.#pool = pool
     this.#marked = marked
-    this.#command = `exec env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript(this.#mark))}`
+    this.#command = command(
+      `env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript(this.#mark))}`,
+    )
   }
 
   async start(script: string, signal: AbortSignal): Promise<Channel> {
@@ -103,6 +121,8 @@ export class SshSandbox implements Sandbox {
     this.#shells.push(shell)
   }
 }
+
+const replaceShell = (words: string) => `exec ${words}`
 
 /**
  * The mark ends what start-up files said, which is no output of the script. `read` takes its line
