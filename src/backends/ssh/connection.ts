@@ -39,6 +39,27 @@ export async function connect(
   }
 }
 
+/**
+ * The same over `stream`, which somebody else opened and answers for: the other end asks for no proof, and
+ * its host key is not looked at. Rejects with `CANCELLED` or with what ssh2 says. The stream is destroyed
+ * when it fails, and when the connection ends.
+ */
+export async function connectOver(
+  stream: Duplex,
+  sandbox: string,
+  connectMs: number,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const config: ConnectConfig = { sock: stream, username: 'sandbox', authHandler: ['none'] }
+  try {
+    const client = await handshake(config, connectMs, sandbox, signal)
+    return new ClientConnection(client, sandbox, () => stream.destroy())
+  } catch (error) {
+    stream.destroy()
+    throw error
+  }
+}
+
 /** What carries a connection where it is not a socket of its own. */
 interface Way {
   readonly stream: Duplex
