@@ -51,7 +51,7 @@ export interface TestSession {
   close(): Promise<void>
 }
 
-interface OpenOptions extends Omit<SessionOptions, 'ephemeral'> {
+export interface OpenOptions extends Omit<SessionOptions, 'ephemeral'> {
   readonly settings?: Partial<Settings>
   /** Called before anything is opened, with the workspace on the host. */
   readonly prepare?: (host: string) => void
@@ -141,7 +141,7 @@ function describeSubject(name: string, fn: (open: Opener) => void, subject: Subj
   })
 }
 
-async function openSession(
+export async function openSession(
   base: Partial<Settings>,
   sandboxes: string | undefined,
   { settings, prepare, warm = true, beside, ...limits }: OpenOptions = {},
