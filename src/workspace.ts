@@ -26,6 +26,8 @@ export interface Workspace {
   workdir(path: string | undefined, opened: Opened): Promise<string>
   /** Finds or creates the sandbox. Its workspace is whole when this resolves. */
   open(context: OpenContext): Promise<Sandbox>
+  /** Rejects with `SANDBOX_LOST` when the open sandbox has no workspace any more. */
+  check(sandbox: Sandbox, signal: AbortSignal): Promise<void>
   /** What happened to the files at openings, in sentences for the client; each is told once. */
   takeNews(): readonly string[]
   /** Removes the sandbox. */

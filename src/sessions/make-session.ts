@@ -24,6 +24,7 @@ export function makeSession(
   const workspace = makeWorkspace(settings, spec, choose, {
     opened: () => session.sandbox(never),
     run: (script, stdin, signal) => session.run(script, stdin, signal),
+    abandon: (sandbox, error) => session.abandon(sandbox, error),
   })
   const session: Session = new Session(workspace, {
     ephemeral: settings.ephemeral,

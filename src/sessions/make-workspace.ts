@@ -1,6 +1,6 @@
 /** The workspace that settings ask for, wired to the session it is for. */
 import { configInvalid } from '../errors.ts'
-import type { Backend, SandboxSpec } from '../sandbox.ts'
+import type { Backend, Sandbox, SandboxSpec } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { SyncRules } from '../sync/sync-rules.ts'
 import type { Tree } from '../tree.ts'
@@ -15,6 +15,7 @@ import { refuseOverlap } from './plan-sandbox.ts'
 export interface Inside {
   readonly opened: Opened
   readonly run: ScriptRunner
+  readonly abandon: (sandbox: Sandbox, error: Error) => Promise<void>
 }
 
 /** Where the files are that count. */
