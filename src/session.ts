@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
-import { argumentInvalid, processNotFound } from './errors.ts'
+import { argumentInvalid, isSandboxError, processNotFound } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
@@ -124,7 +124,13 @@ export class Session {
       await this.#steps.before(guard.sandbox, context)
       const output = new CapturedOutput(this.#logs, this.#outputLimits)
       const placed = { ...request, workdir }
-      const execution = await Execution.start(guard, placed, output, context.signal)
+      const execution = await Execution.start(guard, placed, output, context.signal).catch(
+        async (error: unknown) => {
+          // Without a working directory there may be no workspace either.
+          if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await this.#check(guard, context)
+          throw error
+        },
+      )
       this.#executions.set(execution.id, execution)
       this.#steps.started(execution)
       void execution.result.then(({ error }) => {
@@ -148,6 +154,15 @@ export class Session {
     const found = this.#executions.get(id)
     if (found === undefined) throw processNotFound(id)
     return found
+  }
+
+  /** Lets go of an open sandbox that is of no use any more, and of all that runs in it. */
+  async abandon(sandbox: Sandbox, error: Error): Promise<void> {
+    const guard = this.#guard.opened
+    if (guard?.sandbox !== sandbox) return
+    this.#lose(guard, error)
+    await guard.close()
+    await sandbox.close()
   }
 
   /** Why an earlier sandbox went away; once, to whoever tells the client. */
@@ -190,6 +205,16 @@ export class Session {
       await sandbox.close()
     })
     return guard
+  }
+
+  /** Rejects with `SANDBOX_LOST`, and lets go of it, when the workspace is not in the sandbox any more. */
+  async #check(guard: Guard, { signal }: OpenContext): Promise<void> {
+    try {
+      await this.workspace.check(guard.sandbox, signal)
+    } catch (error) {
+      if (isSandboxError(error, 'SANDBOX_LOST')) await this.abandon(guard.sandbox, error)
+      throw error
+    }
   }
 
   #lose(guard: Guard, error: Error): void {

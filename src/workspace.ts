@@ -42,6 +42,8 @@ export interface Workspace {
    * have changed since the last time. `SYNC_HALTED`, `SYNC_INTERRUPTED`, `CANCELLED`, `SANDBOX_LOST`.
    */
   sync?(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void>
+  /** Rejects with `SANDBOX_LOST` when the open sandbox has no workspace any more. */
+  check(sandbox: Sandbox, signal: AbortSignal): Promise<void>
   /** What happened to the files, for the client; each is told once. */
   takeNews(): readonly News[]
   /** Removes the sandbox. */

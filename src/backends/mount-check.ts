@@ -1,29 +1,36 @@
-/** Proves that a new sandbox sees the host's workspace, and not a directory of the same name elsewhere. */
+/** Proves that a new sandbox sees the host's directories, and not others of the same name elsewhere. */
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sandboxStartFailed, shown } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
-import type { Sandbox, SandboxSpec } from '../sandbox.ts'
+import type { Mount, Sandbox, SandboxSpec } from '../sandbox.ts'
 import { runScript } from '../script.ts'
 
 /**
- * Rejects with `SANDBOX_START_FAILED` when the workspace inside cannot be entered or is another
+ * Rejects with `SANDBOX_START_FAILED` when a mount inside cannot be entered or is another
  * directory: an engine on another machine, or a server that itself runs in a container, would
  * mount what lies at that path over there. Where inode numbers do not tell (a virtual machine between
- * the two), a file that appears for a moment in the workspace does.
+ * the two), a file that appears for a moment in the directory does.
  */
 export async function verifyMount(
   sandbox: Sandbox,
   spec: SandboxSpec,
   signal: AbortSignal,
 ): Promise<void> {
-  const [{ host, sandbox: inside }] = spec.mounts
+  for (const mount of spec.mounts) await verify(sandbox, mount, signal)
+}
+
+async function verify(
+  sandbox: Sandbox,
+  { host, sandbox: inside }: Mount,
+  signal: AbortSignal,
+): Promise<void> {
   const inode = await run(sandbox, `cd -- ${quote(inside)} && ls -di .`, signal)
   if (inode.code !== 0) {
     throw sandboxStartFailed(
-      `the workspace ${shown(host)} cannot be entered inside the sandbox: ${inode.output}`,
+      `the directory ${shown(host)} cannot be entered inside the sandbox: ${inode.output}`,
       'Check that its owner may read it and pass through all directories above it.',
     )
   }
@@ -36,7 +43,7 @@ export async function verifyMount(
     seen = (await run(sandbox, `[ -e ${quote(`${inside}/${name}`)} ]`, signal)).code === 0
   } catch (error) {
     throw sandboxStartFailed(
-      `could not check that the sandbox sees the workspace ${shown(host)}: ${String(error)}`,
+      `could not check that the sandbox sees the directory ${shown(host)}: ${String(error)}`,
       'Check that the server may write there.',
       error,
     )

@@ -1,22 +1,21 @@
 /** What the model is told about this server before it uses it: a few facts, always the same text. */
 
 export interface InstructionFacts {
-  /** What there is of the user's project: the files themselves, a copy that nothing returns from, nothing. */
-  readonly project: 'real' | 'copy' | 'none'
-  /** Whether the project can be changed, or is in /agent, beside a workspace of the sandbox's own. */
+  /** The user's files themselves, files kept in step with them, a copy that nothing returns from, or none. */
+  readonly project: 'real' | 'mirror' | 'copy' | 'none'
+  /** False where the project is in /agent, beside a workspace of the sandbox's own. */
   readonly writable: boolean
-  /** Where commands run when that is no sandbox: nothing keeps them from what that account may do. */
+  /** Who commands run as when that is no sandbox: nothing keeps them from what this account may do. */
   readonly account: string | undefined
-  /** How the workspace is called in commands; undefined: commands begin in it, and its name is not known yet. */
-  readonly root: string | undefined
-  readonly network: 'none' | 'some' | 'of the host' | 'as the policy says'
+  /** How commands find the two directories where those are not /workspace and /agent. */
+  readonly names: { readonly workspace: string; readonly agent: string } | undefined
+  readonly network: 'none' | 'some' | 'of the machine' | 'by policy'
   readonly ephemeral: boolean
 }
 
 export function instructions(facts: InstructionFacts): string {
-  return [place(facts), files(facts), network[facts.network], lifetime(facts), paths(facts)].join(
-    ' ',
-  )
+  const parts = [place(facts), files(facts), network[facts.network], lifetime(facts), paths(facts)]
+  return parts.join(' ')
 }
 
 function place({ project, writable, account }: InstructionFacts): string {
@@ -28,27 +27,29 @@ function place({ project, writable, account }: InstructionFacts): string {
   return `${computer} with the user's project in ${writable ? '/workspace' : '/agent'}.`
 }
 
+const projects = {
+  real: "Files in # are the user's real files",
+  mirror: "Files in # are kept in step with the user's real files, at each call",
+  copy: "# is a copy of the user's project that was made once: it is not kept in step, and nothing comes back to the user's machine",
+}
+
 function files({ project, writable, account }: InstructionFacts): string {
-  const others =
-    account === undefined ? "all others are the sandbox's own" : 'all others are its own'
-  if (project === 'none') return `/workspace is private and persistent; ${others}.`
-  if (project === 'real') {
-    return writable
-      ? `Files in /workspace are the user's real files; ${others}.`
-      : `Files in /agent are the user's real files and cannot be changed; /workspace is private, and ${others}.`
-  }
-  const copy =
-    'is a copy of the project, made once: the user changes other files, and nothing comes back'
-  return writable
-    ? `/workspace ${copy}; ${others}.`
-    : `/agent ${copy}; the tools do not change it. /workspace is private, and ${others}.`
+  const others = `all others are the ${account === undefined ? 'sandbox' : 'machine'}'s own`
+  if (project === 'none') return `/workspace is private; ${others}.`
+  if (writable) return `${projects[project].replace('#', '/workspace')}; ${others}.`
+  const unchanged = project === 'real' ? 'and cannot be changed' : 'and is not to be changed'
+  const agent = projects[project].replace('#', '/agent')
+  return `${agent}, ${unchanged}; /workspace is private; ${others}.`.replace(
+    'files, and',
+    'files and',
+  )
 }
 
 const network = {
   none: 'It has no network access beyond its own localhost.',
   some: 'It has network access.',
-  'of the host': "It has that machine's network.",
-  'as the policy says': 'Its network is what its policy allows.',
+  'of the machine': "It has that machine's network.",
+  'by policy': 'Its network access is what its policy allows.',
 }
 
 function lifetime({ ephemeral, account }: InstructionFacts): string {
@@ -59,9 +60,9 @@ function lifetime({ ephemeral, account }: InstructionFacts): string {
     : '/workspace and all processes end with this session.'
 }
 
-function paths({ root }: InstructionFacts): string {
+function paths({ names, project, writable }: InstructionFacts): string {
   const given = 'Paths are relative to /workspace, or absolute in the sandbox.'
-  if (root === '/workspace') return given
-  const called = root === undefined ? 'they start in it' : `they start in it, and call it ${root}`
-  return `${given} Commands do not know the name /workspace: ${called}.`
+  if (names === undefined) return given
+  const agent = project === 'none' || writable ? '' : `, and /agent is ${names.agent}`
+  return `${given} These names are for the tools: to commands, which start there, /workspace is ${names.workspace}${agent}.`
 }

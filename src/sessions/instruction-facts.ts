@@ -1,17 +1,17 @@
 /** What settings mean for the model. */
 import type { InstructionFacts } from '../mcp/instructions.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
-import { aliases } from '../workspace.ts'
 import { workspaceKind } from './make-workspace.ts'
+
+const projects = { bind: 'real', mirror: 'mirror', remote: 'copy' } as const
 
 /** `access` is what the sandbox has of the user's files. */
 export function instructionFacts(settings: Settings, access: WorkspaceAccess): InstructionFacts {
-  const copied = workspaceKind(settings) === 'remote'
   return {
-    project: access === 'none' ? 'none' : copied ? 'copy' : 'real',
+    project: access === 'none' ? 'none' : projects[workspaceKind(settings)],
     writable: access === 'rw',
     account: accountOf(settings),
-    root: rootOf(settings),
+    names: namesOf(settings),
     network: networkOf(settings),
     ephemeral: settings.ephemeral,
   }
@@ -24,14 +24,15 @@ function accountOf({ backend, ssh }: Settings): string | undefined {
   return at < 0 ? `a user of ${host}` : `${ssh.target.slice(0, at)} on ${host}`
 }
 
-/** An ssh host has its own name for the workspace, below a home directory. */
-function rootOf({ backend, openshell }: Settings): string | undefined {
-  if (backend === 'ssh') return undefined
-  return backend === 'openshell' ? openshell.remoteWorkspaceDir : aliases.workspace
+/** On an ssh host they are below a home directory that is not known before it is asked. */
+function namesOf({ backend, openshell }: Settings): InstructionFacts['names'] {
+  if (backend === 'ssh') return { workspace: '$PWD', agent: '$PWD/../agent' }
+  if (backend !== 'openshell') return undefined
+  return { workspace: openshell.remoteWorkspaceDir, agent: openshell.remoteAgentWorkspaceDir }
 }
 
 function networkOf({ backend, network }: Settings): InstructionFacts['network'] {
-  if (backend === 'ssh') return 'of the host'
-  if (backend === 'openshell') return 'as the policy says'
+  if (backend === 'ssh') return 'of the machine'
+  if (backend === 'openshell') return 'by policy'
   return network === 'none' ? 'none' : 'some'
 }

@@ -28,6 +28,7 @@ export function makeSession(
       opened: () => session.sandbox(never),
       current: () => session.current,
       run: (script, stdin, signal) => session.run(script, stdin, signal),
+      abandon: (sandbox, error) => session.abandon(sandbox, error),
     },
   )
   const session: Session = new Session(workspace, {

@@ -19,6 +19,7 @@ export interface Inside {
   /** The sandbox, if it is open. */
   readonly current: () => Sandbox | undefined
   readonly run: ScriptRunner
+  readonly abandon: (sandbox: Sandbox, error: Error) => Promise<void>
 }
 
 /** Which sandbox it is in, and where this server keeps what it must remember. */

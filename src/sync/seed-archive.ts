@@ -10,7 +10,7 @@ import {
   readSync,
 } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { cancelled } from '../errors.ts'
+import { cancelled, syncRootMissing } from '../errors.ts'
 import type { TreePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
 import { type Problem, reasons } from './snapshot.ts'
@@ -59,7 +59,7 @@ export class SeedArchive {
         names = readdirSync(this.#full(path))
       } catch (error) {
         // Without its own directory there is nothing to seed from, and that is no empty workspace.
-        if (path === '') throw error
+        if (path === '') throw syncRootMissing('host', error)
         this.#failed(path, error)
       }
       this.#rules.entering?.(path as TreePath)
@@ -104,10 +104,12 @@ export class SeedArchive {
     try {
       const { size, mode, mtimeMs } = fstatSync(descriptor)
       yield tarHeader({ ...entry, path, size, mode: mode & 0o777, mtimeMs })
-      yield* content(descriptor, size, entry.path)
+      for (const chunk of content(descriptor, size, entry.path)) {
+        yield chunk
+        this.progress.sentBytes += chunk.length
+      }
       yield tarPadding(size)
       this.progress.sentFiles += 1
-      this.progress.sentBytes += size
     } finally {
       closeSync(descriptor)
     }

@@ -51,6 +51,9 @@ export class BindWorkspace implements Workspace {
     return this.#backend.open(this.#spec, context)
   }
 
+  /** What is mounted does not go away inside. */
+  async check(): Promise<void> {}
+
   takeNews(): readonly News[] {
     return []
   }

@@ -2,11 +2,14 @@
  * The sandbox holds the workspace: it is filled from the host once, and nothing ever comes back. Its
  * files are reached inside, like all others.
  */
-import { sandboxStartFailed } from '../errors.ts'
+import { sandboxLost, sandboxStartFailed } from '../errors.ts'
+import { quote } from '../posix-sh.ts'
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
+import { runScript } from '../script.ts'
 import { type Seeded, seedOnce } from '../sync/seed.ts'
 import type { SyncRules } from '../sync/sync-rules.ts'
 import type { Tree } from '../tree.ts'
+import { exits } from '../trees/sandbox-scripts.ts'
 import { SandboxTree, type ScriptRunner } from '../trees/sandbox-tree.ts'
 import type { Located, News, Opened, Workspace } from '../workspace.ts'
 import { MountTable, type TreeMount } from './mount-table.ts'
@@ -21,6 +24,8 @@ export interface RemoteOptions {
   /** The session's sandbox: open, and whole. */
   readonly opened: Opened
   readonly run: ScriptRunner
+  /** Lets go of a sandbox that has no workspace any more, so that the next call opens it anew. */
+  readonly abandon: (sandbox: Sandbox, error: Error) => Promise<void>
 }
 
 export class RemoteWorkspace implements Workspace {
@@ -36,9 +41,15 @@ export class RemoteWorkspace implements Workspace {
   constructor(options: RemoteOptions) {
     const { spec, opened, run } = options
     this.#options = options
+    const inWorkspace: ScriptRunner = async (...script) => {
+      const sandbox = await opened()
+      const result = await run(...script)
+      if (result.code === exits.noRoot) await this.#gone(sandbox)
+      return result
+    }
     this.#trees = spec.mounts.map(({ writable }, i) => {
       const root = async () => rootOf(await opened(), i)
-      return new SandboxTree(run, { root, lock: spec.name, readOnly: !writable })
+      return new SandboxTree(inWorkspace, { root, lock: spec.name, readOnly: !writable })
     })
     this.files = this.#trees[0] as Tree
     this.#inside = new SandboxTree(run, { root: '/', lock: spec.name })
@@ -71,6 +82,14 @@ export class RemoteWorkspace implements Workspace {
     }
   }
 
+  async check(sandbox: Sandbox, signal: AbortSignal): Promise<void> {
+    for (const i of this.#options.spec.mounts.keys()) {
+      const script = `[ -d ${quote(rootOf(sandbox, i))} ]`
+      const { code } = await runScript(sandbox, script, undefined, signal)
+      if (code === 1) throw workspaceGone(sandbox)
+    }
+  }
+
   takeNews(): readonly News[] {
     const news = this.#news
     this.#news = []
@@ -79,6 +98,12 @@ export class RemoteWorkspace implements Workspace {
 
   async remove(signal: AbortSignal): Promise<void> {
     await this.#backend?.remove(this.#options.spec.name, signal)
+  }
+
+  async #gone(sandbox: Sandbox): Promise<never> {
+    const error = workspaceGone(sandbox)
+    await this.#options.abandon(sandbox, error)
+    throw error
   }
 
   #seeded(i: number, seeded: Seeded): void {
@@ -99,6 +124,9 @@ export class RemoteWorkspace implements Workspace {
     return new MountTable([workspace as TreeMount, ...others], this.#inside)
   }
 }
+
+const workspaceGone = ({ name }: Sandbox) =>
+  sandboxLost(name, 'somebody removed the directory of its workspace')
 
 function rootOf(sandbox: Sandbox, mount: number): string {
   if (mount === 0) return sandbox.root

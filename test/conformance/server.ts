@@ -50,7 +50,7 @@ function shipped(root: string, inside: string): ServerOptions {
       project: 'real',
       writable: true,
       account: undefined,
-      root: '/workspace',
+      names: undefined,
       network: 'none',
       ephemeral: false,
     }),

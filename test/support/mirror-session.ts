@@ -19,7 +19,7 @@ export async function startMirrorServer(
   const double = await startOpenShellDouble()
   return {
     double,
-    open: (options) => openSession(openShellSettings(double, mode), undefined, options),
+    open: (options) => openSession({ settings: openShellSettings(double, mode) }, options),
     close: () => double.close(),
   }
 }

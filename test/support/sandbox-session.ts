@@ -45,6 +45,8 @@ export interface TestSession {
   call(tool: string, args: object, options?: CallOptions): Promise<Told>
   /** Calls exec. */
   sh(command: string, args?: object, options?: CallOptions): Promise<Told>
+  /** Ends every connection to the machine that the sandbox is on, as a broken network does. */
+  cut(): void
   /** Ends the session, and leaves the sandbox and the workspace. */
   end(): Promise<void>
   /** Ends the session, and removes the sandbox and the workspace. */
@@ -66,9 +68,15 @@ export type Opener = (options?: OpenOptions) => Promise<TestSession>
 interface Subject {
   readonly title: string
   readonly part: Part
-  /** Settings of the server; called once all is there. */
-  readonly start: () => Promise<{ settings: Partial<Settings>; sandboxes?: string }>
+  readonly start: () => Promise<Started>
   readonly stop?: () => Promise<void>
+}
+
+interface Started {
+  readonly settings: Partial<Settings>
+  /** Where the sandboxes are that are directories on this machine. */
+  readonly sandboxes?: string
+  readonly cut?: () => void
 }
 
 /** Runs `fn` for bubblewrap, for Docker and for ssh, where they are there. */
@@ -95,7 +103,7 @@ export function describeSessions(name: string, fn: (open: Opener) => void): void
 }
 
 /** Runs `fn` on OpenSSH's sshd, with the tools of this machine and with those of BusyBox alone. */
-function describeSshSessions(name: string, fn: (open: Opener) => void): void {
+export function describeSshSessions(name: string, fn: (open: Opener) => void): void {
   describeSubject(
     name,
     fn,
@@ -124,7 +132,8 @@ function sshSubject(title: string, config: () => Promise<string[]>): Subject {
     start: async () => {
       server = await startSshServer(await config())
       const settings = { backend: 'ssh', ssh: server.settings } as const
-      return { settings, sandboxes: server.settings.workspaceRoot ?? '' }
+      const cut = () => server?.cut()
+      return { settings, sandboxes: server.settings.workspaceRoot ?? '', cut }
     },
     stop: async () => server?.close(),
   }
@@ -132,18 +141,17 @@ function sshSubject(title: string, config: () => Promise<string[]>): Subject {
 
 function describeSubject(name: string, fn: (open: Opener) => void, subject: Subject): void {
   describeWhere(subject.part, `${subject.title}: ${name}`, () => {
-    let started: Awaited<ReturnType<Subject['start']>>
+    let started: Started
     beforeAll(async () => {
       started = await subject.start()
     })
     afterAll(() => subject.stop?.())
-    fn((options) => openSession(started.settings, started.sandboxes, options))
+    fn((options) => openSession(started, options))
   })
 }
 
 export async function openSession(
-  base: Partial<Settings>,
-  sandboxes: string | undefined,
+  { settings: base, sandboxes, cut }: Started,
   { settings, prepare, warm = true, beside, ...limits }: OpenOptions = {},
 ): Promise<TestSession> {
   const directory =
@@ -193,6 +201,7 @@ export async function openSession(
     spec,
     call,
     sh: (command, args = {}, callOptions = {}) => call('exec', { command, ...args }, callOptions),
+    cut: () => cut?.(),
     end: () => session.close(),
     close: async () => {
       await session.close()

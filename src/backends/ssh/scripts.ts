@@ -93,8 +93,10 @@ exit 0`
 
 /**
  * Ends what runs in the sandbox, and deletes it: out of sight first, so that it is never half there.
- * What a process forks while it is looked for is found in the next round. Where the record names another
- * sandbox or target nothing is done, and the record is printed.
+ * All are stopped before the first is killed: a command that died while its guard could still answer
+ * would look as if it had ended by itself. What a process forks while it is looked for is found in the
+ * next round. Where the record names another sandbox or target nothing is done, and the record is
+ * printed.
  */
 export function removeScript(
   workspaceRoot: string,
@@ -113,15 +115,19 @@ case $record in *${quote(recordField('target', target))}*) ;; *) printf '%s\n' "
 gone=$root/.gone-$name-${token}
 mkdir -- "$gone" && mv -f -- "$dir" "$gone/" || exit ${answer.unwritable}
 fi
-round=0
-while [ "$round" -lt 8 ]; do
+round=0 signal=STOP
+while [ "$round" -lt 9 ]; do
 round=$((round + 1)); found=
-for environ in $(grep -lsF ${quote(mark)} /proc/[0-9]*/environ); do
+for environ in /proc/[0-9]*/environ; do
 pid=\${environ#/proc/}; pid=\${pid%/environ}
-tr '\\0' '\\n' <"$environ" 2>/dev/null | grep -qxF ${quote(mark)} &&
-kill -KILL "$pid" 2>/dev/null && found=1
+# Shells leave out the NULs; BusyBox's grep would look no further than the first.
+{ while IFS= read -r text || [ "$text" ]; do
+case $text in *${quote(mark)}*) kill "-$signal" "$pid" && found=1; break ;; esac
+text=
+done <"$environ"; } 2>/dev/null
 done
 [ "$found" ] || break
+signal=KILL
 done
 for left in "$root"/.gone-"$name"-* "$root"/.stage-"$name"-*; do
 [ -e "$left" ] || continue
