@@ -109,6 +109,7 @@ describe('an engine that does not work', () => {
         response.end(JSON.stringify(body))
       }
       if (request.url?.includes('_ping')) response.end('OK')
+      else if (/\/(info|version)/.test(request.url ?? '')) answer(200, {})
       else if (request.url?.includes('/images/create')) {
         answer(200, { error: 'no such host: registry', errorDetail: {} })
       } else answer(404, { message: 'no such thing' })
