@@ -17,7 +17,6 @@ import { findOwnContainer, hostPath, type OwnContainer } from './docker/own-cont
 import { refusal } from './docker/refusal.ts'
 import { type DockerSettings, dockerDefaults } from './docker/settings.ts'
 import { isLeased, sandboxNameOf, setupName } from './docker/setup.ts'
-import { verifyMount } from './mount-check.ts'
 
 /** How long another process may take to make the container that both want. */
 const raceMs = 20_000
@@ -61,10 +60,7 @@ export class DockerBackend implements Backend {
       if (found !== undefined) {
         refuseForeign(found, spec)
         const sandbox = await adopt(engine, found, plan, context)
-        if (sandbox !== undefined) {
-          await verifyMount(sandbox, plan.spec, signal)
-          return sandbox
-        }
+        if (sandbox !== undefined) return sandbox
       }
       if (await setup.isOthers()) {
         deadline = Date.now() + raceMs

@@ -1,5 +1,5 @@
 /** What becomes of a container that is there already. */
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
@@ -137,16 +137,31 @@ describeWhere('docker', 'docker: a container that is there already', () => {
     )
   })
 
-  test('a workspace that another machine would have is found out', async () => {
-    const elsewhere = { ...spec.mounts[0], host: tmpdir() }
-    const made = { ...spec, mounts: [elsewhere] as const }
-    await docker.createContainer({
-      ...optionsOf(made),
+  test('with another directory than the workspace: it is refused while it is in use', async () => {
+    const elsewhere = { ...spec.mounts[0], host: realpathSync(tmpdir()) }
+    const made = await docker.createContainer({
+      ...optionsOf({ ...spec, mounts: [elsewhere] }),
       Labels: optionsOf(spec).Labels ?? {},
     })
+    await made.start()
+    const exec = await made.exec({ Cmd: ['sleep', '300'], AttachStdout: true })
+    await exec.start({})
     await expect(open()).rejects.toMatchObject({
       code: 'SANDBOX_START_FAILED',
       message: expect.stringContaining('mounted another directory at /workspace'),
     })
+    expect(await idOf()).toBe(made.id)
+  })
+
+  test('with a workspace that was replaced since, and idle: it is rebuilt', async () => {
+    const [{ host }] = spec.mounts
+    await run('true')
+    const id = await idOf()
+    renameSync(host, `${host}-old`)
+    mkdirSync(host)
+    expect(await run('touch /workspace/new && echo made')).toBe('made\n')
+    expect(existsSync(join(host, 'new'))).toBe(true)
+    expect(await idOf()).not.toBe(id)
+    rmSync(`${host}-old`, { recursive: true })
   })
 })

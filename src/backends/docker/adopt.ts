@@ -1,6 +1,7 @@
 /** What becomes of a container of ours that is there already. */
 import { isSandboxError } from '../../errors.ts'
 import type { OpenContext } from '../../sandbox.ts'
+import { verifyMount } from '../mount-check.ts'
 import { keptStale } from '../stale.ts'
 import type { ContainerFacts } from './container-facts.ts'
 import type { Plan } from './create.ts'
@@ -10,8 +11,9 @@ import { isMainProcess } from './main-process.ts'
 import { DockerSandbox } from './sandbox.ts'
 
 /**
- * Makes it run, whatever state it is in. Undefined: it was removed, because it was made with other
- * settings and nobody uses it, or because nothing else helps; make a new one.
+ * Makes it run, whatever state it is in, and verifies its mounts. Undefined: it was removed, because it
+ * was made for other settings or directories and nobody uses it, or because nothing else helps; make a
+ * new one.
  */
 export async function adopt(
   engine: DockerEngine,
@@ -28,27 +30,51 @@ export async function adopt(
   }
   const stale = isStale ? keptStale(spec) : undefined
   if (stale !== undefined) report(stale)
+  if (!(await makeRun(engine, found, plan, { signal, report }))) {
+    await engine.remove(found.id, signal)
+    return undefined
+  }
   const sandbox = new DockerSandbox(engine, spec, found.id, stale)
   try {
-    switch (found.status) {
+    await verifyMount(sandbox, spec, signal)
+    return sandbox
+  } catch (error) {
+    if (!isSandboxError(error, 'SANDBOX_START_FAILED')) throw error
+    if (await isInUse(engine, { ...found, status: 'running' }, plan, signal)) throw error
+    // A directory was replaced by another of that name, as a fresh clone is: the container has the old one.
+    report(`rebuilding sandbox ${spec.name}: ${error.message}`)
+    await engine.remove(found.id, signal)
+    return undefined
+  }
+}
+
+/** False when it cannot be made to run: nothing in it is worth more than a fresh start. */
+async function makeRun(
+  engine: DockerEngine,
+  { id, status }: ContainerFacts,
+  plan: Plan,
+  { signal, report }: OpenContext,
+): Promise<boolean> {
+  try {
+    switch (status) {
       case 'running':
-        return sandbox
+        return true
       case 'paused':
-        await engine.unpause(found.id, signal)
-        return sandbox
+        await engine.unpause(id, signal)
+        return true
       case 'created':
       case 'exited':
-        if (hasLostItsSetup(plan)) break
-        report(`starting sandbox ${spec.name}`)
-        await engine.start(found.id, signal)
-        return sandbox
+        if (hasLostItsSetup(plan)) return false
+        report(`starting sandbox ${plan.spec.name}`)
+        await engine.start(id, signal)
+        return true
+      default:
+        return false
     }
   } catch (error) {
-    // It cannot be made to run, and nothing in it is worth more than a fresh start.
     if (signal.aborted || isSandboxError(error)) throw error
+    return false
   }
-  await engine.remove(found.id, signal)
-  return undefined
 }
 
 /** With a read-only root all that setup can have written outside the workspace was in memory. */
