@@ -11,7 +11,8 @@ import type { DockerSettings } from './settings.ts'
 
 /** An installation of packages over a slow network ends within it. */
 const longestMs = 30 * 60_000
-const outputShown = 2_000
+/** Characters of each stream. */
+const outputShown = 1_500
 const reportEveryMs = 1_000
 
 /** How a container is called that is being set up. */
@@ -66,19 +67,24 @@ export async function runSetup(
   const channel = await engine.exec(id, name, ['sh', '-lc', setupCommand], signal)
   channel.stdin.on('error', () => {})
   channel.stdin.end()
-  let output = ''
   let reportedMs = Date.now()
-  for (const stream of [channel.stdout, channel.stderr]) {
+  // Apart: the streams of an exec overtake each other, and the errors are what is looked for.
+  const ends = [channel.stdout, channel.stderr].map((stream) => {
+    const end = { text: '' }
     stream.setEncoding('utf8').on('data', (text: string) => {
-      output = (output + text).slice(-4 * outputShown)
+      end.text = (end.text + text).slice(-outputShown)
       if (Date.now() - reportedMs < reportEveryMs) return
       reportedMs = Date.now()
-      report(`setting up sandbox ${name}: ${output.trimEnd().split('\n').at(-1)}`)
+      report(`setting up sandbox ${name}: ${end.text.trimEnd().split('\n').at(-1)}`)
     })
-  }
+    return end
+  })
   const code = await withinTime(channel.exit, signal).finally(() => channel.close())
   if (code === 0) return
-  const end = output.trim().slice(-outputShown)
+  const end = ends
+    .map(({ text }) => text.trim())
+    .filter(Boolean)
+    .join('\n')
   throw sandboxStartFailed(
     `docker.setupCommand ${shown(setupCommand)} ${code === undefined ? `did not end within ${longestMs / 60_000} minutes` : `failed with exit code ${code}`} in a new sandbox, which was removed; ${end === '' ? 'it printed nothing' : `the end of what it printed:\n${end}`}`,
     network === 'none'
