@@ -1,6 +1,7 @@
 /** Puts a session together from settings, and serves it over stdio until the client goes away. */
 import { statSync } from 'node:fs'
 import { outputLimitsOf } from './captured-output.ts'
+import { isOffered } from './config/tool-policy.ts'
 import { instructions } from './mcp/instructions.ts'
 import { serveStdio } from './mcp/sdk-v1.ts'
 import { endOfStdio } from './mcp/stdio-end.ts'
@@ -63,6 +64,8 @@ export async function serve(settings: Settings, version: string): Promise<void> 
   const session: Session = new Session(workspace, {
     ephemeral: settings.ephemeral,
     outputLimits: outputLimitsOf(settings.outputCharacters),
+    env: settings.docker.env,
+    commandTimeoutSeconds: settings.commandTimeoutSeconds,
   })
 
   const ended = endOfStdio()
@@ -70,7 +73,9 @@ export async function serve(settings: Settings, version: string): Promise<void> 
     version,
     session,
     workspaceRoot: { path: host, sandboxRoot: mount.sandbox, pinned: canPin },
-    tools: tools.map((tool) => ({ ...tool, name: settings.toolPrefix + tool.name })),
+    tools: tools
+      .filter(({ name }) => isOffered(name, settings.tools))
+      .map((tool) => ({ ...tool, name: settings.toolPrefix + tool.name })),
     instructions: instructions({
       network: settings.network !== 'none',
       writable: true,

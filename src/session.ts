@@ -30,15 +30,24 @@ export const sessionLimits: SessionLimits = {
   logBytes: 1024 * 1024 * 1024,
 }
 
+/** How long a command may take that says nothing itself and of which no setting does. */
+export const defaultTimeoutSeconds = 1_800
+
 export interface SessionOptions {
   /** The sandbox is removed when the session closes. */
   readonly ephemeral: boolean
   readonly limits?: SessionLimits
   readonly outputLimits?: OutputLimits
+  /** What every command has in its environment; what a call sets wins. */
+  readonly env?: Readonly<Record<string, string>>
+  /** For commands that set no limit themselves; 0 for none. */
+  readonly commandTimeoutSeconds?: number | undefined
 }
 
 export class Session {
   readonly workspace: Workspace
+  readonly commandTimeoutSeconds: number
+  readonly #env: Readonly<Record<string, string>>
   readonly #ephemeral: boolean
   readonly #guard: OpenOnce<Guard>
   readonly #executions = new Map<string, Execution>()
@@ -51,6 +60,8 @@ export class Session {
 
   constructor(workspace: Workspace, options: SessionOptions) {
     this.workspace = workspace
+    this.commandTimeoutSeconds = options.commandTimeoutSeconds ?? defaultTimeoutSeconds
+    this.#env = options.env ?? {}
     this.#ephemeral = options.ephemeral
     this.#limits = options.limits ?? sessionLimits
     this.#outputLimits = options.outputLimits ?? outputLimits
@@ -93,7 +104,8 @@ export class Session {
     try {
       const guard = await this.guard(context)
       const output = new CapturedOutput(this.#logs, this.#outputLimits)
-      const execution = await Execution.start(guard, request, output, context.signal)
+      const env = { ...this.#env, ...request.env }
+      const execution = await Execution.start(guard, { ...request, env }, output, context.signal)
       this.#executions.set(execution.id, execution)
       void execution.result.then(({ error }) => {
         // The next call must not meet what is gone.

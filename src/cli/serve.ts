@@ -1,6 +1,8 @@
 /** Without a subcommand: the server. */
 import { resolveSettings } from '../config/resolve.ts'
+import { refuseFilesIn } from '../config/untrusted-file.ts'
 import { configInvalid } from '../errors.ts'
+import { isNobodysChoice } from '../sessions/workspace-directory.ts'
 import type { Settings } from '../settings.ts'
 import { readFile } from './read-file.ts'
 
@@ -13,8 +15,10 @@ export async function run(argv: readonly string[], version: string): Promise<num
     process.stdout.write(`${version}\n`)
     return 0
   }
-  const { settings, warnings } = await resolveSettings(argv, process.env, readFile)
+  const { settings, warnings, filesRead } = await resolveSettings(argv, process.env, readFile)
   for (const warning of warnings) console.error(`sandbox-mcp: ${warning}`)
+  const workspace = settings.workspace?.path ?? process.cwd()
+  if (!isNobodysChoice(workspace)) refuseFilesIn(workspace, filesRead)
   refuseWhatIsMissing(settings)
   const { serve } = await import('../serve.ts')
   await serve(settings, version)

@@ -5,7 +5,7 @@ import { nearestWord } from './nearest-word.ts'
 import { type Path, type Problem, pathText, valueAt } from './problem.ts'
 import { isSecret, resolveReferences } from './references.ts'
 import { type ConfigFile, configFile } from './schema/file.ts'
-import { elementOf, fieldsOf, ignoredBecause, schemaAt, typeWords } from './schema/words.ts'
+import { elementOf, fieldsOf, noteOf, schemaAt, typeWords } from './schema/words.ts'
 
 export interface Checked {
   /** What was given, where nothing is wrong with it. */
@@ -57,7 +57,8 @@ function problemsOf(
       const schema = schemaAt(configFile, path)
       const value = valueAt(written, path)
       if (value === undefined) return say(`${name} is missing`)
-      if (schema === undefined || issue.message.startsWith('cannot')) {
+      // zod's own messages begin with a capital; others are ours, and say more.
+      if (schema === undefined || !issue.message.startsWith('Invalid')) {
         return say(`${name} ${issue.message}`)
       }
       return say(`${name} must be ${typeWords(schema)}, not ${inWords(value, secret(path))}`)
@@ -118,7 +119,7 @@ function inWords(value: unknown, secret: boolean): string {
 
 /** What is accepted and does nothing, and what looks like a setting in a place that is not ours. */
 function withoutEffect(schema: z.core.$ZodType, value: unknown, path: Path): Problem[] {
-  const why = ignoredBecause(schema)
+  const why = noteOf(schema).ignored
   if (why !== undefined && path.length > 0) {
     return [{ what: `${path.at(-1)} has no effect: ${why}`, path }]
   }

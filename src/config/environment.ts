@@ -21,7 +21,7 @@ export function ownVariables(env: NodeJS.ProcessEnv): EnvironmentLayer {
     warnings: others.flatMap((name) => {
       const flag = name.slice(prefix.length).toLowerCase().replaceAll('_', '-')
       if (flagNames.includes(flag)) return [`${name} is not read; use --${flag}`]
-      return nearestWord(name, [agent]) ? [`${name} is not read; did you mean ${agent}?`] : []
+      return nearestWord(name, [agent], 2) ? [`${name} is not read; did you mean ${agent}?`] : []
     }),
   }
 }

@@ -105,7 +105,7 @@ function parse(argv: readonly string[]) {
     if (positional !== undefined) {
       throw configInvalid(
         `${shown(positional)} is not an option`,
-        `Name the project with --workspace ${positional}.`,
+        `Name the project with --workspace ${positional}; see --help for the commands.`,
       )
     }
     throw configInvalid((error as Error).message, 'See --help.')

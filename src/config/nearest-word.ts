@@ -1,5 +1,9 @@
-/** The known word that differs by the fewest letters, if one is near at all. */
-export function nearestWord(word: string, known: readonly string[]): string | undefined {
+/** The known word that differs by the fewest letters, if one is near at all: by `most`. */
+export function nearestWord(
+  word: string,
+  known: readonly string[],
+  most = Math.min(word.length - 1, Math.max(2, word.length / 3)),
+): string | undefined {
   const ranked = known
     .map((candidate) => ({
       candidate,
@@ -7,7 +11,6 @@ export function nearestWord(word: string, known: readonly string[]): string | un
     }))
     .sort((a, b) => a.distance - b.distance)
   const [best] = ranked
-  const most = Math.min(word.length - 1, Math.max(2, word.length / 3))
   return best !== undefined && best.distance <= most ? best.candidate : undefined
 }
 

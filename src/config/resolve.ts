@@ -9,10 +9,10 @@ import { ownVariables } from './environment.ts'
 import { findFile, type ReadFile } from './find-file.ts'
 import { readFlags } from './flags.ts'
 import { merge } from './merge.ts'
-import { openHandsVariables } from './openhands.ts'
 import { settingsFrom } from './settings-from.ts'
 import { type Sourced, sourceText } from './source.ts'
 import { defaults, type Layer, type Values } from './values.ts'
+import { withoutEffect } from './without-effect.ts'
 
 export interface Resolved {
   readonly settings: Settings
@@ -33,7 +33,10 @@ export async function resolveSettings(
   const home = env.HOME || homedir()
   const flags = readFlags(argv)
   const own = ownVariables(env)
-  const openHands = openHandsVariables(env)
+  // Loaded when there is a variable that may be meant, so that a start waits for it only then.
+  const openHands = Object.keys(env).some((name) => openHandsName.test(name))
+    ? (await import('./openhands/read.ts')).readOpenHands(env)
+    : { layers: [], warnings: [] }
   const found = findFile(flags.config, env, home, readFile)
   const written =
     found === undefined && flags.set.length === 0
@@ -48,23 +51,33 @@ export async function resolveSettings(
   const layers = [
     { values: defaults, sourceOf: () => ({ kind: 'default', name: 'default' }) as const },
     // The one value for which a file comes before the environment.
-    only('workspace', openHands.layer),
+    ...openHands.layers.map((layer) => only('workspace', layer)),
     ...(written?.agent === undefined ? [] : [written.agent]),
     ...file,
-    without('workspace', openHands.layer),
+    ...openHands.layers.map((layer) => without('workspace', layer)),
     own.layer,
     ...set,
     flags.layer,
   ]
   const { layers: counted, warnings: shared } = withoutAgentsOwn(layers)
   const merged = merge(counted)
+  const settings = settingsFrom(merged, home)
   return {
-    settings: settingsFrom(merged, home),
+    settings,
     origins: merged.origins,
-    warnings: [...(written?.warnings ?? []), ...shared, ...own.warnings, ...openHands.warnings],
+    warnings: [
+      ...(written?.warnings ?? []),
+      ...shared,
+      ...own.warnings,
+      ...openHands.warnings,
+      ...withoutEffect(merged, settings),
+    ],
     filesRead: found === undefined ? [] : [found.path],
   }
 }
+
+const openHandsName =
+  /^(SANDBOX_(?!MCP_)|WORKSPACE_|RUNTIME|RUN_AS_|NO_CHANGE_|INIT_PLUGIN_|OH_RUNTIME_|DOCKER_HOST_ADDR)/
 
 const layersOf = (layers: AgentLayers | undefined): Layer[] =>
   layers === undefined ? [] : [layers.forAll, layers.forAgent]

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { ignored, notes } from './note.ts'
 
-const size = z.union([z.string().min(1), z.number().nonnegative()])
+const size = () => z.union([z.string().min(1), z.number().nonnegative()])
 
 const ulimit = z
   .union([
@@ -32,7 +32,7 @@ export const docker = z
     image: z
       .string()
       .min(1)
-      .register(notes, { unset: 'node:22-bookworm' })
+      .register(notes, { unset: '`node:22-bookworm`' })
       .describe('Image of the sandboxes; any with a POSIX sh will do.')
       .optional(),
     workdir: z
@@ -76,14 +76,14 @@ export const docker = z
     pidsLimit: z
       .number()
       .int()
-      .register(notes, { unset: '1024' })
+      .register(notes, { unset: '`1024`' })
       .describe('The most processes and threads inside; 0 or less for no limit.')
       .optional(),
-    memory: size
-      .register(notes, { unset: '4g' })
+    memory: size()
+      .register(notes, { unset: '`4g`' })
       .describe('The most memory: bytes, or as Docker writes it, `512m` or `2g`.')
       .optional(),
-    memorySwap: size
+    memorySwap: size()
       .register(notes, { unset: 'as much as `memory`: no swap' })
       .describe('The most memory and swap together.')
       .optional(),

@@ -1,7 +1,7 @@
 /** What a field's schema cannot say: whether it has an effect, and what holds when it is not given. */
 import { z } from 'zod'
 
-interface Note {
+export interface Note {
   /** Why the field is accepted and has no effect. */
   readonly ignored?: string
   /** In words, where the default is not one value of `defaults.ts`. */

@@ -14,16 +14,11 @@ export const sandbox = z
       )
       .optional(),
     backend: z
-      .string()
-      .superRefine((name, context) => {
-        if ((backendNames as readonly string[]).includes(name)) return
-        context.addIssue({
-          code: 'custom',
-          message:
-            name === 'podman'
-              ? 'is reached as "docker": Podman’s socket is found, or named by DOCKER_HOST'
-              : `must be ${backendNames.join(', ')}`,
-        })
+      .enum(backendNames, {
+        error: ({ input }) =>
+          input === 'podman'
+            ? 'is written "docker" for Podman: its socket is found, or named by DOCKER_HOST'
+            : undefined,
       })
       .describe(
         '`docker`, `bubblewrap`, `ssh`, `openshell`, or `auto`: Docker if a daemon answers, else bubblewrap.',

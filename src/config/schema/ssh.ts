@@ -11,7 +11,7 @@ const secretReference = z.strictObject({
 const secret = (what: string) =>
   z
     .union([z.string().min(1), secretReference])
-    .describe(`${what} itself; \`\${NAME}\` or \`{source: "env", id: "NAME"}\` for a variable.`)
+    .describe(`The ${what} itself, best as \`\${NAME}\` or \`{source: "env", id: "NAME"}\`.`)
     .optional()
 
 export const ssh = z
@@ -33,16 +33,16 @@ export const ssh = z
       .register(notes, { unset: 'the agent and the usual keys' })
       .describe('Private key; the agent is then left alone.')
       .optional(),
-    identityData: secret('Private key'),
-    certificateFile: z.string().min(1).describe('Certificate of the key.').optional(),
-    certificateData: secret('Certificate of the key'),
+    identityData: secret('private key'),
+    certificateFile: z.string().min(1).describe('Certificate of the private key.').optional(),
+    certificateData: secret('certificate'),
     knownHostsFile: z
       .string()
       .min(1)
       .register(notes, { unset: "the user's" })
-      .describe('Accepted host keys.')
+      .describe('A known_hosts file.')
       .optional(),
-    knownHostsData: secret('Accepted host keys'),
+    knownHostsData: secret('text of a known_hosts file'),
     strictHostKeyChecking: z
       .boolean()
       .register(notes, { unset: 'true, unless the ssh_config says otherwise' })

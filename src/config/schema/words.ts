@@ -1,7 +1,7 @@
 /** A schema in words: what may stand somewhere, for messages and for the documentation. */
 import type { z } from 'zod'
 import type { Path } from '../problem.ts'
-import { notes } from './note.ts'
+import { type Note, notes } from './note.ts'
 
 type Schema = z.core.$ZodType
 
@@ -21,12 +21,16 @@ interface Definition {
 
 const definition = (schema: Schema) => schema._zod.def as unknown as Definition
 
-/** Without what makes it optional or turns its value into another. */
+/** Without what makes it optional: where notes and descriptions hang. */
+function inner(schema: Schema): Schema {
+  const { type, innerType } = definition(schema)
+  return type === 'optional' && innerType !== undefined ? inner(innerType) : schema
+}
+
+/** Also without what turns its value into another. */
 function bare(schema: Schema): Schema {
-  const { type, innerType, in: input } = definition(schema)
-  if (type === 'optional' && innerType !== undefined) return bare(innerType)
-  if (type === 'pipe' && input !== undefined) return bare(input)
-  return schema
+  const { type, in: input } = definition(inner(schema))
+  return type === 'pipe' && input !== undefined ? bare(input) : inner(schema)
 }
 
 /** What an object's schema has, by name; undefined for other schemas. */
@@ -51,9 +55,10 @@ export function schemaAt(schema: Schema, path: Path): Schema | undefined {
   return found
 }
 
-/** Why a field has no effect, if it has none. */
-export function ignoredBecause(schema: Schema): string | undefined {
-  return notes.get(bare(schema) as z.ZodType)?.ignored
+/** What is known of a field besides its type. */
+export function noteOf(schema: Schema): Note & { readonly description?: string | undefined } {
+  const noted = inner(schema) as z.ZodType
+  return { description: noted.description, ...notes.get(noted) }
 }
 
 /** `text`, `a whole number`, `"ro" or "rw"`, … */
