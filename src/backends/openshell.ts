@@ -34,7 +34,7 @@ export class OpenShellBackend implements Backend {
 
   async open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
     if (context.signal.aborted) throw cancelled('opening the sandbox')
-    const { creation } = await settle(this.#command, spec, context)
+    const creation = await settle(this.#command, spec, context)
     try {
       context.report(`connecting to sandbox ${spec.name}`)
       return await this.#connect(spec, context.signal)
