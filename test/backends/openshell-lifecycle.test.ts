@@ -1,7 +1,7 @@
 /** How sandboxes of OpenShell come, stay and go, also where others or the gateway interfere. */
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { describeWhere } from '../support/available.ts'
-import { newSpec, never, type OpenShellWorld, openShellWorld, printed } from './openshell-world.ts'
+import { never, newSpec, type OpenShellWorld, openShellWorld, printed } from './openshell-world.ts'
 
 // A sandbox takes a few processes and a call of the command some tenths of a second.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
@@ -43,8 +43,8 @@ describeWhere('openshell-double', 'OpenShell', () => {
     const spec = newSpec()
     await world.open(world.backend(), spec)
     await world.cli('sandbox', 'stop', spec.name)
-    await world.double.set({ version: '0.0.104' })
-    await expect(world.open(world.backend(), spec)).rejects.toMatchObject({
+    const command = world.refusing('start', "unrecognized subcommand 'start'")
+    await expect(world.open(world.backend({ command }), spec)).rejects.toMatchObject({
       code: 'SANDBOX_START_FAILED',
       hint: expect.stringContaining('0.0.105'),
     })

@@ -1,10 +1,11 @@
 /** The double of OpenShell with what tests of the backend do with it. */
 import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { execa } from 'execa'
-import { OpenShellBackend } from '../../src/backends/openshell.ts'
 import { type OpenShellSettings, openShellDefaults } from '../../src/backends/openshell/settings.ts'
+import { OpenShellBackend } from '../../src/backends/openshell.ts'
 import type { Sandbox, SandboxSpec } from '../../src/sandbox.ts'
 import { type OpenShellDouble, startOpenShellDouble } from '../support/openshell/double.ts'
 import type { Knobs } from '../support/openshell/protocol.ts'
@@ -20,6 +21,8 @@ export interface OpenShellWorld {
   backend(settings?: Partial<OpenShellSettings>, environment?: NodeJS.ProcessEnv): OpenShellBackend
   /** Opens the sandbox; it is closed with the world. */
   open(backend: OpenShellBackend, spec: SandboxSpec, signal?: AbortSignal): Promise<Sandbox>
+  /** A program that refuses one word as clap does, and is the double's otherwise. */
+  refusing(word: string, refusal: string): string
   /** As a person types it. */
   cli(...args: readonly string[]): Promise<string>
   /** All knobs are as at the start, and no sandbox is left. */
@@ -50,6 +53,12 @@ export async function openShellWorld(knobs: Partial<Knobs> = {}): Promise<OpenSh
       const sandbox = await backend.open(spec, { signal, report })
       opened.push(sandbox)
       return sandbox
+    },
+    refusing(word, refusal) {
+      const path = join(double.state, `refusing-${randomBytes(4).toString('hex')}`)
+      const refuse = `case " $* " in *" ${word} "*) echo "error: ${refusal} found" >&2; exit 2 ;; esac`
+      writeFileSync(path, `#!/bin/sh\n${refuse}\nexec ${double.command} "$@"\n`, { mode: 0o755 })
+      return path
     },
     cli,
     async reset() {

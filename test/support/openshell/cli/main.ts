@@ -25,7 +25,8 @@ try {
     process.exitCode = 2
   } else if (error instanceof Failure) {
     process.stderr.write(report(error, knobs.asciiErrors))
-    process.exitCode = 1
+    // The real one does not wait for what it was watching.
+    process.exit(1)
   } else throw error
 }
 
