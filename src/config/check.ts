@@ -69,10 +69,6 @@ function problemsOf(
       return issue.origin === 'string'
         ? say(`${name} must not be empty`)
         : say(`${name} must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`)
-    case 'invalid_format':
-      return issue.format === 'starts_with'
-        ? say(`${name} must be an absolute path`)
-        : say(`${name} ${issue.message}`)
     default:
       return say(`${name} ${issue.message}`)
   }

@@ -13,7 +13,7 @@ const toolPolicy = z
     allow: toolNames
       .describe('The tools that are offered: names, `group:fs`, `group:runtime`, or with `*`.')
       .optional(),
-    alsoAllow: toolNames.describe('Added to `allow` where that is not given.').optional(),
+    alsoAllow: toolNames.describe('Added to the `allow` of all agents.').optional(),
     deny: toolNames.describe('Tools that are not offered; wins over `allow`.').optional(),
   })
   .refine(({ allow, alsoAllow }) => !allow?.length || !alsoAllow?.length, {
