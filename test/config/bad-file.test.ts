@@ -131,6 +131,11 @@ describe('in a file', () => {
       'timeoutSeconds must be at least 1',
       'at plugins.entries.openshell.config.timeoutSeconds (line 1)',
     ],
+    [
+      '{agents: {\n$include: "./a.json5"}}',
+      '$include is not followed',
+      'at agents.$include (line 2)',
+    ],
     ['', 'this is not JSON5: it is empty', 'at line 1'],
     ['{\n  a: 1\n  b: 2 }', 'this is not JSON5: unexpected "b"', 'at line 3'],
     ['{\n  a: {', 'something is not closed at its end', 'at line 2'],

@@ -77,6 +77,7 @@ test('a file that cannot be read says why', async () => {
 describe('without being wrong, what has no effect is told', () => {
   test.each([
     [[], '{sandbox: {mode: "all"}}', '"sandbox" is not read here; it belongs in agents.defaults'],
+    [[], '{tools: {deny: ["exec"]}}', "deny has no effect: it is OpenClaw's policy"],
     [[], '{agnets: {}}', '"agnets" is not read here; did you mean "agents"?'],
     [[], '{agents: {default: {}}}', '"default" is not read here; did you mean "defaults"?'],
     [['--backend', 'bubblewrap'], inSandbox('docker: {memory: "1g"}'), 'the backend is bubblewrap'],

@@ -3,6 +3,7 @@
  * everything else in the file is somebody else's.
  */
 import { z } from 'zod'
+import { ignored } from './note.ts'
 import { openshell } from './openshell.ts'
 import { sandbox } from './sandbox.ts'
 
@@ -21,8 +22,12 @@ const toolPolicy = z
   })
   .describe('Which tools are offered in a sandbox.')
 
+const ofAllTools = "it is OpenClaw's policy for all its tools; a sandbox's is tools.sandbox.tools"
+
 const tools = z
   .looseObject({
+    allow: ignored(ofAllTools),
+    deny: ignored(ofAllTools),
     sandbox: z.strictObject({ tools: toolPolicy.optional() }).optional(),
   })
   .describe('Tool policy.')
