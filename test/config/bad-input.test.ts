@@ -78,6 +78,11 @@ describe('without being wrong, what has no effect is told', () => {
   test.each([
     [[], '{sandbox: {mode: "all"}}', '"sandbox" is not read here; it belongs in agents.defaults'],
     [[], '{tools: {deny: ["exec"]}}', "deny has no effect: it is OpenClaw's policy"],
+    [
+      [],
+      inSandbox('mode: "off",\n\n mode: "all"'),
+      'mode is there twice; this one, the later, counts (agents.defaults.sandbox.mode, line 5',
+    ],
     [[], '{agnets: {}}', '"agnets" is not read here; did you mean "agents"?'],
     [[], '{agents: {default: {}}}', '"default" is not read here; did you mean "defaults"?'],
     [['--backend', 'bubblewrap'], inSandbox('docker: {memory: "1g"}'), 'the backend is bubblewrap'],

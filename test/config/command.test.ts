@@ -51,6 +51,14 @@ describe('config check', () => {
     )
   })
 
+  test('of a file whose settings cannot be together for one of its agents', async () => {
+    const path = file('{agents: {entries: {a: {sandbox: {backend: "ssh"}}, b: {}}}}')
+    const { stdout, exitCode } = await run('config', 'check', path)
+    expect(exitCode).toBe(2)
+    expect(stdout).toContain('the backend ssh (agents.entries.a.sandbox.backend (line 1) in')
+    expect(stdout).toContain(`${path}: 1 problem, no warnings`)
+  })
+
   test.each([
     [['config'], 'there is no command "config"'],
     [['config', 'chekc', 'x'], 'there is no command "config chekc x"'],
