@@ -1,6 +1,6 @@
 /** A configuration file's text, checked: everything that is wrong with it at once. */
 import { configInvalid, shown } from '../errors.ts'
-import { checkConfig } from './check.ts'
+import { checkConfig, isOurs } from './check.ts'
 import { agentsTwice, type Written } from './document.ts'
 import type { FoundFile } from './find-file.ts'
 import { parseJson5 } from './json5.ts'
@@ -22,6 +22,10 @@ export function checkFile({ path, text }: FoundFile, env: NodeJS.ProcessEnv): Fi
     what: `there is more than one agent ${shown(id)}`,
     path,
   }))
+  const repeated = parsed.repeated.filter(isOurs).map((path) => ({
+    what: `${path.at(-1)} is there twice; this one, the later, counts`,
+    path,
+  }))
   const withLine = (problem: Problem): Problem => ({
     ...problem,
     line: parsed.lineOf(problem.path),
@@ -36,7 +40,7 @@ export function checkFile({ path, text }: FoundFile, env: NodeJS.ProcessEnv): Fi
       },
     },
     problems: inOrder([...problems, ...twice].map(withLine)),
-    warnings: inOrder(warnings.map(withLine)),
+    warnings: inOrder([...warnings, ...repeated].map(withLine)),
   }
 }
 
