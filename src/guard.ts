@@ -124,7 +124,8 @@ class ChannelGuard implements Guard {
   }
 
   #tell(line: string): void {
-    if (this.#gone === undefined) this.#channel.stdin.write(`${line}\n`)
+    // Once told to end it listens no more, and a write would break off the channel it ends on.
+    if (this.#gone === undefined && !this.#closing) this.#channel.stdin.write(`${line}\n`)
   }
 }
 
