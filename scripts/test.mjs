@@ -1,6 +1,6 @@
 // `npm test`: prepares the machine as far as that is ours to do, then runs the tests. Needs Node
 // and nothing else to begin with. `npm test -- test/x` runs a part;
-// REQUIRE_BACKENDS=docker,bubblewrap,ssh,codex,conformance turns what is missing into a failure.
+// REQUIRE_BACKENDS=docker,podman,bubblewrap,ssh,codex,conformance turns what is missing into a failure.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { buildServer, ensureDependencies, root } from './machine/dependencies.mj
 import { findEngine } from './machine/docker.mjs'
 import { daemonIsStarting, dockerdProblem, startDockerd } from './machine/dockerd.mjs'
 import { partsEnvironment, requiredParts } from './machine/parts.mjs'
+import { findPodman } from './machine/podman.mjs'
 import { ensureProgram, programNames } from './machine/reference-programs.mjs'
 import { checkInterrupted, inherit, Problem, runMain, which } from './machine/run.mjs'
 import { bold, done, during, say, missing as sayMissing } from './machine/say.mjs'
@@ -30,6 +31,9 @@ await runMain(async () => {
     stopDaemon = stop
     if (problem !== undefined) missing.docker = problem
     else await ensureImages(engine).catch((error) => noteProblem(missing, 'docker', error))
+    const podman = await findPodman()
+    if (podman.problem === undefined) done('podman', `${podman.version} starts containers`)
+    else missing.podman = podman.problem
     const bubblewrap = await findBubblewrap()
     if (bubblewrap.problem === undefined) done('bubblewrap', `${bubblewrap.version} works`)
     else missing.bubblewrap = `${bubblewrap.problem}. ${bubblewrap.fix}`
@@ -59,6 +63,8 @@ async function ensurePackages() {
   const { engine } = await findEngine()
   const names = [
     ...(engine === undefined ? dockerPackages() : []),
+    ...(which('podman') === undefined ? ['podman', 'catatonit'] : []),
+    ...(which('runc') === undefined ? ['runc'] : []),
     ...(which('bwrap') === undefined ? ['bubblewrap'] : []),
     ...(which('sshd') === undefined ? ['openssh-server'] : []),
     ...(which('ssh-keygen') === undefined ? ['openssh-client'] : []),
