@@ -1,8 +1,11 @@
 /** A server in a container, with the engine that runs it: what it calls a directory the host calls otherwise. */
-import { readFileSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { candidates, hostPath } from '../../src/backends/docker/own-container.ts'
+import { makePlan } from '../../src/backends/docker/plan.ts'
+import { dockerDefaults } from '../../src/backends/docker/settings.ts'
 import { describeWhere } from '../support/available.ts'
 import { DockerWorld } from '../support/docker-world.ts'
 import { type ServerContainer, startServerContainer } from '../support/mcp-container.ts'
@@ -78,6 +81,51 @@ describe('what the host calls a path', () => {
     expect(refused('/work/memory/x')).toContain('is in its tmpfs /work/memory')
     expect(refused('/workshop')).toContain('is in its own file system')
     for (const path of ['/state', '/work/memory', '/']) expect(refused(path)).toContain(mapping)
+  })
+})
+
+describe('what a server in a container mounts', () => {
+  const workspace = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-own-')))
+  const data = join(workspace, 'data')
+  mkdirSync(data)
+  afterAll(() => rmSync(workspace, { recursive: true }))
+
+  const planFor = (sourceOfData: string) =>
+    makePlan(
+      {
+        name: 'sbx-aaaaaaaaaaaaaaa',
+        installation: 'i',
+        scopeKey: 's',
+        agent: 'main',
+        mounts: [{ host: workspace, sandbox: '/workspace', writable: true }],
+        owner: { uid: 7, gid: 8 },
+      },
+      { ...dockerDefaults, binds: [`${data}:/data:ro`] },
+      {
+        traits: { selinux: false, podman: undefined },
+        own: {
+          id: id('a'),
+          mounts: [
+            { type: 'bind', source: '/root/project', destination: workspace },
+            { type: 'bind', source: sourceOfData, destination: data },
+          ],
+        },
+      },
+    )
+
+  test('is the directories of the host; files are still looked for under our own names', () => {
+    const { options, spec } = planFor('/srv/data')
+    expect(options.HostConfig?.Mounts).toEqual([
+      { Type: 'bind', Source: '/root/project', Target: '/workspace', ReadOnly: false },
+      { Type: 'bind', Source: '/srv/data', Target: '/data', ReadOnly: true },
+    ])
+    expect(spec.mounts.map(({ host }) => host)).toEqual([workspace, data])
+  })
+
+  test('is held to the rules for binds by the names of the host too', () => {
+    expect(() => planFor('/etc/ssl')).toThrow(
+      'is refused: its source is /etc/ssl on the host, which is in /etc',
+    )
   })
 })
 

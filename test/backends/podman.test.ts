@@ -149,8 +149,18 @@ describe('options for Podman', () => {
       'Podman 4.2.1 cannot map users without root',
     )
     expect(() => optionsOf({ gpus: 'all' })).toThrow('Podman 4.9.3 cannot pass GPUs on')
-    const { DeviceRequests } = optionsOf({ gpus: 'all' }, { version: '5.2.0' }).HostConfig ?? {}
-    expect(DeviceRequests).toHaveLength(1)
+  })
+
+  test('GPUs are asked for in the words it knows', () => {
+    const ids = (gpus: string) =>
+      optionsOf({ gpus }, { version: '5.2.0' }).HostConfig?.DeviceRequests?.[0]
+    const request = (...names: string[]) => ({
+      Driver: 'cdi',
+      DeviceIDs: names.map((name) => `nvidia.com/gpu=${name}`),
+    })
+    expect(ids('all')).toEqual(request('all'))
+    expect(ids('2')).toEqual(request('0', '1'))
+    expect(ids('device=1,GPU-7')).toEqual(request('1', 'GPU-7'))
   })
 
   test('memory file systems have no owner, and none lies over its init', () => {

@@ -15,6 +15,7 @@ export class SetupWatch {
   readonly #plan: Plan
   readonly #context: OpenContext
   #abandoned: { readonly id: string; readonly sinceMs: number } | undefined
+  #isTold = false
 
   constructor(engine: DockerEngine, plan: Plan, context: OpenContext) {
     this.#engine = engine
@@ -31,7 +32,8 @@ export class SetupWatch {
     refuseForeign(found, spec)
     if (await isLeased(this.#engine, found, podman, signal)) {
       this.#abandoned = undefined
-      report(`another server sets up sandbox ${spec.name}`)
+      if (!this.#isTold) report(`another server sets up sandbox ${spec.name}`)
+      this.#isTold = true
     } else if (this.#abandoned?.id !== found.id) {
       this.#abandoned = { id: found.id, sinceMs: Date.now() }
     } else if (Date.now() - this.#abandoned.sinceMs > unleasedMs) {
