@@ -10,6 +10,7 @@ import { findBubblewrap } from './machine/bubblewrap.mjs'
 import { buildServer, ensureDependencies, root } from './machine/dependencies.mjs'
 import { findEngine } from './machine/docker.mjs'
 import { daemonIsStarting, dockerdProblem, startDockerd } from './machine/dockerd.mjs'
+import { findOpenShellDouble } from './machine/openshell-double.mjs'
 import { partsEnvironment, requiredParts } from './machine/parts.mjs'
 import { ensureProgram, programNames } from './machine/reference-programs.mjs'
 import { checkInterrupted, inherit, Problem, runMain, which } from './machine/run.mjs'
@@ -36,6 +37,9 @@ await runMain(async () => {
     const sshd = await findSshd()
     if (sshd.problem === undefined) done('ssh', `OpenSSH ${sshd.version} can be started`)
     else missing.ssh = sshd.problem
+    const double = await findOpenShellDouble()
+    if (double.problem === undefined) done('openshell-double', 'can be started')
+    else missing['openshell-double'] = double.problem
     for (const name of programNames) {
       await ensureProgram(name).catch((error) => noteProblem(missing, name, error))
     }

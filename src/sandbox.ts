@@ -73,6 +73,11 @@ export interface Sandbox {
   /** Absolute path inside of the second mount, where the spec has one. */
   readonly agentRoot?: string
   /**
+   * A directory inside, beside the roots and on their file system, that is this server's alone and as
+   * lasting as they are. Without one, what has to be kept is kept in a hidden directory of each root.
+   */
+  readonly ownDirectory?: string
+  /**
    * Starts `sh -c script`. Rejects only if nothing was started. The script's group, environment and
    * end are the caller's business; `process.ts` is the only caller that should need to know. `traffic`
    * is `command` unless it is said to be `bulk`.

@@ -41,3 +41,35 @@ export async function runScript(
     signal.removeEventListener('abort', giveUp)
   }
 }
+
+export interface ScriptStream {
+  /** To be read to its end. */
+  readonly stdout: Readable
+  /** Once the script has ended and all of `stdout` was read. Rejects as `runScript` does. */
+  readonly end: Promise<{ readonly code: number; readonly stderr: string }>
+  /** Gives up: what the script still prints is dropped. */
+  close(): void
+}
+
+/** The same for a script whose output is too large to be held: it is read as it comes. */
+export async function streamScript(
+  sandbox: Sandbox,
+  script: string,
+  stdin: Uint8Array | undefined,
+  signal: AbortSignal,
+  traffic: Traffic = 'command',
+): Promise<ScriptStream> {
+  const channel = await sandbox.start(script, signal, traffic)
+  const giveUp = () => channel.close()
+  signal.addEventListener('abort', giveUp, { once: true })
+  channel.stdin.on('error', () => {})
+  channel.stdin.end(stdin)
+  const end = Promise.all([channel.exit, text(channel.stderr)])
+    .then(([code, stderr]) => ({ code, stderr }))
+    .catch((error: unknown) => {
+      throw signal.aborted ? cancelled('the operation') : error
+    })
+    .finally(() => signal.removeEventListener('abort', giveUp))
+  end.catch(() => {})
+  return { stdout: channel.stdout, end, close: giveUp }
+}

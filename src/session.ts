@@ -11,7 +11,8 @@ import { LogSpace } from './log-space.ts'
 import { OpenOnce } from './open-once.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import { runScript, type ScriptResult } from './script.ts'
-import type { Located, Workspace } from './workspace.ts'
+import { SyncSteps } from './sync-steps.ts'
+import type { Located, News, Workspace } from './workspace.ts'
 
 export interface SessionLimits {
   /** The most commands that run at a time. */
@@ -50,6 +51,7 @@ export class Session {
   readonly #limits: SessionLimits
   readonly #outputLimits: OutputLimits
   readonly #logs: LogSpace
+  readonly #steps: SyncSteps
   #starting = 0
   #untoldLoss: string | undefined
   #closed = false
@@ -61,6 +63,7 @@ export class Session {
     this.#outputLimits = options.outputLimits ?? outputLimits
     this.#logs = new LogSpace(this.#limits.logBytes)
     this.#guard = new OpenOnce((context) => this.#openGuard(context))
+    this.#steps = new SyncSteps(workspace, () => this.current)
   }
 
   /** The open sandbox's guard; opens the sandbox at first use, and anew after it was lost. */
@@ -68,13 +71,22 @@ export class Session {
     return this.#guard.get(context)
   }
 
+  /** The sandbox, if it is open. */
+  get current(): Sandbox | undefined {
+    return this.#guard.opened?.sandbox
+  }
+
   /** The open sandbox; its workspace is whole. */
   async sandbox(context: OpenContext): Promise<Sandbox> {
     return (await this.guard(context)).sandbox
   }
 
-  /** Where a path leads, as `Workspace.locate`; opens the sandbox if that needs it. */
-  locate(path: string, context: OpenContext): Promise<Located> {
+  /**
+   * Where a path leads, as `Workspace.locate`; opens the sandbox if that needs it. What commands have done
+   * to the files by now is there.
+   */
+  async locate(path: string, context: OpenContext): Promise<Located> {
+    await this.#steps.whileRunning(context)
     return this.workspace.locate(path, () => this.sandbox(context))
   }
 
@@ -109,6 +121,7 @@ export class Session {
       const { workspace } = this
       const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
       const guard = await this.guard(context)
+      await this.#steps.before(guard.sandbox, context)
       const output = new CapturedOutput(this.#logs, this.#outputLimits)
       const placed = { ...request, workdir }
       const execution = await Execution.start(guard, placed, output, context.signal).catch(
@@ -119,6 +132,7 @@ export class Session {
         },
       )
       this.#executions.set(execution.id, execution)
+      this.#steps.started(execution)
       void execution.result.then(({ error }) => {
         // The next call must not meet what is gone.
         if (error !== undefined) this.#lose(guard, error)
@@ -127,6 +141,11 @@ export class Session {
     } finally {
       this.#starting -= 1
     }
+  }
+
+  /** Brings back what commands have done to the files; what keeps it from that is told as news. */
+  async settle(context: OpenContext): Promise<void> {
+    await this.#steps.after(context)
   }
 
   /** The command of that id, `PROCESS_NOT_FOUND` if this session has none. */
@@ -154,8 +173,8 @@ export class Session {
   }
 
   /** What else the client must hear; once, to whoever tells it. */
-  takeNews(): readonly string[] {
-    return this.workspace.takeNews()
+  takeNews(): readonly News[] {
+    return [...this.#steps.takeNews(), ...this.workspace.takeNews()]
   }
 
   /** Ends every command, and the sandbox if it is ephemeral. Safe to repeat. */
@@ -164,10 +183,12 @@ export class Session {
     this.#closed = true
     await this.#guard.settle()
     const guard = this.#guard.opened
+    if (guard !== undefined && (!this.#ephemeral || this.workspace.sync !== undefined)) {
+      await guard.close()
+      await this.#steps.close(guard.sandbox)
+    }
     if (this.#ephemeral && guard !== undefined) {
       await this.workspace.remove(new AbortController().signal)
-    } else {
-      await guard?.close()
     }
     await guard?.sandbox.close()
     this.#logs.remove()
@@ -189,7 +210,7 @@ export class Session {
   /** Rejects with `SANDBOX_LOST`, and lets go of it, when the workspace is not in the sandbox any more. */
   async #check(guard: Guard, { signal }: OpenContext): Promise<void> {
     try {
-      await this.workspace.check(guard.sandbox, signal)
+      await this.workspace.check?.(guard.sandbox, signal)
     } catch (error) {
       if (isSandboxError(error, 'SANDBOX_LOST')) await this.abandon(guard.sandbox, error)
       throw error

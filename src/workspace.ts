@@ -10,6 +10,17 @@ export interface Located {
   readonly shown: string
 }
 
+/** What happened to the files that the client did not ask for. */
+export interface News {
+  /** A sentence. */
+  readonly text: string
+  /** The file of the workspace that it is about, where the client should see it. */
+  readonly file?: TreePath
+}
+
+/** The side of a workspace that may have changed. */
+export type Look = 'both' | 'host' | 'sandbox'
+
 /** The open sandbox; opens it when it is not. */
 export type Opened = () => Promise<Sandbox>
 
@@ -26,10 +37,15 @@ export interface Workspace {
   workdir(path: string | undefined, opened: Opened): Promise<string>
   /** Finds or creates the sandbox. Its workspace is whole when this resolves. */
   open(context: OpenContext): Promise<Sandbox>
-  /** Rejects with `SANDBOX_LOST` when the open sandbox has no workspace any more. */
-  check(sandbox: Sandbox, signal: AbortSignal): Promise<void>
-  /** What happened to the files at openings, in sentences for the client; each is told once. */
-  takeNews(): readonly string[]
+  /** Rejects with `SANDBOX_LOST` when the open sandbox has no workspace any more, where that can be. */
+  check?(sandbox: Sandbox, signal: AbortSignal): Promise<void>
+  /**
+   * Brings the host's files and the sandbox's in step, where they are two. `look` says which side may
+   * have changed since the last time. `SYNC_HALTED`, `SYNC_INTERRUPTED`, `CANCELLED`, `SANDBOX_LOST`.
+   */
+  sync?(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void>
+  /** What happened to the files, for the client; each is told once. */
+  takeNews(): readonly News[]
   /** Removes the sandbox. */
   remove(signal: AbortSignal): Promise<void>
 }

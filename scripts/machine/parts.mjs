@@ -5,11 +5,12 @@ import { images } from '../../test/images/build.mjs'
 import { findBubblewrap } from './bubblewrap.mjs'
 import { findEngine } from './docker.mjs'
 import { defaultHost } from './docker-hosts.mjs'
+import { findOpenShellDouble } from './openshell-double.mjs'
 import { findProgram, programNames } from './reference-programs.mjs'
 import { Problem } from './run.mjs'
 import { findSshd } from './ssh.mjs'
 
-export const parts = ['docker', 'bubblewrap', 'ssh', ...programNames]
+export const parts = ['docker', 'bubblewrap', 'ssh', 'openshell-double', ...programNames]
 
 /** The names in REQUIRE_BACKENDS, which must be there for the run to be green. */
 export function requiredParts(env = process.env) {
@@ -47,6 +48,8 @@ async function detect() {
   if (bubblewrap.problem !== undefined) missing.bubblewrap = bubblewrap.problem
   const sshd = await findSshd()
   if (sshd.problem !== undefined) missing.ssh = sshd.problem
+  const double = await findOpenShellDouble()
+  if (double.problem !== undefined) missing['openshell-double'] = double.problem
   for (const name of programNames) {
     if (findProgram(name) === undefined) missing[name] = 'not installed; npm test installs it'
   }

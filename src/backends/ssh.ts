@@ -77,6 +77,7 @@ export class SshBackend implements Backend {
       const record = this.#ownRecord(line, directory, spec)
       if (record.target !== this.#settings.target) await this.#adopt(keeper, directory, record)
       return new SshSandbox(name, `${directory}/workspace`, pool, {
+        ownDirectory: directory,
         ...(agent ? { agentRoot: `${directory}/agent` } : {}),
       })
     } catch (error) {

@@ -1,7 +1,9 @@
 /** From a client's `tools/call` to a result: arguments checked, errors rendered, size bounded. */
 import { z } from 'zod'
 import { isSandboxError, type SandboxError, shown } from '../errors.ts'
+import { workspaceUri } from '../resources/workspace-uri.ts'
 import type { ContentBlock, Tool, ToolCall } from '../tools/tool.ts'
+import type { News } from '../workspace.ts'
 
 export interface CallResult {
   readonly content: ContentBlock[]
@@ -47,10 +49,14 @@ export async function callTool(tool: Tool, args: unknown, call: ToolCall): Promi
   const result = await ran(tool, parsed.data, call)
   // Nobody sees the result of a call that was cancelled; the next one tells.
   const news = call.signal.aborted ? [] : call.session.takeNews()
-  return { ...result, content: [...result.content, ...news.map(newsBlock)] }
+  return { ...result, content: [...result.content, ...news.flatMap(newsBlocks)] }
 }
 
-const newsBlock = (news: string): ContentBlock => ({ type: 'text', text: `[${news}]` })
+function newsBlocks({ text, file }: News): ContentBlock[] {
+  const told: ContentBlock = { type: 'text', text: `[${text}]` }
+  if (file === undefined) return [told]
+  return [told, { type: 'resource_link', uri: workspaceUri(file), name: file }]
+}
 
 async function ran(tool: Tool, args: z.output<Tool['input']>, call: ToolCall): Promise<CallResult> {
   try {

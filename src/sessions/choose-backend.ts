@@ -16,7 +16,7 @@ export async function chooseBackend(settings: Settings, signal: AbortSignal): Pr
     case 'ssh':
       return sshBackend(settings)
     case 'openshell':
-      return openShellBackend()
+      return openShellBackend(settings)
     case 'auto':
       return bestHere(settings, signal)
   }
@@ -65,6 +65,7 @@ async function sshBackend({ ssh }: Settings): Promise<Backend> {
   return new SshBackend(ssh)
 }
 
-async function openShellBackend(): Promise<Backend> {
-  throw configInvalid('backend "openshell" is not there yet', 'Use docker, bubblewrap or ssh.')
+async function openShellBackend({ openshell }: Settings): Promise<Backend> {
+  const { OpenShellBackend } = await import('../backends/openshell.ts')
+  return new OpenShellBackend(openshell)
 }

@@ -16,16 +16,21 @@ export interface SessionParts {
 /** `CONFIG_INVALID` for settings that contradict each other. */
 export function makeSession(
   settings: Settings,
-  { spec }: SandboxPlan,
+  { spec, state }: SandboxPlan,
   limits: Omit<SessionOptions, 'ephemeral'> = {},
 ): SessionParts {
   const choose = once((signal) => chooseBackend(settings, signal))
   const never: OpenContext = { signal: new AbortController().signal, report: () => {} }
-  const workspace = makeWorkspace(settings, spec, choose, {
-    opened: () => session.sandbox(never),
-    run: (script, stdin, signal) => session.run(script, stdin, signal),
-    abandon: (sandbox, error) => session.abandon(sandbox, error),
-  })
+  const workspace = makeWorkspace(
+    settings,
+    { spec, state, choose },
+    {
+      opened: () => session.sandbox(never),
+      current: () => session.current,
+      run: (script, stdin, signal) => session.run(script, stdin, signal),
+      abandon: (sandbox, error) => session.abandon(sandbox, error),
+    },
+  )
   const session: Session = new Session(workspace, {
     ephemeral: settings.ephemeral,
     outputLimits: outputLimitsOf(settings.outputCharacters),

@@ -16,6 +16,8 @@ export interface SandboxPlan {
   readonly access: WorkspaceAccess
   /** The directory it is about: the user's, or a private one where none was chosen. */
   readonly workspace: string
+  /** Where this server keeps what it must remember. */
+  readonly state: string
   /** Removes what ends with the session. */
   remove(): void
 }
@@ -59,6 +61,7 @@ export function planSandbox(settings: Settings, state = stateDirectory()): Sandb
     spec,
     access,
     workspace: place,
+    state,
     remove: () => {
       if (ephemeral) removePrivateWorkspace(state, privateKey)
     },

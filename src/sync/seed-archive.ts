@@ -14,8 +14,15 @@ import { cancelled, syncRootMissing } from '../errors.ts'
 import type { TreePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
 import { type Problem, reasons } from './snapshot.ts'
-import type { SyncRules } from './sync-rules.ts'
 import { type TarEntry, tarEnd, tarHeader, tarPadding } from './tar-archive.ts'
+
+/** What is not sent. */
+export interface LeavingOut {
+  /** Whether `path` is left out, with all below it. */
+  leavesOut(path: TreePath): boolean
+  /** Told of each directory before what is in it is asked about. */
+  entering?(directory: TreePath): void
+}
 
 export interface SeedProgress {
   /** Of `files` and `bytes` in all, as they were counted at the start. */
@@ -34,10 +41,10 @@ export class SeedArchive {
   files = 0
   bytes = 0
   readonly #host: string
-  readonly #rules: SyncRules
+  readonly #rules: LeavingOut
   readonly #entries: TarEntry[] = []
 
-  constructor(host: string, rules: SyncRules) {
+  constructor(host: string, rules: LeavingOut) {
     this.#host = host
     this.#rules = rules
   }
@@ -55,6 +62,7 @@ export class SeedArchive {
         if (path === '') throw syncRootMissing('host', error)
         this.#failed(path, error)
       }
+      this.#rules.entering?.(path as TreePath)
       for (const name of names) {
         const inner = path === '' ? name : `${path}/${name}`
         if (this.#rules.leavesOut(inner as TreePath)) continue

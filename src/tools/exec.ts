@@ -64,6 +64,9 @@ export const exec = defineTool({
       openContext(call),
     )
     await wait(execution, background ? backgroundGlanceMs : (args.yieldMs ?? defaultYieldMs), call)
+    // Also for a call that was cancelled: what the command had done until then is done.
+    const settled = session.settle(openContext(signal.aborted ? { ...call, signal: never } : call))
+    if (!signal.aborted) await settled
     const loss = session.takeLoss()
     if (execution.ended?.error !== undefined) throw lost(execution, execution.ended.error)
     const notes =
@@ -75,6 +78,8 @@ export const exec = defineTool({
     return reportExecution(execution, execution.told, signal, notes)
   },
 })
+
+const never = new AbortController().signal
 
 /** Waits for the end, or for `ms`; a cancel in between ends the command. */
 async function wait(execution: Execution, ms: number, call: ToolCall): Promise<void> {

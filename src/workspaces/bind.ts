@@ -4,7 +4,7 @@
  */
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
 import type { Tree } from '../tree.ts'
-import { aliases, type Located, type Opened, type Workspace } from '../workspace.ts'
+import { aliases, type Located, type News, type Opened, type Workspace } from '../workspace.ts'
 import { MountTable } from './mount-table.ts'
 
 export class BindWorkspace implements Workspace {
@@ -51,10 +51,7 @@ export class BindWorkspace implements Workspace {
     return this.#backend.open(this.#spec, context)
   }
 
-  /** What is mounted does not go away inside. */
-  async check(): Promise<void> {}
-
-  takeNews(): readonly string[] {
+  takeNews(): readonly News[] {
     return []
   }
 

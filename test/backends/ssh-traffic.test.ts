@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect } from '../../src/backends/ssh/connection.ts'
 import { resolveDestination } from '../../src/backends/ssh/destination.ts'
-import { Lines } from '../../src/backends/ssh/lines.ts'
+import { ConnectionPool } from '../../src/backends/ssh/pool.ts'
 import { SshBackend } from '../../src/backends/ssh.ts'
 import { describeWhere } from '../support/available.ts'
 import { context, never, newSpec, run } from '../support/remote-sandbox.ts'
@@ -38,9 +38,14 @@ describeWhere('ssh', 'the connections of an ssh sandbox', () => {
       ends.push(connection.closed)
       return connection
     }
-    const lines = new Lines('sbx', open, { channelsEach: 2, connections: 1, idleMs: 1 })
+    const pool = new ConnectionPool('sbx', open, {
+      channelsEach: 2,
+      connections: 1,
+      backoffMs: [],
+      idleMs: 1,
+    })
     const use = async () => {
-      const channel = await lines.exec('printf @; printf @ >&2; exit 7', '@', never)
+      const channel = await pool.exec('printf @; printf @ >&2; exit 7', '@', never)
       channel.stdout.resume()
       channel.stderr.resume()
       return channel.exit
@@ -50,6 +55,6 @@ describeWhere('ssh', 'the connections of an ssh sandbox', () => {
     expect(await use()).toBe(7)
     await ends[1]
     expect(ends).toHaveLength(2)
-    lines.close()
+    pool.close()
   })
 })

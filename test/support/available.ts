@@ -4,7 +4,7 @@
  */
 import { describe, test } from 'vitest'
 
-export type Part = 'docker' | 'bubblewrap' | 'ssh' | 'codex' | 'conformance'
+export type Part = 'docker' | 'bubblewrap' | 'ssh' | 'openshell-double' | 'codex' | 'conformance'
 
 /** The images that are there wherever `docker` is available; `npm test` builds them. */
 export const images = {

@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { cancelled, isSandboxError } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
-import type { Channel, Sandbox, Traffic } from '../../sandbox.ts'
-import { discard } from './lines.ts'
+import type { BackendKind, Channel, Sandbox, Traffic } from '../../sandbox.ts'
+import { discard } from './given-up-start.ts'
 import type { ConnectionPool } from './pool.ts'
 
 /** Names the sandbox in the environment of every process in it, so that removing it finds them. */
@@ -13,9 +13,13 @@ export const sandboxVariable = 'SANDBOX_MCP_SANDBOX'
 const waitingShells = 2
 
 export interface SshSandboxOptions {
+  readonly kind?: BackendKind
+  readonly agentRoot?: string
   /** False for what only looks after the sandbox: it must outlive its processes. */
   readonly marked?: boolean
-  readonly agentRoot?: string
+  readonly ownDirectory?: string
+  /** The command for the login shell that has `words`, argv of one program in shell text, run. */
+  readonly command?: (words: string) => string
 }
 
 interface Shell {
@@ -28,10 +32,11 @@ interface Shell {
  * command: so a shell is started ahead of each, and a script is then one line to it.
  */
 export class SshSandbox implements Sandbox {
-  readonly kind = 'ssh'
+  readonly kind: BackendKind
   readonly name: string
   readonly root: string
   readonly agentRoot?: string
+  readonly ownDirectory?: string
   readonly #pool: ConnectionPool
   readonly #marked: boolean
   readonly #command: string
@@ -40,18 +45,18 @@ export class SshSandbox implements Sandbox {
   #starting = 0
   #closed = false
 
-  constructor(
-    name: string,
-    root: string,
-    pool: ConnectionPool,
-    { marked = true, agentRoot }: SshSandboxOptions = {},
-  ) {
+  constructor(name: string, root: string, pool: ConnectionPool, options: SshSandboxOptions = {}) {
+    const { kind = 'ssh', marked = true, agentRoot, ownDirectory, command = replaceShell } = options
+    this.kind = kind
     if (agentRoot !== undefined) this.agentRoot = agentRoot
+    if (ownDirectory !== undefined) this.ownDirectory = ownDirectory
     this.name = name
     this.root = root
     this.#pool = pool
     this.#marked = marked
-    this.#command = `exec env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript(this.#mark))}`
+    this.#command = command(
+      `env ${sandboxVariable}=${marked ? name : ''} sh -c ${quote(waitForScript(this.#mark))}`,
+    )
   }
 
   async start(script: string, signal: AbortSignal, traffic: Traffic = 'command'): Promise<Channel> {
@@ -116,6 +121,8 @@ export class SshSandbox implements Sandbox {
     this.#shells.push(shell)
   }
 }
+
+const replaceShell = (words: string) => `exec ${words}`
 
 /**
  * The mark ends what start-up files said, which is no output of the script. `read` takes its line

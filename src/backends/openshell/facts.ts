@@ -1,0 +1,73 @@
+/** What the gateway knows of sandboxes, read from the command's JSON. */
+import { backendUnavailable, shown } from '../../errors.ts'
+import { getCall, listCall, pageSize } from './arguments.ts'
+import type { CallOptions, OpenShellCommand } from './command.ts'
+
+export interface SandboxFacts {
+  /** Tells a sandbox from a later one of the same name. */
+  readonly id: string
+  readonly name: string
+  /** As OpenShell words it: `Ready`, `Provisioning`, …; releases add more. */
+  readonly phase: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/**
+ * The sandbox of that name; undefined only when the gateway says that there is none. Whatever else it
+ * says is thrown: nothing is known then.
+ */
+export async function findSandbox(
+  command: OpenShellCommand,
+  name: string,
+  signal: AbortSignal,
+): Promise<SandboxFacts | undefined> {
+  if ((await command.features(signal)).has('getJson')) {
+    const answer = await command.run(() => getCall(name), { signal, name })
+    if (answer.ok) return factsOf(parsed(answer.stdout), answer.stdout)
+    if (answer.failure.kind === 'absent') return undefined
+    // It may just have turned out that this release cannot.
+    if ((await command.features(signal)).has('getJson')) throw answer.failure.error
+  }
+  return (await listSandboxes(command, { signal, name })).find((one) => one.name === name)
+}
+
+/** All sandboxes, or those with the label. */
+export async function listSandboxes(
+  command: OpenShellCommand,
+  options: CallOptions,
+  label?: readonly [string, string],
+): Promise<SandboxFacts[]> {
+  const all: SandboxFacts[] = []
+  for (;;) {
+    const answer = await command.run(() => listCall(all.length, label), options)
+    if (!answer.ok) throw answer.failure.error
+    const page = parsed(answer.stdout)
+    if (!Array.isArray(page)) throw unreadable(answer.stdout)
+    all.push(...page.map((one) => factsOf(one, answer.stdout)))
+    if (page.length < pageSize) return all
+  }
+}
+
+function factsOf(value: unknown, text: string): SandboxFacts {
+  if (typeof value !== 'object' || value === null) throw unreadable(text)
+  const { id, name, phase, labels } = value as Partial<Record<keyof SandboxFacts, unknown>>
+  if (typeof id !== 'string' || typeof name !== 'string' || typeof phase !== 'string') {
+    throw unreadable(text)
+  }
+  const entries = Object.entries(labels ?? {}).map(([key, text]) => [key, `${text}`])
+  return { id, name, phase, labels: Object.fromEntries(entries) }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw unreadable(text)
+  }
+}
+
+const unreadable = (text: string) =>
+  backendUnavailable(
+    `OpenShell told about its sandboxes in a way that is not understood: ${shown(text)}`,
+    'Update this server, or use a release of OpenShell that it knows (0.0.68 to 0.1.x).',
+  )

@@ -1,0 +1,249 @@
+/**
+ * A sandbox from absent to Ready, and to absent again. Only what the gateway calls absent is created,
+ * and only what can hold no work of its own is deleted to be made anew.
+ */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { backendUnavailable, cancelled, isSandboxError, sandboxStartFailed } from '../../errors.ts'
+import type { OpenContext, SandboxSpec } from '../../sandbox.ts'
+import { createCall, deleteCall, startCall } from './arguments.ts'
+import type { Answer, OpenShellCommand } from './command.ts'
+import { findSandbox, type SandboxFacts } from './facts.ts'
+import type { Features } from './features.ts'
+import { createSeconds } from './gateway.ts'
+import { labelsFor, recordOf } from './labels.ts'
+import { refuseForeign } from './ownership.ts'
+
+/** The sandbox that is Ready. */
+export interface ReadySandbox {
+  readonly facts: SandboxFacts
+  /** Names its creation when it did not exist before, for `discard`. */
+  readonly creation: string | undefined
+}
+
+/** How long deleting may take; what it holds is stopped first. */
+const eraseMs = 300_000
+/** Pauses between looks at a sandbox that is on its way; the last is repeated. */
+const pausesMs = [100, 200, 400, 800, 1_500]
+/**
+ * How often a creation is looked for whose command was ended: the request can be carried out after that.
+ */
+const looksForInterrupted = 3
+const lookPauseMs = 300
+const deleteAttempts = 3
+/** How often one is created in one opening, where others keep deleting it. */
+const mostCreations = 3
+
+/**
+ * Finds the sandbox of `spec` or creates it, and waits until it is Ready. What was created is deleted
+ * again when that fails or is cancelled.
+ */
+export async function settle(
+  command: OpenShellCommand,
+  spec: SandboxSpec,
+  context: OpenContext,
+): Promise<ReadySandbox> {
+  const made = new Set<string>()
+  try {
+    return await reachReady(command, spec, context, made)
+  } catch (error) {
+    for (const creation of made) await discard(command, spec.name, creation)
+    throw error
+  }
+}
+
+/** Adds every creation of its own to `made`. */
+async function reachReady(
+  command: OpenShellCommand,
+  spec: SandboxSpec,
+  { signal, report }: OpenContext,
+  made: Set<string>,
+): Promise<ReadySandbox> {
+  const { name } = spec
+  const readyMs = createSeconds(command.settings.timeoutSeconds) * 1000
+  const wait = new Wait(signal, readyMs)
+  for (;;) {
+    const facts = await findSandbox(command, name, signal)
+    if (facts === undefined) {
+      if (made.size === mostCreations) throw vanishes(name)
+      report(`creating sandbox ${name}`)
+      const creation = await create(command, spec, signal)
+      if (creation === undefined) await wait.pause(name, 'absent')
+      else {
+        made.add(creation)
+        wait.begin()
+      }
+      continue
+    }
+    refuseForeign(facts, spec)
+    const { phase } = facts
+    const creation = recordOf(facts.labels)?.creation ?? ''
+    const isNew = made.has(creation)
+    if (phase === 'Ready') return { facts, creation: isNew ? creation : undefined }
+    if (phase === 'Error' || phase === 'Completed') {
+      if (isNew) throw endsAtOnce(facts)
+      if (command.settings.mode === 'remote') throw holdsWork(facts)
+      report(`sandbox ${name} has ended (${phase}), and is made anew`)
+      await erase(command, facts, signal)
+      continue
+    }
+    report(`sandbox ${name} is ${phase}`)
+    if (phase === 'Stopped') await start(command, name, readyMs, signal)
+    await wait.pause(name, phase)
+  }
+}
+
+/**
+ * Deletes the sandbox and waits until the gateway has no record of it, or one of a later sandbox. Succeeds
+ * when it is gone already.
+ */
+export async function erase(
+  command: OpenShellCommand,
+  { id, name, phase }: SandboxFacts,
+  signal: AbortSignal,
+): Promise<void> {
+  if (phase !== 'Deleting') await requestDelete(command, name, signal)
+  const wait = new Wait(signal, eraseMs)
+  for (;;) {
+    const left = await findSandbox(command, name, signal)
+    if (left?.id !== id) return
+    await wait.pause(name, left.phase)
+  }
+}
+
+/** Deletes what that creation made, and nothing else. What cannot be deleted stays: it is listed. */
+export async function discard(
+  command: OpenShellCommand,
+  name: string,
+  creation: string,
+  looks = 1,
+): Promise<void> {
+  const signal = AbortSignal.timeout(eraseMs)
+  try {
+    for (let look = 1; ; look += 1) {
+      const facts = await findSandbox(command, name, signal)
+      if (facts !== undefined) {
+        if (recordOf(facts.labels)?.creation === creation) await erase(command, facts, signal)
+        return
+      }
+      if (look >= looks) return
+      await sleep(lookPauseMs, undefined, { signal })
+    }
+  } catch (error) {
+    // Why it was to be discarded is what is told.
+    if (!isSandboxError(error) && !signal.aborted) throw error
+  }
+}
+
+/** What names the creation; undefined when another process was first. */
+async function create(
+  command: OpenShellCommand,
+  spec: SandboxSpec,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const { settings } = command
+  const { name } = spec
+  const creation = randomBytes(6).toString('hex')
+  const labels = labelsFor(spec, creation)
+  const withinMs = createSeconds(settings.timeoutSeconds) * 1000
+  const make = (features: Features) => createCall(settings, name, labels, features)
+  let answer: Answer
+  try {
+    answer = await command.run(make, { signal, name, withinMs })
+  } catch (error) {
+    await discard(command, name, creation, looksForInterrupted)
+    throw error
+  }
+  if (answer.ok) return creation
+  if (answer.failure.kind === 'exists') return undefined
+  // Old releases run a command in it at the end, and that may fail where all is well.
+  const facts = await findSandbox(command, name, signal).catch(() => undefined)
+  if (facts?.phase === 'Ready' && recordOf(facts.labels)?.creation === creation) return creation
+  await discard(command, name, creation)
+  throw answer.failure.error
+}
+
+async function start(
+  command: OpenShellCommand,
+  name: string,
+  withinMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!(await command.features(signal)).has('start')) throw cannotStart(name)
+  const answer = await command.run(() => startCall(name), { signal, name, withinMs })
+  if (answer.ok || answer.failure.kind === 'phase' || answer.failure.kind === 'absent') return
+  throw (await command.features(signal)).has('start') ? answer.failure.error : cannotStart(name)
+}
+
+async function requestDelete(
+  command: OpenShellCommand,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    const answer = await command.run(() => deleteCall(name), { signal, name })
+    if (answer.ok || answer.failure.kind === 'absent') return
+    if (answer.failure.kind !== 'passing' || attempt === deleteAttempts) throw answer.failure.error
+    await sleep(lookPauseMs, undefined, { signal }).catch(() => {})
+  }
+}
+
+/** Pauses between looks that grow, until it has taken too long. */
+class Wait {
+  readonly #signal: AbortSignal
+  readonly #limitMs: number
+  #deadline: number
+  #pauses = 0
+
+  constructor(signal: AbortSignal, limitMs: number) {
+    this.#signal = signal
+    this.#limitMs = limitMs
+    this.#deadline = Date.now() + limitMs
+  }
+
+  begin(): void {
+    this.#deadline = Date.now() + this.#limitMs
+    this.#pauses = 0
+  }
+
+  /** `phase` is what is waited to pass, for the error when it does not. */
+  async pause(name: string, phase: string): Promise<void> {
+    if (Date.now() >= this.#deadline) throw stuck(name, phase, this.#limitMs)
+    const ms = pausesMs[Math.min(this.#pauses, pausesMs.length - 1)]
+    this.#pauses += 1
+    await sleep(ms, undefined, { signal: this.#signal }).catch(() => {})
+    if (this.#signal.aborted) throw cancelled('waiting for the sandbox')
+  }
+}
+
+const stuck = (name: string, phase: string, afterMs: number) =>
+  backendUnavailable(
+    `sandbox ${name} is ${phase} for more than ${Math.round(afterMs / 1000)} s`,
+    phase === 'Deleting'
+      ? 'Restart the gateway of OpenShell; if the sandbox is then still listed, remove its record as the manual of the gateway says.'
+      : `Look with "openshell logs ${name}", then call again.`,
+  )
+
+const vanishes = (name: string) =>
+  sandboxStartFailed(
+    `sandbox ${name} was created ${mostCreations} times, and is gone again each time`,
+    'Look who deletes it, then call again.',
+  )
+
+const holdsWork = ({ name, phase }: SandboxFacts) =>
+  sandboxStartFailed(
+    `sandbox ${name} has ended (${phase}), and OpenShell cannot start it again; it is kept, as it may hold work that is nowhere else`,
+    `See why with "openshell logs ${name}". To begin anew from the files on the host, give up what is only in it: "openshell sandbox delete ${name}", then call again.`,
+  )
+
+const endsAtOnce = ({ name, phase }: SandboxFacts) =>
+  sandboxStartFailed(
+    `sandbox ${name} ended (${phase}) as soon as it was made`,
+    `See why with "openshell logs ${name}", and check its image and policy.`,
+  )
+
+const cannotStart = (name: string) =>
+  sandboxStartFailed(
+    `sandbox ${name} is stopped, and this release of OpenShell cannot start it`,
+    'Update OpenShell to 0.0.105 or later, then call again.',
+  )
