@@ -4,6 +4,7 @@ import type { Backend, Sandbox, SandboxSpec } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { Mirror } from '../sync/mirror.ts'
 import { SyncRules } from '../sync/sync-rules.ts'
+import { leavingOut, WorkspaceIgnore } from '../sync/workspace-ignore.ts'
 import type { Tree } from '../tree.ts'
 import { HostTree } from '../trees/host-tree.ts'
 import { SandboxTree, type ScriptRunner } from '../trees/sandbox-tree.ts'
@@ -52,7 +53,7 @@ export function makeWorkspace(
     case 'bind':
       return new BindWorkspace(choose, spec, hostTrees(spec), rootTree(inside))
     case 'remote':
-      return new RemoteWorkspace({ choose, spec, rules: rulesOf(settings), ...inside })
+      return new RemoteWorkspace({ choose, spec, rulesFor: rulesOf(settings), ...inside })
     case 'mirror':
       return makeMirrorWorkspace(settings, place, inside)
   }
@@ -98,4 +99,8 @@ function hostTrees({ mounts, owner }: SandboxSpec): readonly [Tree, ...Tree[]] {
 
 const rootTree = ({ run }: Inside): Tree => new SandboxTree(run, { root: '/' })
 
-const rulesOf = ({ sync }: Settings) => new SyncRules(sync.ignore)
+/** What a workspace that is filled once leaves on the host. */
+function rulesOf({ sync: { ignore, gitignore } }: Settings) {
+  return (host: string) =>
+    leavingOut(new SyncRules(ignore), gitignore ? new WorkspaceIgnore(host) : undefined)
+}

@@ -7,7 +7,7 @@ import { quote } from '../posix-sh.ts'
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
 import { runScript } from '../script.ts'
 import { type Seeded, seedOnce } from '../sync/seed.ts'
-import type { SyncRules } from '../sync/sync-rules.ts'
+import type { LeavingOut } from '../sync/seed-archive.ts'
 import type { Tree } from '../tree.ts'
 import { exits } from '../trees/sandbox-scripts.ts'
 import { SandboxTree, type ScriptRunner } from '../trees/sandbox-tree.ts'
@@ -19,8 +19,8 @@ export interface RemoteOptions {
   readonly choose: (signal: AbortSignal) => Promise<Backend>
   /** The host directories of its mounts are what the sandbox is filled from. */
   readonly spec: SandboxSpec
-  /** What is left out when it is filled. */
-  readonly rules: SyncRules
+  /** What stays on the host when it is filled from that directory. */
+  readonly rulesFor: (host: string) => LeavingOut
   /** The session's sandbox: open, and whole. */
   readonly opened: Opened
   readonly run: ScriptRunner
@@ -67,13 +67,13 @@ export class RemoteWorkspace implements Workspace {
   }
 
   async open(context: OpenContext): Promise<Sandbox> {
-    const { choose, spec, rules } = this.#options
+    const { choose, spec, rulesFor } = this.#options
     this.#backend ??= await choose(context.signal)
     const sandbox = await this.#backend.open(spec, context)
     try {
       for (const [i, { host }] of spec.mounts.entries()) {
         const root = rootOf(sandbox, i)
-        this.#seeded(i, await seedOnce(sandbox, { host, rules, root }, context))
+        this.#seeded(i, await seedOnce(sandbox, { host, rules: rulesFor(host), root }, context))
       }
       return sandbox
     } catch (error) {
