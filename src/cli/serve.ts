@@ -6,6 +6,7 @@ import { isNobodysChoice } from '../sessions/workspace-directory.ts'
 import type { Settings } from '../settings.ts'
 import { readFile } from './read-file.ts'
 
+/** Resolves when the client is gone. `CONFIG_INVALID` before anything is served. */
 export async function run(argv: readonly string[], version: string): Promise<number> {
   if (argv.some((argument) => argument === '--help' || argument === '-h')) {
     process.stdout.write((await import('./help.ts')).help)
