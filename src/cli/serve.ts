@@ -27,17 +27,8 @@ export async function run(argv: readonly string[], version: string): Promise<num
 }
 
 /** What can be set and is not served yet: nobody may get another thing than was asked for. */
-function refuseWhatIsMissing({ backend, access, mode, scope }: Settings): void {
-  const missing =
-    backend === 'ssh' || backend === 'openshell'
-      ? `the backend ${backend}`
-      : access !== 'rw'
-        ? `workspace access ${access}`
-        : mode !== 'all'
-          ? `mode ${mode}`
-          : scope !== 'agent'
-            ? `scope ${scope}`
-            : undefined
+function refuseWhatIsMissing({ mode, scope }: Settings): void {
+  const missing = mode !== 'all' ? `mode ${mode}` : scope !== 'agent' ? `scope ${scope}` : undefined
   if (missing === undefined) return
   throw configInvalid(`${missing} is not supported yet`, 'Leave it out.')
 }
