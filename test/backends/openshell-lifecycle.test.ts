@@ -175,6 +175,16 @@ describeWhere('openshell-double', 'OpenShell', () => {
     expect(await printed(other, 'cat shared')).toBe('shared\n')
   })
 
+  test('a sandbox that was made with other settings is used, and that is told', async () => {
+    const spec = newSpec()
+    await world.open(world.backend(), spec)
+    await world.open(world.backend(), spec)
+    const told = `sandbox ${spec.name} was made with other settings, and keeps them until it is recreated`
+    expect(world.reports).not.toContain(told)
+    await world.open(world.backend({ from: 'ollama' }), spec)
+    expect(world.reports).toContain(told)
+  })
+
   test('what the labels hold comes back in the list, whatever the path', async () => {
     const host = `/home/\u{1f600} name=with,odd "characters"/${'deep/'.repeat(100)}`
     const ephemeral = { pid: 4711, started: '12345' }

@@ -14,6 +14,7 @@ import { createSeconds } from './gateway.ts'
 import { labelsFor, recordOf } from './labels.ts'
 import { refuseForeign } from './ownership.ts'
 import { PhaseWait } from './phase-wait.ts'
+import { settingsHash } from './settings-hash.ts'
 
 /** What a creation is called in the labels, and the sandbox where the command told it. */
 interface Creation {
@@ -79,9 +80,14 @@ async function reachReady(
     }
     refuseForeign(facts, spec)
     const { phase } = facts
-    const creation = recordOf(facts.labels)?.creation ?? ''
+    const { creation = '', settings } = recordOf(facts.labels) ?? {}
     const isNew = made.has(creation)
-    if (phase === 'Ready') return isNew ? creation : undefined
+    if (phase === 'Ready') {
+      if (settings !== settingsHash(command.settings)) {
+        report(`sandbox ${name} was made with other settings, and keeps them until it is recreated`)
+      }
+      return isNew ? creation : undefined
+    }
     if (phase === 'Error' || phase === 'Completed') {
       if (isNew) throw endsAtOnce(facts)
       if (command.settings.mode === 'remote') throw holdsWork(facts)
@@ -146,7 +152,7 @@ async function create(
   const { settings } = command
   const { name } = spec
   const creation = randomBytes(6).toString('hex')
-  const labels = labelsFor(spec, creation)
+  const labels = labelsFor(spec, creation, settingsHash(settings))
   const withinMs = createSeconds(settings.timeoutSeconds) * 1000
   const make = (features: Features) => createCall(settings, name, labels, features)
   let answer: Answer

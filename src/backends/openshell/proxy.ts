@@ -4,7 +4,8 @@ import { markPassing } from '../ssh/connect-failure.ts'
 import { type Connection, connectOver } from '../ssh/connection.ts'
 import type { PoolLimits } from '../ssh/pool.ts'
 import type { OpenShellCommand } from './command.ts'
-import { failureOf, readable } from './failures.ts'
+import { failureOf } from './failures.ts'
+import { readable } from './readable-text.ts'
 
 /**
  * A sandbox takes 20 connections, which people and other servers want to share, and any number of
