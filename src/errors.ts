@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'CANCELLED'
   // a person acts
   | 'SYNC_HALTED'
+  | 'SYNC_INTERRUPTED'
 
 /** The one error class. Its texts hold no control characters and no credentials in URLs. */
 export class SandboxError extends Error {
@@ -192,6 +193,13 @@ export const fileDenied = (path: string, reason: string, cause?: unknown) =>
     cause,
   )
 
+export const readOnlyHere = (path: string) =>
+  new SandboxError(
+    'FILE_DENIED',
+    `${shown(path)} is in a copy that is read-only here; nothing was written`,
+    'Write into the workspace instead, with another path.',
+  )
+
 export const fileUnreadable = (path: string, reason: string, cause?: unknown) =>
   new SandboxError(
     'FILE_DENIED',
@@ -259,6 +267,16 @@ export const syncRootMissing = (side: 'host' | 'sandbox', cause?: unknown) =>
     side === 'host'
       ? 'Put the directory back (is a disk not mounted?), then call again.'
       : 'Recreate the sandbox to fill it from the host again.',
+    cause,
+  )
+
+export const syncInterrupted = (side: 'host' | 'sandbox', reason: string, cause?: unknown) =>
+  new SandboxError(
+    'SYNC_INTERRUPTED',
+    `files could not be brought to the ${side === 'host' ? 'host' : 'sandbox'} or from it: ${reason}; both sides are as they were or further on, and nothing is lost`,
+    side === 'host'
+      ? 'Check the free space and the permissions of the workspace on the host, then call again: the sync goes on where it was.'
+      : 'Check with exec that the sandbox has free space (df) and tar, then call again: the sync goes on where it was.',
     cause,
   )
 

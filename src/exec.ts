@@ -38,6 +38,8 @@ export class Execution {
   /** Settles when the command has ended and its output is complete. Never rejects. */
   readonly result: Promise<ExecResult>
   ended: ExecResult | undefined
+  /** Settles when nothing of it is left, in the background either. */
+  readonly gone: Promise<void>
   /** How far its output was told to the client: the next poll goes on from there. */
   told: OutputMark = { bytes: 0, lineFeeds: 0 }
   readonly #sandbox: string
@@ -57,6 +59,7 @@ export class Execution {
     this.#sandbox = sandbox
     this.#process = process
     this.command = request.command
+    this.gone = process.gone
     this.output = output
     this.#stdinOpen = request.stdin === 'open'
     this.result = this.#run(request)

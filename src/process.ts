@@ -35,6 +35,8 @@ export interface Process {
    * on, so the streams must be read. Rejects only with `SANDBOX_LOST`.
    */
   readonly exit: Promise<number>
+  /** Settles when nothing of its group is left, which may be long after the exit. */
+  readonly gone: Promise<void>
   /**
    * Ends the whole group inside: TERM, and KILL soon after it has ended or when `graceMs` are over, so
    * that a grandchild that ignores TERM or left the group is reached too. Harmless after the exit.
@@ -93,6 +95,7 @@ class LaunchedProcess implements Process {
   readonly stdout: MarkedOutput
   readonly stderr: MarkedOutput
   readonly exit: Promise<number>
+  readonly gone: Promise<void>
   readonly #guard: Guard
   readonly #mark: string
   readonly #channel: Channel
@@ -120,7 +123,7 @@ class LaunchedProcess implements Process {
       (error: unknown) => ({ error }),
     )
     // The group outlives the command while something of it runs in the background.
-    void channelEnd.then(() => {
+    this.gone = channelEnd.then(() => {
       this.#groupGone = true
       if (this.group !== 0) guard.drop(this.group)
     })

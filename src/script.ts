@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { cancelled } from './errors.ts'
-import type { Sandbox } from './sandbox.ts'
+import type { Sandbox, Traffic } from './sandbox.ts'
 
 export interface ScriptResult {
   readonly code: number
@@ -10,14 +10,18 @@ export interface ScriptResult {
   readonly stderr: string
 }
 
-/** Rejects when it could not be started or the sandbox was lost; an exit code is a result. */
+/**
+ * Rejects when it could not be started or the sandbox was lost; an exit code is a result. `traffic` is
+ * `bulk` for a script whose stdin or output may be large.
+ */
 export async function runScript(
   sandbox: Sandbox,
   script: string,
   stdin: Uint8Array | Readable | undefined,
   signal: AbortSignal,
+  traffic: Traffic = 'command',
 ): Promise<ScriptResult> {
-  const channel = await sandbox.start(script, signal)
+  const channel = await sandbox.start(script, signal, traffic)
   const giveUp = () => channel.close()
   signal.addEventListener('abort', giveUp, { once: true })
   // A script that ends without reading all of its stdin breaks the pipe, and may.
@@ -36,4 +40,36 @@ export async function runScript(
   } finally {
     signal.removeEventListener('abort', giveUp)
   }
+}
+
+export interface ScriptStream {
+  /** To be read to its end. */
+  readonly stdout: Readable
+  /** Once the script has ended and all of `stdout` was read. Rejects as `runScript` does. */
+  readonly end: Promise<{ readonly code: number; readonly stderr: string }>
+  /** Gives up: what the script still prints is dropped. */
+  close(): void
+}
+
+/** The same for a script whose output is too large to be held: it is read as it comes. */
+export async function streamScript(
+  sandbox: Sandbox,
+  script: string,
+  stdin: Uint8Array | undefined,
+  signal: AbortSignal,
+  traffic: Traffic = 'command',
+): Promise<ScriptStream> {
+  const channel = await sandbox.start(script, signal, traffic)
+  const giveUp = () => channel.close()
+  signal.addEventListener('abort', giveUp, { once: true })
+  channel.stdin.on('error', () => {})
+  channel.stdin.end(stdin)
+  const end = Promise.all([channel.exit, text(channel.stderr)])
+    .then(([code, stderr]) => ({ code, stderr }))
+    .catch((error: unknown) => {
+      throw signal.aborted ? cancelled('the operation') : error
+    })
+    .finally(() => signal.removeEventListener('abort', giveUp))
+  end.catch(() => {})
+  return { stdout: channel.stdout, end, close: giveUp }
 }

@@ -4,14 +4,15 @@
  */
 import type { Readable } from 'node:stream'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
-import { argumentInvalid, processNotFound } from './errors.ts'
+import { argumentInvalid, isSandboxError, processNotFound } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
 import { OpenOnce } from './open-once.ts'
-import type { OpenContext } from './sandbox.ts'
+import type { OpenContext, Sandbox } from './sandbox.ts'
 import { runScript, type ScriptResult } from './script.ts'
-import type { Workspace } from './workspace.ts'
+import { SyncSteps } from './sync-steps.ts'
+import type { Located, News, Workspace } from './workspace.ts'
 
 export interface SessionLimits {
   /** The most commands that run at a time. */
@@ -30,37 +31,74 @@ export const sessionLimits: SessionLimits = {
   logBytes: 1024 * 1024 * 1024,
 }
 
+/** How long a command may take that says nothing itself and of which no setting does. */
+export const defaultTimeoutSeconds = 1_800
+
 export interface SessionOptions {
   /** The sandbox is removed when the session closes. */
   readonly ephemeral: boolean
   readonly limits?: SessionLimits
   readonly outputLimits?: OutputLimits
+  /** What every command has in its environment; what a call sets wins. */
+  readonly env?: Readonly<Record<string, string>>
+  /** For commands that set no limit themselves; 0 for none. */
+  readonly commandTimeoutSeconds?: number | undefined
+}
+
+/** A command as it was asked for: its working directory is written in any way that a path can be. */
+export interface CommandRequest extends Omit<ExecRequest, 'workdir'> {
+  readonly workdir: string | undefined
 }
 
 export class Session {
   readonly workspace: Workspace
+  readonly commandTimeoutSeconds: number
+  readonly #env: Readonly<Record<string, string>>
   readonly #ephemeral: boolean
   readonly #guard: OpenOnce<Guard>
   readonly #executions = new Map<string, Execution>()
   readonly #limits: SessionLimits
   readonly #outputLimits: OutputLimits
   readonly #logs: LogSpace
+  readonly #steps: SyncSteps
   #starting = 0
   #untoldLoss: string | undefined
   #closed = false
 
   constructor(workspace: Workspace, options: SessionOptions) {
     this.workspace = workspace
+    this.commandTimeoutSeconds = options.commandTimeoutSeconds ?? defaultTimeoutSeconds
+    this.#env = options.env ?? {}
     this.#ephemeral = options.ephemeral
     this.#limits = options.limits ?? sessionLimits
     this.#outputLimits = options.outputLimits ?? outputLimits
     this.#logs = new LogSpace(this.#limits.logBytes)
     this.#guard = new OpenOnce((context) => this.#openGuard(context))
+    this.#steps = new SyncSteps(workspace, () => this.current)
   }
 
   /** The open sandbox's guard; opens the sandbox at first use, and anew after it was lost. */
   guard(context: OpenContext): Promise<Guard> {
     return this.#guard.get(context)
+  }
+
+  /** The sandbox, if it is open. */
+  get current(): Sandbox | undefined {
+    return this.#guard.opened?.sandbox
+  }
+
+  /** The open sandbox; its workspace is whole. */
+  async sandbox(context: OpenContext): Promise<Sandbox> {
+    return (await this.guard(context)).sandbox
+  }
+
+  /**
+   * Where a path leads, as `Workspace.locate`; opens the sandbox if that needs it. What commands have done
+   * to the files by now is there.
+   */
+  async locate(path: string, context: OpenContext): Promise<Located> {
+    await this.#steps.whileRunning(context)
+    return this.workspace.locate(path, () => this.sandbox(context))
   }
 
   /** Runs a short script of our own, as `SandboxTree` wants it. It is not a command of the model's. */
@@ -70,7 +108,7 @@ export class Session {
     signal: AbortSignal | undefined,
   ): Promise<ScriptResult> {
     const given = signal ?? new AbortController().signal
-    const { sandbox } = await this.guard({ signal: given, report: () => {} })
+    const sandbox = await this.sandbox({ signal: given, report: () => {} })
     return runScript(sandbox, script, stdin, given)
   }
 
@@ -81,7 +119,7 @@ export class Session {
   }
 
   /** Starts a command, and remembers it. */
-  async execute(request: ExecRequest, context: OpenContext): Promise<Execution> {
+  async execute(request: CommandRequest, context: OpenContext): Promise<Execution> {
     const running = this.executions.filter(({ ended }) => ended === undefined).length
     if (running + this.#starting >= this.#limits.running) {
       throw argumentInvalid(
@@ -91,10 +129,21 @@ export class Session {
     }
     this.#starting += 1
     try {
+      const { workspace } = this
+      const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
       const guard = await this.guard(context)
+      await this.#steps.before(guard.sandbox, context)
       const output = new CapturedOutput(this.#logs, this.#outputLimits)
-      const execution = await Execution.start(guard, request, output, context.signal)
+      const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
+      const execution = await Execution.start(guard, placed, output, context.signal).catch(
+        async (error: unknown) => {
+          // Without a working directory there may be no workspace either.
+          if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await this.#check(guard, context)
+          throw error
+        },
+      )
       this.#executions.set(execution.id, execution)
+      this.#steps.started(execution)
       void execution.result.then(({ error }) => {
         // The next call must not meet what is gone.
         if (error !== undefined) this.#lose(guard, error)
@@ -105,12 +154,26 @@ export class Session {
     }
   }
 
+  /** Brings back what commands have done to the files; what keeps it from that is told as news. */
+  async settle(context: OpenContext): Promise<void> {
+    await this.#steps.after(context)
+  }
+
   /** The command of that id, `PROCESS_NOT_FOUND` if this session has none. */
   execution(id: string): Execution {
     this.#expire()
     const found = this.#executions.get(id)
     if (found === undefined) throw processNotFound(id)
     return found
+  }
+
+  /** Lets go of an open sandbox that is of no use any more, and of all that runs in it. */
+  async abandon(sandbox: Sandbox, error: Error): Promise<void> {
+    const guard = this.#guard.opened
+    if (guard?.sandbox !== sandbox) return
+    this.#lose(guard, error)
+    await guard.close()
+    await sandbox.close()
   }
 
   /** Why an earlier sandbox went away; once, to whoever tells the client. */
@@ -120,16 +183,23 @@ export class Session {
     return loss
   }
 
+  /** What else the client must hear; once, to whoever tells it. */
+  takeNews(): readonly News[] {
+    return [...this.#steps.takeNews(), ...this.workspace.takeNews()]
+  }
+
   /** Ends every command, and the sandbox if it is ephemeral. Safe to repeat. */
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
     await this.#guard.settle()
     const guard = this.#guard.opened
+    if (guard !== undefined && (!this.#ephemeral || this.workspace.sync !== undefined)) {
+      await guard.close()
+      await this.#steps.close(guard.sandbox)
+    }
     if (this.#ephemeral && guard !== undefined) {
       await this.workspace.remove(new AbortController().signal)
-    } else {
-      await guard?.close()
     }
     await guard?.sandbox.close()
     this.#logs.remove()
@@ -137,12 +207,25 @@ export class Session {
 
   async #openGuard(context: OpenContext): Promise<Guard> {
     const sandbox = await this.workspace.open(context)
-    const guard = await openGuard(sandbox, context.signal)
+    const guard = await openGuard(sandbox, context.signal).catch(async (error: unknown) => {
+      await sandbox.close()
+      throw error
+    })
     void guard.lost.then(async (error) => {
       this.#lose(guard, error)
       await sandbox.close()
     })
     return guard
+  }
+
+  /** Rejects with `SANDBOX_LOST`, and lets go of it, when the workspace is not in the sandbox any more. */
+  async #check(guard: Guard, { signal }: OpenContext): Promise<void> {
+    try {
+      await this.workspace.check(guard.sandbox, signal)
+    } catch (error) {
+      if (isSandboxError(error, 'SANDBOX_LOST')) await this.abandon(guard.sandbox, error)
+      throw error
+    }
   }
 
   #lose(guard: Guard, error: Error): void {

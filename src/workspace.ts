@@ -1,12 +1,6 @@
-/**
- * One sandbox and its trees, as the tools see them. In bind mode, the only one so far, the sandbox
- * mounts the host's directory: files of the workspace are read and written on the host, which is
- * quick and needs no engine, and all other files inside.
- */
-import { isAbsolute, relative } from 'node:path'
-import { argumentInvalid, pathInvalid } from './errors.ts'
-import type { Backend, Mount, OpenContext, Sandbox, SandboxSpec } from './sandbox.ts'
-import { type Tree, type TreePath, treePath } from './tree.ts'
+/** One sandbox and its trees, as the tools see them. The kinds of workspaces are in `workspaces/`. */
+import type { Mount, OpenContext, Sandbox } from './sandbox.ts'
+import type { Tree, TreePath } from './tree.ts'
 
 /** Where a path that the model gave leads. */
 export interface Located {
@@ -16,93 +10,59 @@ export interface Located {
   readonly shown: string
 }
 
+/** What happened to the files that the client did not ask for. */
+export interface News {
+  /** A sentence. */
+  readonly text: string
+  /** The file of the workspace that it is about, where the client should see it. */
+  readonly file?: TreePath
+}
+
+/** The side of a workspace that may have changed. */
+export type Look = 'both' | 'host' | 'sandbox'
+
+/** The open sandbox; opens it when it is not. */
+export type Opened = () => Promise<Sandbox>
+
 export interface Workspace {
-  /** Absolute path of the workspace inside the sandbox. */
-  readonly root: string
   /** The files of the workspace. */
   readonly files: Tree
   /**
    * Which tree a path belongs to: relative to the workspace, absolute inside the sandbox, or the
-   * host's own spelling of a path in the workspace. `PATH_OUTSIDE` for one that climbs out.
+   * host's own spelling of a path in the workspace. `PATH_OUTSIDE` for one that climbs out. Asks for
+   * the sandbox where it alone can tell, or holds the file.
    */
-  locate(path: string): Located
+  locate(path: string, opened: Opened): Promise<Located>
   /** The absolute path inside of a working directory that was given in any of those ways. */
-  workdir(path: string | undefined): string
-  /** Finds or creates the sandbox. */
+  workdir(path: string | undefined, opened: Opened): Promise<string>
+  /** Finds or creates the sandbox. Its workspace is whole when this resolves. */
   open(context: OpenContext): Promise<Sandbox>
+  /**
+   * Brings the host's files and the sandbox's in step, where they are two. `look` says which side may
+   * have changed since the last time. `SYNC_HALTED`, `SYNC_INTERRUPTED`, `CANCELLED`, `SANDBOX_LOST`.
+   */
+  sync?(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void>
+  /** Rejects with `SANDBOX_LOST` when the open sandbox has no workspace any more. */
+  check(sandbox: Sandbox, signal: AbortSignal): Promise<void>
+  /** What happened to the files, for the client; each is told once. */
+  takeNews(): readonly News[]
   /** Removes the sandbox. */
   remove(signal: AbortSignal): Promise<void>
 }
 
-export class BindWorkspace implements Workspace {
-  readonly root: string
-  readonly files: Tree
-  readonly #choose: (signal: AbortSignal) => Promise<Backend>
-  readonly #spec: SandboxSpec
-  readonly #inside: Tree
-  readonly #host: string
-  #backend: Backend | undefined
-
-  /** `files` is the tree of the first mount, on the host; `inside` the one of the sandbox's `/`. */
-  constructor(
-    choose: (signal: AbortSignal) => Promise<Backend>,
-    spec: SandboxSpec,
-    files: Tree,
-    inside: Tree,
-  ) {
-    const [{ host, sandbox }] = spec.mounts
-    this.#choose = choose
-    this.#spec = spec
-    this.files = files
-    this.#inside = inside
-    this.#host = host
-    this.root = sandbox
-  }
-
-  locate(path: string): Located {
-    if (path === '') throw pathInvalid(path, 'it is empty')
-    if (!isAbsolute(path)) return this.#inWorkspace(path)
-    const clean = `/${treePath(path.replace(/^\/+/, ''))}`
-    const within = below(clean, this.root) ?? below(clean, this.#host)
-    if (within !== undefined) return this.#inWorkspace(within)
-    const inside = treePath(clean.slice(1))
-    return { tree: this.#inside, path: inside, shown: clean }
-  }
-
-  workdir(path: string | undefined): string {
-    if (path === undefined || path === '') return this.root
-    if (path.trim() === '') {
-      throw argumentInvalid('workdir is blank', 'Leave workdir out to use the workspace.')
-    }
-    const located = this.locate(path)
-    if (located.tree !== this.files) return located.shown
-    return located.path === '' ? this.root : `${this.root}/${located.path}`
-  }
-
-  async open(context: OpenContext): Promise<Sandbox> {
-    this.#backend ??= await this.#choose(context.signal)
-    return this.#backend.open(this.#spec, context)
-  }
-
-  async remove(signal: AbortSignal): Promise<void> {
-    await this.#backend?.remove(this.#spec.name, signal)
-  }
-
-  #inWorkspace(path: string): Located {
-    const inTree = treePath(path)
-    return { tree: this.files, path: inTree, shown: inTree === '' ? '.' : inTree }
-  }
-}
-
-/** The rest of `path` when it is `root` or below it; the comparison is by whole components. */
-function below(path: string, root: string): string | undefined {
-  const rest = relative(root, path)
-  return rest === '..' || rest.startsWith('../') || isAbsolute(rest) ? undefined : rest
-}
+/** The names of the two mounts in paths that the model gives, whatever the sandbox calls them. */
+export const aliases = { workspace: '/workspace', agent: '/agent' } as const
 
 /** The mount that a workspace at `host` gets. */
 export const workspaceMount = (host: string, writable: boolean): Mount => ({
   host,
-  sandbox: '/workspace',
+  sandbox: aliases.workspace,
   writable,
+})
+
+/** The mount that the user's directory gets beside a private workspace. */
+export const agentMount = (host: string): Mount => ({
+  host,
+  sandbox: aliases.agent,
+  writable: false,
 })

@@ -1,30 +1,33 @@
 /** Sandboxes in containers of a Docker-compatible engine, which is also their only registry. */
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isSandboxError, sandboxStartFailed, shown } from '../errors.ts'
-import type {
-  Backend,
-  Channel,
-  Check,
-  OpenContext,
-  Sandbox,
-  SandboxInfo,
-  SandboxSpec,
-} from '../sandbox.ts'
-import { dockerChecks, messageOf } from './docker/checks.ts'
-import { type ContainerFacts, DockerEngine, type EngineError } from './docker/engine.ts'
-import {
-  configHash,
-  containerOptions,
-  type DockerSettings,
-  dockerDefaults,
-  isMainProcess,
-  label,
-  serverOf,
-} from './docker/options.ts'
-import { verifyMount } from './mount-check.ts'
+import { configInvalid, sandboxStartFailed } from '../errors.ts'
+import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
+import { adopt } from './docker/adopt.ts'
+import { parseBinds, withBinds } from './docker/bind-rules.ts'
+import { checkSettings } from './docker/check-settings.ts'
+import { dockerChecks } from './docker/checks.ts'
+import type { ContainerFacts } from './docker/container-facts.ts'
+import { createSandbox, type Plan } from './docker/create.ts'
+import { DockerEngine } from './docker/engine.ts'
+import type { EngineTraits } from './docker/engine-traits.ts'
+import { infoOf, label } from './docker/labels.ts'
+import { containerOptions, defaultImage } from './docker/options.ts'
+import { findOwnContainer, hostPath, type OwnContainer } from './docker/own-container.ts'
+import { refusal } from './docker/refusal.ts'
+import { type DockerSettings, dockerDefaults } from './docker/settings.ts'
+import { isLeased, sandboxNameOf, setupName } from './docker/setup.ts'
 
 /** How long another process may take to make the container that both want. */
 const raceMs = 20_000
+/** How long a container that is to be set up may be without the server that does it. */
+const unleasedMs = 10_000
+
+/** What is asked of an engine once. */
+interface Surroundings {
+  readonly traits: EngineTraits
+  readonly own: OwnContainer | undefined
+}
 
 export class DockerBackend implements Backend {
   readonly kind = 'docker'
@@ -32,42 +35,48 @@ export class DockerBackend implements Backend {
   readonly checks: readonly Check[]
   readonly #connect: (signal: AbortSignal) => Promise<DockerEngine>
   #engine: Promise<DockerEngine> | undefined
+  #surroundings: Promise<Surroundings> | undefined
 
-  /** `connect` is for engines at other places than the usual ones. */
+  /**
+   * `CONFIG_INVALID` for settings that no engine could honour. `connect` is for engines at other
+   * places than the usual ones.
+   */
   constructor(settings: Partial<DockerSettings> = {}, connect = DockerEngine.connect) {
     this.#settings = { ...dockerDefaults, ...settings }
+    checkSettings(this.#settings)
     this.#connect = (signal) => connect(signal)
-    this.checks = dockerChecks((signal) => this.#reach(signal), this.#settings.image)
+    const { image = defaultImage, platform } = this.#settings
+    this.checks = dockerChecks((signal) => this.#reach(signal), image, platform)
   }
 
   async open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
-    const engine = await this.#reach(context.signal)
-    const deadline = Date.now() + raceMs
+    const { signal } = context
+    const engine = await this.#reach(signal)
+    const plan = await this.#plan(engine, spec, signal)
+    const setup = new SetupWatch(engine, plan, context)
+    let deadline = Date.now() + raceMs
     for (;;) {
-      const found = await engine.inspect(spec.name, context.signal)
-      if (found !== undefined) this.#refuseForeign(found, spec)
-      const usable = found && (await this.#adopt(engine, found, spec, context))
-      const container = usable ? found : await this.#create(engine, spec, context)
-      // Another process can win the race to create it, or remove it under our hands: look again.
-      // A name that is taken is not shown before its container is whole.
-      if (container === undefined && Date.now() < deadline) {
-        await sleep(50)
+      const found = await engine.inspect(spec.name, signal)
+      if (found !== undefined) {
+        refuseForeign(found, spec)
+        const sandbox = await adopt(engine, found, plan, context)
+        if (sandbox !== undefined) return sandbox
+      }
+      if (await setup.isOthers()) {
+        deadline = Date.now() + raceMs
         continue
       }
-      if (container === undefined) {
+      const made = await createSandbox(engine, plan, context)
+      if (made !== undefined) return made
+      // Another process can win the race to create it, or remove it under our hands: look again.
+      // A name that is taken is not shown before its container is whole.
+      if (Date.now() >= deadline) {
         throw sandboxStartFailed(
           `container ${spec.name} keeps appearing and vanishing`,
           'Look who removes it with "docker events", then call again.',
         )
       }
-      const sandbox = new DockerSandbox(engine, spec, container.id)
-      try {
-        await verifyMount(sandbox, spec, context.signal)
-        return sandbox
-      } catch (error) {
-        if (!usable) await engine.remove(container.id, new AbortController().signal)
-        throw error
-      }
+      await sleep(50)
     }
   }
 
@@ -75,23 +84,26 @@ export class DockerBackend implements Backend {
     const engine = await this.#reach(signal)
     const containers = await engine.list(`${label.installation}=${installation}`, signal)
     return containers.map(({ name, labels, status, createdMs }) => ({
-      name,
+      ...infoOf(labels),
+      name: sandboxNameOf(name),
       kind: this.kind,
-      state: stateOf(status),
-      scopeKey: labels[label.scopeKey] ?? '',
-      agent: labels[label.agent] ?? '',
-      workspace: labels[label.workspace] ?? '',
+      state: sandboxNameOf(name) === name ? stateOf(status) : 'broken',
       createdMs,
-      ...(labels[label.ephemeral] ? { ephemeral: serverOf(labels[label.ephemeral] ?? '') } : {}),
     }))
+  }
+
+  async configHash(spec: SandboxSpec, signal: AbortSignal): Promise<string> {
+    const engine = await this.#reach(signal)
+    return (await this.#plan(engine, spec, signal)).hash
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
     const engine = await this.#reach(signal)
-    await engine.remove(name, signal)
-    // The engine answers "removal in progress" before it is done.
-    while ((await engine.inspect(name, signal)) !== undefined) {
-      await sleep(50)
+    for (const container of [name, setupName(name)]) {
+      if ((await engine.inspect(container, signal)) === undefined) continue
+      await engine.remove(container, signal)
+      // The engine answers "removal in progress" before it is done.
+      while ((await engine.inspect(container, signal)) !== undefined) await sleep(50)
     }
   }
 
@@ -105,125 +117,113 @@ export class DockerBackend implements Backend {
     }
   }
 
-  #refuseForeign(found: ContainerFacts, spec: SandboxSpec): void {
-    const owner = found.labels[label.installation]
-    if (owner === spec.installation) return
-    throw sandboxStartFailed(
-      `a container named ${spec.name} exists and ${owner === undefined ? 'is not a sandbox of this server' : `belongs to another installation (${owner})`}`,
-      `Remove or rename it ("docker rm -f ${spec.name}"), or choose another --session.`,
-    )
-  }
-
-  /** Makes a container of ours run, whatever state it is in. False: it was removed, make a new one. */
-  async #adopt(
-    engine: DockerEngine,
-    found: ContainerFacts,
-    spec: SandboxSpec,
-    { signal, report }: OpenContext,
-  ): Promise<boolean> {
-    const stale = found.labels[label.config] !== configHash(spec, this.#settings)
-    if (stale && (found.status !== 'running' || (await isIdle(engine, found.id, signal)))) {
-      report(`rebuilding sandbox ${spec.name}: its settings changed`)
-      await engine.remove(found.id, signal)
-      return false
-    }
-    if (stale) report(`sandbox ${spec.name} is in use and keeps its old settings`)
+  async #look(engine: DockerEngine, signal: AbortSignal): Promise<Surroundings> {
+    const look = async () => ({
+      traits: await engine.traits(signal),
+      own: await findOwnContainer(engine, signal),
+    })
+    this.#surroundings ??= look()
     try {
-      switch (found.status) {
-        case 'running':
-          return true
-        case 'paused':
-          await engine.unpause(found.id, signal)
-          return true
-        case 'created':
-        case 'exited':
-          report(`starting sandbox ${spec.name}`)
-          await engine.start(found.id, signal)
-          return true
-        default:
-          await engine.remove(found.id, signal)
-          return false
-      }
+      return await this.#surroundings
     } catch (error) {
-      if (signal.aborted || isSandboxError(error)) throw error
-      // It cannot be made to run, and nothing in it is worth more than a fresh start.
-      await engine.remove(found.id, signal)
-      return false
+      this.#surroundings = undefined
+      throw error
     }
   }
 
-  /** Undefined when another process has made one of that name meanwhile. */
-  async #create(engine: DockerEngine, spec: SandboxSpec, { signal, report }: OpenContext) {
-    const { image } = this.#settings
-    if (!(await engine.hasImage(image, signal))) {
-      report(`pulling ${image}`)
-      await engine.pull(image, signal, report).catch((error: unknown) => {
-        if (signal.aborted || isSandboxError(error)) throw error
-        throw sandboxStartFailed(
-          `the image ${shown(image)} is not on this machine and could not be pulled: ${messageOf(error)}`,
-          `Check the name, "docker pull ${image}" or "docker load" it, or choose one of "docker images" with --image.`,
-          error,
-        )
-      })
+  async #plan(engine: DockerEngine, spec: SandboxSpec, signal: AbortSignal): Promise<Plan> {
+    const settings = this.#settings
+    const [workspace] = spec.mounts
+    if (settings.workdir !== workspace.sandbox) {
+      throw new Error(`workspace mounted at ${workspace.sandbox}, not at ${settings.workdir}`)
     }
-    report(`creating sandbox ${spec.name} from ${image}`)
-    const never = new AbortController().signal
-    const traits = await engine.traits(signal)
-    const options = containerOptions(spec, this.#settings, traits)
-    let id: string | undefined
-    try {
-      id = await engine.create(options, signal)
-      if (spec.ephemeral) await engine.holdStdin(id, signal)
-      await engine.start(id, signal)
-      return { id }
-    } catch (error) {
-      if (id === undefined && (error as EngineError).statusCode === 409) return undefined
-      // By name: a create that was cancelled may have been done all the same.
-      const made = await engine.inspect(spec.name, never).catch(() => undefined)
-      if (made && (made.id === id || (id === undefined && made.status === 'created'))) {
-        await engine.remove(made.id, never).catch(() => {})
-      }
-      if (signal.aborted || isSandboxError(error)) throw error
-      throw sandboxStartFailed(
-        `a container from ${shown(image)} could not be started: ${messageOf(error)}`,
-        'Act on what the engine says, then call again. Of the image only a POSIX sh is needed; the workspace must be shared with the engine.',
-        error,
+    const mounts = withBinds(spec.mounts, parseBinds(settings, spec.mounts))
+    if (mounts[0].host !== workspace.host) {
+      throw configInvalid(
+        `a bind puts ${mounts[0].host} in the place of the workspace ${workspace.host}`,
+        'Give that directory as the workspace, and take it out of docker.binds.',
       )
     }
+    const { traits, own } = await this.#look(engine, signal)
+    const options = containerOptions({
+      spec,
+      settings,
+      mounts:
+        own === undefined ? mounts : mounts.map((m) => ({ ...m, host: hostPath(m.host, own) })),
+      ...seccompOf(settings),
+      traits,
+    })
+    return {
+      spec: { ...spec, mounts },
+      settings,
+      options,
+      hash: options.Labels?.[label.config] ?? '',
+      podman: traits.podman !== undefined,
+    }
   }
 }
 
-class DockerSandbox implements Sandbox {
-  readonly kind = 'docker'
-  readonly name: string
-  readonly root: string
+/** Looks whether another server sets the sandbox up, and removes what one left half done. */
+class SetupWatch {
   readonly #engine: DockerEngine
-  readonly #id: string
-  readonly #channels = new Set<Channel>()
+  readonly #plan: Plan
+  readonly #context: OpenContext
+  #abandoned: { readonly id: string; readonly sinceMs: number } | undefined
 
-  constructor(engine: DockerEngine, spec: SandboxSpec, id: string) {
-    this.name = spec.name
-    this.root = spec.mounts[0].sandbox
+  constructor(engine: DockerEngine, plan: Plan, context: OpenContext) {
     this.#engine = engine
-    this.#id = id
+    this.#plan = plan
+    this.#context = context
   }
 
-  async start(script: string, signal: AbortSignal): Promise<Channel> {
-    const channel = await this.#engine.exec(this.#id, this.name, script, signal)
-    this.#channels.add(channel)
-    channel.exit.catch(() => {}).finally(() => this.#channels.delete(channel))
-    return channel
-  }
-
-  async close(): Promise<void> {
-    for (const channel of this.#channels) channel.close()
+  /** True, after a pause, when one does or just may: look again. */
+  async isOthers(): Promise<boolean> {
+    const { spec, podman } = this.#plan
+    const { signal, report } = this.#context
+    const found = await this.#engine.inspect(setupName(spec.name), signal)
+    if (found === undefined) return false
+    refuseForeign(found, spec)
+    if (await isLeased(this.#engine, found, podman, signal)) {
+      this.#abandoned = undefined
+      report(`another server sets up sandbox ${spec.name}`)
+    } else if (this.#abandoned?.id !== found.id) {
+      this.#abandoned = { id: found.id, sinceMs: Date.now() }
+    } else if (Date.now() - this.#abandoned.sinceMs > unleasedMs) {
+      report(`removing sandbox ${spec.name}: its setup was cut off`)
+      await this.#engine.remove(found.id, signal)
+      return false
+    }
+    await sleep(500, undefined, { signal }).catch(() => {})
+    return true
   }
 }
 
-/** True when nothing runs inside but its main process: no session uses it. */
-async function isIdle(engine: DockerEngine, id: string, signal: AbortSignal): Promise<boolean> {
-  const lines = await engine.processes(id, signal)
-  return lines.every((line) => line.includes('docker-init') || isMainProcess(line))
+function refuseForeign(found: ContainerFacts, spec: SandboxSpec): void {
+  const owner = found.labels[label.installation]
+  if (owner === spec.installation) return
+  throw sandboxStartFailed(
+    `a container named ${found.name} exists and ${owner === undefined ? 'is not a sandbox of this server' : `belongs to another installation (${owner})`}`,
+    `Remove or rename it ("docker rm -f ${found.name}"), or choose another --session.`,
+  )
+}
+
+/** The text of the profile, for the engine to read. */
+function seccompOf({ seccompProfile: path }: DockerSettings): { seccomp?: string } {
+  if (path === undefined) return {}
+  const because = (error: unknown) =>
+    refusal(
+      'seccompProfile',
+      path,
+      `cannot be used: ${(error as Error).message}`,
+      'Give the path of a profile in the JSON that Docker reads.',
+    )
+  try {
+    const text = readFileSync(path, 'utf8')
+    JSON.parse(text)
+    return { seccomp: text }
+  } catch (error) {
+    throw because(error)
+  }
 }
 
 function stateOf(status: string): SandboxInfo['state'] {

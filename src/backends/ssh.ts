@@ -21,13 +21,14 @@ import {
   thisAccount,
 } from './ssh/destination.ts'
 import { ConnectionPool } from './ssh/pool.ts'
-import { parseRecord, recordLine, type SandboxRecord } from './ssh/record.ts'
+import { newRecord, parseRecord, recordLine, type SandboxRecord } from './ssh/record.ts'
 import { SshSandbox } from './ssh/sandbox.ts'
 import {
   answer,
   createScript,
   listScript,
   probeScript,
+  recordScript,
   removeScript,
   toolsScript,
 } from './ssh/scripts.ts'
@@ -54,21 +55,31 @@ export class SshBackend implements Backend {
     const destination = this.#destination()
     report(`connecting to ${destination.host}`)
     const pool = this.#pool(destination, spec.name)
+    const agent = spec.mounts.length > 1
+    const { name, installation } = spec
+    const wanted = {
+      name,
+      installation,
+      directories: agent ? ['workspace', 'agent'] : ['workspace'],
+    }
     try {
-      const probe = probeScript(this.#root, spec.name)
-      const keeper = new SshSandbox(spec.name, '/', pool, { marked: false })
-      let found = await this.#call(keeper, probe, undefined, signal)
+      const keeper = new SshSandbox(name, '/', pool, { marked: false })
+      let found = await this.#call(keeper, probeScript(this.#root, wanted), undefined, signal)
       if (found.code === answer.absent) {
         report(`making the workspace on ${destination.host}`)
         if (signal.aborted) throw cancelled('opening the sandbox')
-        const script = createScript(this.#root, spec.name, token())
+        const script = createScript(this.#root, wanted, token())
+        const record = newRecord(spec, this.#settings.target)
         // Once it is on its way it is carried out: half of it is never seen, and all of it is adopted.
-        const never = new AbortController().signal
-        found = await this.#call(keeper, script, Buffer.from(recordLine(spec)), never)
+        found = await this.#call(keeper, script, recordLine(record), new AbortController().signal)
       }
-      const [directory = '', line = ''] = this.#answered(found, spec.name).split('\n')
-      this.#refuseForeign(parseRecord(line), directory, spec)
-      return new SshSandbox(spec.name, `${directory}/workspace`, pool)
+      const [directory = '', line = ''] = this.#answered(found, name).split('\n')
+      const record = this.#ownRecord(line, directory, spec)
+      if (record.target !== this.#settings.target) await this.#adopt(keeper, directory, record)
+      return new SshSandbox(name, `${directory}/workspace`, pool, {
+        ownDirectory: directory,
+        ...(agent ? { agentRoot: `${directory}/agent` } : {}),
+      })
     } catch (error) {
       pool.close()
       throw error
@@ -81,12 +92,20 @@ export class SshBackend implements Backend {
       .split('\n')
       .flatMap((line) => parseRecord(line) ?? [])
       .filter((record) => record.installation === installation)
-      .map(({ installation: _, ...info }) => ({ kind: this.kind, state: 'running', ...info }))
+      .filter((record) => record.target === this.#settings.target)
+      .map(({ installation: _, target: __, ...info }) => ({
+        kind: this.kind,
+        state: 'running',
+        ...info,
+      }))
   }
 
+  /** The name says whose it is: no two installations make the same one. */
   async remove(name: string, signal: AbortSignal): Promise<void> {
-    const script = removeScript(this.#root, name, token())
-    this.#answered(await this.#visit(name, script, signal, removeMs), name)
+    const script = removeScript(this.#root, name, this.#settings.target, token())
+    const result = await this.#visit(name, script, signal, removeMs)
+    if (result.code === answer.elsewhere) throw this.#madeElsewhere(name, result.stdout.toString())
+    this.#answered(result, name)
   }
 
   get checks(): readonly Check[] {
@@ -135,13 +154,14 @@ export class SshBackend implements Backend {
   async #call(
     keeper: Sandbox,
     script: string,
-    stdin: Uint8Array | undefined,
+    stdin: string | undefined,
     signal: AbortSignal,
     withinMs = callMs,
   ): Promise<ScriptResult> {
     const deadline = AbortSignal.timeout(withinMs)
     try {
-      return await runScript(keeper, script, stdin, AbortSignal.any([signal, deadline]))
+      const bytes = stdin === undefined ? undefined : Buffer.from(stdin)
+      return await runScript(keeper, script, bytes, AbortSignal.any([signal, deadline]))
     } catch (error) {
       if (deadline.aborted && !signal.aborted) {
         throw callFailed(this.#settings.target, `no answer within ${withinMs / 1000} s`)
@@ -152,31 +172,50 @@ export class SshBackend implements Backend {
 
   /** What the script printed, unless its exit code says that it could not do what was asked. */
   #answered({ code, stdout, stderr }: ScriptResult, name: string): string {
-    const place = `${this.#root}/${name} on ${this.#settings.target}`
+    const place = `${shown(name === '' ? this.#root : `${this.#root}/${name}`)} on ${this.#settings.target}`
     if (code === 0) return stdout.toString()
     if (code === answer.foreign) {
       throw sandboxStartFailed(
-        `${shown(place)} exists and is not a sandbox of this server`,
+        `${place} exists and is not a sandbox of this server`,
         'Move it away, or choose another ssh.workspaceRoot.',
       )
     }
-    const words = stderr.trim() || `exit code ${code}`
+    // An account that may not run commands says so on stdout, in place of a script's answer.
+    const words = stderr.trim() || stdout.toString().trim().slice(-500) || `exit code ${code}`
     if (code === answer.noRoot || code === answer.unwritable) {
       throw sandboxStartFailed(
-        `${shown(place)} cannot be used: ${words}`,
+        `${place} cannot be used: ${words}`,
         'Check its permissions and the free space there, or choose another ssh.workspaceRoot.',
       )
     }
     throw callFailed(this.#settings.target, words)
   }
 
-  #refuseForeign(record: SandboxRecord | undefined, directory: string, spec: SandboxSpec): void {
-    if (record?.name === spec.name && record.installation === spec.installation) return
+  #ownRecord(line: string, directory: string, spec: SandboxSpec): SandboxRecord {
+    const record = parseRecord(line)
+    if (record?.name === spec.name && record.installation === spec.installation) return record
     const owner =
       record === undefined ? 'has a record that cannot be read' : 'belongs to another installation'
     throw sandboxStartFailed(
       `${shown(directory)} on ${this.#settings.target} ${owner}${record ? ` (${record.installation})` : ''}`,
       'Choose another ssh.workspaceRoot or --session, or move that directory away.',
+    )
+  }
+
+  /** From now on this target is the one that it is listed at and removed from. */
+  async #adopt(keeper: Sandbox, directory: string, record: SandboxRecord): Promise<void> {
+    const line = recordLine({ ...record, target: this.#settings.target })
+    const script = recordScript(directory, token())
+    const result = await this.#call(keeper, script, line, new AbortController().signal)
+    this.#answered(result, record.name)
+  }
+
+  #madeElsewhere(name: string, line: string): Error {
+    const { target } = this.#settings
+    const other = parseRecord(line)?.target ?? 'another one'
+    return sandboxStartFailed(
+      `the sandbox ${name} on ${target} was made through the target ${shown(other)}; it was not removed`,
+      `Set ssh.target to ${shown(other)} to remove it there, or use it once through ${target} to take it over.`,
     )
   }
 }

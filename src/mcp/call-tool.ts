@@ -1,7 +1,9 @@
 /** From a client's `tools/call` to a result: arguments checked, errors rendered, size bounded. */
 import { z } from 'zod'
 import { isSandboxError, type SandboxError, shown } from '../errors.ts'
+import { workspaceUri } from '../resources/workspace-uri.ts'
 import type { ContentBlock, Tool, ToolCall } from '../tools/tool.ts'
+import type { News } from '../workspace.ts'
 
 export interface CallResult {
   readonly content: ContentBlock[]
@@ -44,8 +46,21 @@ export function listTool({
 export async function callTool(tool: Tool, args: unknown, call: ToolCall): Promise<CallResult> {
   const parsed = tool.input.safeParse(args ?? {})
   if (!parsed.success) return invalidArguments(tool, parsed.error)
+  const result = await ran(tool, parsed.data, call)
+  // Nobody sees the result of a call that was cancelled; the next one tells.
+  const news = call.signal.aborted ? [] : call.session.takeNews()
+  return { ...result, content: [...result.content, ...news.flatMap(newsBlocks)] }
+}
+
+function newsBlocks({ text, file }: News): ContentBlock[] {
+  const told: ContentBlock = { type: 'text', text: `[${text}]` }
+  if (file === undefined) return [told]
+  return [told, { type: 'resource_link', uri: workspaceUri(file), name: file }]
+}
+
+async function ran(tool: Tool, args: z.output<Tool['input']>, call: ToolCall): Promise<CallResult> {
   try {
-    const { content, facts } = await tool.run(parsed.data, call)
+    const { content, facts } = await tool.run(args, call)
     return bounded({ content: [...content], structuredContent: facts })
   } catch (error) {
     if (isSandboxError(error)) return failure(error.code, error.message, error.hint, error)

@@ -1,21 +1,68 @@
 /** What the model is told about this server before it uses it: a few facts, always the same text. */
 
 export interface InstructionFacts {
-  readonly network: boolean
+  /** The user's files themselves, files kept in step with them, a copy that nothing returns from, or none. */
+  readonly project: 'real' | 'mirror' | 'copy' | 'none'
+  /** False where the project is in /agent, beside a workspace of the sandbox's own. */
   readonly writable: boolean
+  /** Who commands run as when that is no sandbox: nothing keeps them from what this account may do. */
+  readonly account: string | undefined
+  /** How commands find the two directories where those are not /workspace and /agent. */
+  readonly names: { readonly workspace: string; readonly agent: string } | undefined
+  readonly network: 'none' | 'some' | 'of the machine' | 'by policy'
   readonly ephemeral: boolean
 }
 
-export function instructions({ network, writable, ephemeral }: InstructionFacts): string {
-  return [
-    "These tools act in a sandbox: a computer of its own with the user's project in /workspace.",
-    writable
-      ? "Files in /workspace are the user's real files; all others are the sandbox's own."
-      : "Files in /workspace are the user's real files and cannot be changed.",
-    network ? 'It has network access.' : 'It has no network access beyond its own localhost.',
-    ephemeral
-      ? 'The sandbox, with /tmp and all processes, ends with this session.'
-      : 'Files such as /tmp stay between sessions; processes end with this session.',
-    'Paths are relative to /workspace, or absolute in the sandbox.',
-  ].join(' ')
+export function instructions(facts: InstructionFacts): string {
+  const parts = [place(facts), files(facts), network[facts.network], lifetime(facts), paths(facts)]
+  return parts.join(' ')
+}
+
+function place({ project, writable, account }: InstructionFacts): string {
+  if (account !== undefined) {
+    return `These tools act on another machine: commands run as ${account}, are not confined, and can do all that this account can.`
+  }
+  const computer = 'These tools act in a sandbox: a computer of its own'
+  if (project === 'none') return `${computer}, without any of the user's files.`
+  return `${computer} with the user's project in ${writable ? '/workspace' : '/agent'}.`
+}
+
+const projects = {
+  real: "Files in # are the user's real files",
+  mirror: "Files in # are kept in step with the user's real files, at each call",
+  copy: "# is a copy of the user's project that was made once: it is not kept in step, and nothing comes back to the user's machine",
+}
+
+function files({ project, writable, account }: InstructionFacts): string {
+  const others = `all others are the ${account === undefined ? 'sandbox' : 'machine'}'s own`
+  if (project === 'none') return `/workspace is private; ${others}.`
+  if (writable) return `${projects[project].replace('#', '/workspace')}; ${others}.`
+  const unchanged = project === 'real' ? 'and cannot be changed' : 'and is not to be changed'
+  const agent = projects[project].replace('#', '/agent')
+  return `${agent}, ${unchanged}; /workspace is private; ${others}.`.replace(
+    'files, and',
+    'files and',
+  )
+}
+
+const network = {
+  none: 'It has no network access beyond its own localhost.',
+  some: 'It has network access.',
+  'of the machine': "It has that machine's network.",
+  'by policy': 'Its network access is what its policy allows.',
+}
+
+function lifetime({ ephemeral, account }: InstructionFacts): string {
+  if (!ephemeral)
+    return 'Files such as /tmp stay between sessions; processes end with this session.'
+  return account === undefined
+    ? 'The sandbox, with /tmp and all processes, ends with this session.'
+    : '/workspace and all processes end with this session.'
+}
+
+function paths({ names, project, writable }: InstructionFacts): string {
+  const given = 'Paths are relative to /workspace, or absolute in the sandbox.'
+  if (names === undefined) return given
+  const agent = project === 'none' || writable ? '' : `, and /agent is ${names.agent}`
+  return `${given} These names are for the tools: to commands, which start there, /workspace is ${names.workspace}${agent}.`
 }

@@ -1,21 +1,28 @@
 /** The backend for a session: the one that was named, or the best that works here. */
-import { backendUnavailable } from '../errors.ts'
-import type { Backend, BackendKind } from '../sandbox.ts'
+import { backendUnavailable, configInvalid } from '../errors.ts'
+import type { Backend } from '../sandbox.ts'
+import type { Settings } from '../settings.ts'
 
-export interface BackendSettings {
-  readonly backend: BackendKind | 'auto'
-  readonly image?: string
-  /** `none`, or a mode of the backend's: `host` for bubblewrap, any network for Docker. */
-  readonly network: string
+/**
+ * `auto` is Docker if a daemon answers, else bubblewrap, else an error that names both fixes; what is
+ * on other machines has to be named. `CONFIG_INVALID` for a backend that lacks its settings.
+ */
+export async function chooseBackend(settings: Settings, signal: AbortSignal): Promise<Backend> {
+  switch (settings.backend) {
+    case 'docker':
+      return dockerBackend(settings)
+    case 'bubblewrap':
+      return bubblewrapBackend(settings)
+    case 'ssh':
+      return sshBackend(settings)
+    case 'openshell':
+      return openShellBackend(settings)
+    case 'auto':
+      return bestHere(settings, signal)
+  }
 }
 
-/** `auto` is Docker if a daemon answers, else bubblewrap, else an error that names both fixes. */
-export async function chooseBackend(
-  settings: BackendSettings,
-  signal: AbortSignal,
-): Promise<Backend> {
-  if (settings.backend === 'docker') return dockerBackend(settings)
-  if (settings.backend === 'bubblewrap') return bubblewrapBackend(settings)
+async function bestHere(settings: Settings, signal: AbortSignal): Promise<Backend> {
   const docker = await dockerBackend(settings)
   const dockerFinding = await docker.checks[0]?.run(signal)
   if (dockerFinding?.ok) return docker
@@ -32,17 +39,30 @@ export async function chooseBackend(
   return bubblewrap
 }
 
-// Each is loaded when it is chosen: a client's first answer waits for neither.
+// Each is loaded when it is chosen: a client's first answer waits for none.
 
-async function dockerBackend({ image, network }: BackendSettings): Promise<Backend> {
+async function dockerBackend({ docker }: Settings): Promise<Backend> {
   const { DockerBackend } = await import('../backends/docker.ts')
-  return new DockerBackend({ network, ...(image === undefined ? {} : { image }) })
+  return new DockerBackend(docker)
 }
 
-async function bubblewrapBackend({ network }: BackendSettings): Promise<Backend> {
+async function bubblewrapBackend({ bubblewrap }: Settings): Promise<Backend> {
   const { BubblewrapBackend } = await import('../backends/bubblewrap.ts')
-  return new BubblewrapBackend({
-    network: network === 'none' ? 'none' : 'host',
-    extraReadOnly: [],
-  })
+  return new BubblewrapBackend({ network: bubblewrap.network, extraReadOnly: [] })
+}
+
+async function sshBackend({ ssh }: Settings): Promise<Backend> {
+  if (ssh === undefined) {
+    throw configInvalid(
+      'backend "ssh" needs to know a host',
+      'Set ssh.target to user@host:port, or to a host of your ssh_config.',
+    )
+  }
+  const { SshBackend } = await import('../backends/ssh.ts')
+  return new SshBackend(ssh)
+}
+
+async function openShellBackend({ openshell }: Settings): Promise<Backend> {
+  const { OpenShellBackend } = await import('../backends/openshell.ts')
+  return new OpenShellBackend(openshell)
 }

@@ -1,6 +1,6 @@
-/** What this server keeps on the host: an installation id, and private workspaces. */
+/** What this server keeps on the host, and the id of this installation. */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { configInvalid, shown } from '../errors.ts'
@@ -55,12 +55,4 @@ export function installationId(state: string): string {
     throw configInvalid(`${shown(path)} cannot be read`, 'Remove it; a new one is made.')
   }
   return id
-}
-
-/** A workspace of our own, for a server that was started where no project is. */
-export function privateWorkspace(state: string, key: string): string {
-  const path = join(state, 'workspaces', key)
-  mkdirSync(path, { recursive: true, mode: 0o700 })
-  chmodSync(path, 0o700)
-  return path
 }

@@ -51,7 +51,8 @@ function refusal(path: string, home: string): string | undefined {
   return undefined
 }
 
-function isIn(path: string, directory: string): boolean {
+/** Whether `path` is `directory` or below it; both are absolute and plain. */
+export function isIn(path: string, directory: string): boolean {
   const rest = relative(directory, path)
   return rest === '' || (rest !== '..' && !rest.startsWith('../') && !isAbsolute(rest))
 }

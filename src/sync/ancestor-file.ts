@@ -3,11 +3,12 @@
  * whole is not believed at all: without an ancestor a sync deletes nothing.
  */
 import { createHash, randomBytes } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { type TreePath, treePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
-import { type Entry, parentOf, type Snapshot } from './snapshot.ts'
+import { type Entry, parentOf, type Snapshot, sameSnapshot } from './snapshot.ts'
 
 const version = 1
 
@@ -21,6 +22,8 @@ export interface KnownAncestor {
 export class AncestorFile {
   readonly #path: string
   readonly #pair: string
+  /** What was read or written last, and how the file can be told from another. */
+  #known: { readonly identity: string; readonly snapshot: Snapshot } | undefined
 
   /**
    * `pair` names both sides so that it is another when one of them is made anew: what was agreed on
@@ -31,25 +34,31 @@ export class AncestorFile {
     this.#pair = pair
   }
 
-  /** Rejects when there is a file that may not be read. */
+  /** The very same snapshot as long as nobody wrote another. Rejects when there is a file that may not be read. */
   async read(): Promise<KnownAncestor> {
+    const identity = identityOf(this.#path)
+    if (identity === this.#known?.identity) return { snapshot: this.#known.snapshot }
     let bytes: Buffer
     try {
       bytes = await readFile(this.#path)
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return { snapshot: new Map() }
+      if (errnoOf(error) === 'ENOENT') return this.#learn('', new Map())
       throw error
     }
     const found = parse(bytes)
-    if (found?.pair === this.#pair) return { snapshot: found.snapshot }
-    if (found !== undefined) return { snapshot: new Map() }
+    if (found?.pair === this.#pair) return this.#learn(identity, found.snapshot)
+    if (found !== undefined) return this.#learn(identity, new Map())
     const setAside = `${this.#path}.damaged`
     await rename(this.#path, setAside)
     return { snapshot: new Map(), setAside }
   }
 
-  /** Replaces it whole: a crash at any time leaves the old or the new. */
-  async write(snapshot: Snapshot): Promise<void> {
+  /** Replaces it whole: a crash at any time leaves the old or the new. Gives what `read` gives from now on. */
+  async write(snapshot: Snapshot): Promise<Snapshot> {
+    const known = this.#known
+    if (known !== undefined && known.identity === identityOf(this.#path)) {
+      if (known.identity !== '' && sameSnapshot(known.snapshot, snapshot)) return known.snapshot
+    }
     const made = `${this.#path}.${randomBytes(6).toString('hex')}`
     await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
     try {
@@ -61,16 +70,28 @@ export class AncestorFile {
         await file.close()
       }
       await rename(made, this.#path)
+      return this.#learn(identityOf(this.#path), snapshot).snapshot
     } catch (error) {
       await rm(made, { force: true })
       throw error
     }
   }
 
+  #learn(identity: string, snapshot: Snapshot): KnownAncestor {
+    this.#known = { identity, snapshot }
+    return { snapshot }
+  }
+
   /** Nothing is agreed on any more. */
   async forget(): Promise<void> {
     await rm(this.#path, { force: true })
   }
+}
+
+/** '' where there is no file. A file that was replaced is another, whatever its time says. */
+function identityOf(path: string): string {
+  const stats = statSync(path, { bigint: true, throwIfNoEntry: false })
+  return stats === undefined ? '' : [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join()
 }
 
 function serialise(pair: string, snapshot: Snapshot): string {

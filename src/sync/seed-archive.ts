@@ -10,12 +10,19 @@ import {
   readSync,
 } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { cancelled } from '../errors.ts'
+import { cancelled, syncRootMissing } from '../errors.ts'
 import type { TreePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
 import { type Problem, reasons } from './snapshot.ts'
-import type { SyncRules } from './sync-rules.ts'
 import { type TarEntry, tarEnd, tarHeader, tarPadding } from './tar-archive.ts'
+
+/** What is not sent. */
+export interface LeavingOut {
+  /** Whether `path` is left out, with all below it. */
+  leavesOut(path: TreePath): boolean
+  /** Told of each directory before what is in it is asked about. */
+  entering?(directory: TreePath): void
+}
 
 export interface SeedProgress {
   /** Of `files` and `bytes` in all, as they were counted at the start. */
@@ -34,10 +41,10 @@ export class SeedArchive {
   files = 0
   bytes = 0
   readonly #host: string
-  readonly #rules: SyncRules
+  readonly #rules: LeavingOut
   readonly #entries: TarEntry[] = []
 
-  constructor(host: string, rules: SyncRules) {
+  constructor(host: string, rules: LeavingOut) {
     this.#host = host
     this.#rules = rules
   }
@@ -52,9 +59,10 @@ export class SeedArchive {
         names = readdirSync(this.#full(path))
       } catch (error) {
         // Without its own directory there is nothing to seed from, and that is no empty workspace.
-        if (path === '') throw error
+        if (path === '') throw syncRootMissing('host', error)
         this.#failed(path, error)
       }
+      this.#rules.entering?.(path as TreePath)
       for (const name of names) {
         const inner = path === '' ? name : `${path}/${name}`
         if (this.#rules.leavesOut(inner as TreePath)) continue
@@ -96,10 +104,12 @@ export class SeedArchive {
     try {
       const { size, mode, mtimeMs } = fstatSync(descriptor)
       yield tarHeader({ ...entry, path, size, mode: mode & 0o777, mtimeMs })
-      yield* content(descriptor, size, entry.path)
+      for (const chunk of content(descriptor, size, entry.path)) {
+        yield chunk
+        this.progress.sentBytes += chunk.length
+      }
       yield tarPadding(size)
       this.progress.sentFiles += 1
-      this.progress.sentBytes += size
     } finally {
       closeSync(descriptor)
     }

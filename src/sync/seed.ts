@@ -1,27 +1,34 @@
 /**
- * Fills the workspace of a remote sandbox from the host, once. All of it appears by one rename, so a
- * seed that is cut at any point leaves the workspace as it was: empty, and to be seeded.
+ * Fills a root of a sandbox from the host, once. Nothing of it is seen before all has arrived, so a seed
+ * that is cut at any point leaves the root as it was, and to be seeded.
  */
 import { randomBytes } from 'node:crypto'
-import { basename, dirname } from 'node:path/posix'
+import { basename } from 'node:path/posix'
 import { Readable } from 'node:stream'
 import { cancelled, isSandboxError, sandboxStartFailed, shown } from '../errors.ts'
-import { quote } from '../posix-sh.ts'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import { runScript } from '../script.ts'
-import { SeedArchive } from './seed-archive.ts'
+import { type LeavingOut, SeedArchive } from './seed-archive.ts'
+import { probeScript, type SeedPlace, seedExits, seedPlace, seedScript } from './seed-scripts.ts'
 import type { Problem } from './snapshot.ts'
-import type { SyncRules } from './sync-rules.ts'
 
 export interface Seed {
   /** Real absolute path of the directory to seed from. */
   readonly host: string
-  readonly rules: SyncRules
+  readonly rules: LeavingOut
+  /** Absolute inside: `sandbox.root` unless it is another. */
+  readonly root?: string
 }
 
-export interface Seeded {
+/** What is known of a seed inside. */
+interface SeedMark {
   /** Unguessable; another one means that the workspace was made anew. */
   readonly generation: string
+  /** Names at the top that were there before, and are not the host's: the image's own. */
+  readonly unseeded: readonly string[]
+}
+
+export interface Seeded extends SeedMark {
   /** What was sent now; undefined when the workspace had been seeded before. */
   readonly sent: { readonly files: number; readonly bytes: number } | undefined
   /** What could not be sent, and why. */
@@ -30,19 +37,16 @@ export interface Seeded {
 
 /** How often progress is told. */
 const reportMs = 500
-const raced = 8
 
-/**
- * Seeds the workspace of `sandbox` unless it has been. Its root is a directory of its own, whose parent
- * is the sandbox's as well. Safe to race: one seed is published whole, the others are dropped.
- */
+/** Seeds a root of `sandbox` unless it has been. Safe to race: one seed is published, the others are dropped. */
 export async function seedOnce(
   sandbox: Sandbox,
-  { host, rules }: Seed,
+  { host, rules, root = sandbox.root }: Seed,
   { signal, report }: OpenContext,
 ): Promise<Seeded> {
-  const before = await generationOf(sandbox, signal)
-  if (before !== undefined) return { generation: before, sent: undefined, problems: [] }
+  const place = seedPlace(root, sandbox.ownDirectory)
+  const before = await markIn(sandbox, place, signal)
+  if (before !== undefined) return { ...before, sent: undefined, problems: [] }
 
   const archive = new SeedArchive(host, rules)
   await archive.list(signal)
@@ -50,7 +54,7 @@ export async function seedOnce(
   tell()
   const timer = setInterval(tell, reportMs)
   const generation = randomBytes(12).toString('hex')
-  const source = Readable.from(archive.stream(basename(sandbox.root), 'complete'), {
+  const source = Readable.from(archive.stream(basename(root), 'complete'), {
     objectMode: false,
   })
   const halt = new AbortController()
@@ -60,14 +64,16 @@ export async function seedOnce(
     halt.abort()
   })
   try {
-    const script = seedScript(sandbox.root, generation)
+    const script = seedScript(place, generation)
     const either = AbortSignal.any([signal, halt.signal])
-    const { code, stderr } = await runScript(sandbox, script, source, either)
-    if (code === raced) {
-      const theirs = await generationOf(sandbox, signal)
-      if (theirs !== undefined) return { generation: theirs, sent: undefined, problems: [] }
-    }
-    if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)
+    const { code, stderr } = await runScript(sandbox, script, source, either, 'bulk')
+    const lost = code === seedExits.raced
+    if (code !== 0 && !lost) throw new Error(stderr.trim() || `exit code ${code}`)
+    const mark = await markIn(sandbox, place, signal)
+    if (mark === undefined) throw new Error('what was sent is not there')
+    if (lost) return { ...mark, sent: undefined, problems: [] }
+    const { sentFiles: files, sentBytes: bytes } = archive.progress
+    return { ...mark, sent: { files, bytes }, problems: archive.problems }
   } catch (error) {
     if (signal.aborted) throw cancelled('seeding the workspace')
     if (broken === undefined && isSandboxError(error)) throw error
@@ -81,51 +87,24 @@ export async function seedOnce(
     clearInterval(timer)
     source.destroy()
   }
-  const { sentFiles: files, sentBytes: bytes } = archive.progress
-  return { generation, sent: { files, bytes }, problems: archive.problems }
 }
 
-/** The generation of the seed that is in the workspace; undefined before there is one. */
-async function generationOf(sandbox: Sandbox, signal: AbortSignal): Promise<string | undefined> {
-  const { code, stdout, stderr } = await runScript(
-    sandbox,
-    probeScript(sandbox.root),
-    undefined,
-    signal,
-  )
+/** The mark of the seed that is in the root; undefined before there is one. */
+async function markIn(
+  sandbox: Sandbox,
+  place: SeedPlace,
+  signal: AbortSignal,
+): Promise<SeedMark | undefined> {
+  const script = probeScript(place)
+  const { code, stdout, stderr } = await runScript(sandbox, script, undefined, signal)
   if (code !== 0) {
     throw sandboxStartFailed(
-      `the workspace ${shown(sandbox.root)} cannot be looked at: ${stderr.trim() || `exit code ${code}`}`,
+      `the workspace ${shown(place.root)} cannot be looked at: ${stderr.trim() || `exit code ${code}`}`,
       'Check its permissions there, then call again.',
     )
   }
-  return stdout.toString().trim() || undefined
-}
-
-const markOf = (root: string) => quote(`${dirname(root)}/seeded`)
-
-/** A workspace that holds something was published whole, even if its mark was not written any more. */
-function probeScript(root: string): string {
-  return `mark=${markOf(root)}
-cd -- ${quote(root)} || exit 1
-if [ -f "$mark" ]; then cat "$mark"
-elif [ -n "$(ls -A)" ]; then echo unmarked; fi`
-}
-
-function seedScript(root: string, generation: string): string {
-  return `mark=${markOf(root)}
-umask 077
-cd -- ${quote(dirname(root))} || exit 1
-base=${quote(basename(root))}
-find . -maxdepth 1 -name '.seed-*' -mtime +0 -exec rm -rf -- {} + 2>/dev/null
-stage=.seed-${generation}
-trap 'rm -rf -- "$stage"' EXIT
-mkdir -- "$stage" "$stage/$base" || exit 1
-chmod 755 "$stage/$base"
-(umask 0; cd -- "$stage" && tar -xof -) || exit 1
-[ -f "$stage/complete" ] || { echo 'the transfer was cut' >&2; exit 1; }
-[ ! -e "$mark" ] && mv -f -- "$stage/$base" . 2>/dev/null || exit ${raced}
-echo ${generation} >"$stage/mark" && mv -f -- "$stage/mark" "$mark"`
+  const [generation = '', ...names] = stdout.toString().trimEnd().split('\n')
+  return generation === '' ? undefined : { generation, unseeded: names }
 }
 
 function progressText({ progress, files, bytes }: SeedArchive): string {

@@ -38,6 +38,7 @@ export const reasons = {
   caseOnly:
     'its name differs from another only by case or accents, which the host cannot tell apart',
   below: 'something below it cannot be synced',
+  refused: 'it could not be written',
 } as const
 
 /** Undefined is nothing at all, and equals itself. */
@@ -50,6 +51,14 @@ export function sameEntry(one: Entry | undefined, other: Entry | undefined): boo
   }
   if (one.kind === 'link') return other.kind === 'link' && one.target === other.target
   return other.kind === 'directory'
+}
+
+/** Whether two hold the same everywhere. */
+export function sameSnapshot(one: Snapshot, other: Snapshot): boolean {
+  if (one === other) return true
+  if (one.size !== other.size) return false
+  for (const [path, entry] of one) if (!sameEntry(entry, other.get(path))) return false
+  return true
 }
 
 /** The directory that `path` is in. */

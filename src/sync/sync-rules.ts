@@ -3,6 +3,9 @@
 import { byteText, type IgnorePattern, matches, parseIgnoreLine } from '../ignore/pattern.ts'
 import type { TreePath } from '../tree.ts'
 
+/** What this server keeps in a root inside where there is no other place. */
+export const ownName = '.sandbox-mcp'
+
 /**
  * Stays where it is, in any case of its letters: hosts that do not tell case apart would otherwise
  * run what a sandbox wrote.
@@ -11,6 +14,7 @@ const defaultPatterns: readonly string[] = [
   '/.[gG][iI][tT]',
   '/[hH][oO][oO][kK][sS]',
   '/[gG][iI][tT]-[hH][oO][oO][kK][sS]',
+  `/${ownName}`,
 ]
 
 /**
@@ -36,4 +40,9 @@ export class SyncRules {
     }
     return false
   }
+}
+
+/** The pattern that fits one name at the top and nothing else. */
+export function literalPattern(name: string): string {
+  return `/${name.replace(/[\\*?[\]!# ]/g, '\\$&')}`
 }

@@ -1,4 +1,5 @@
 /** The tools, in the order clients see them. */
+import type { WorkspaceAccess } from '../settings.ts'
 import { applyPatch } from './apply-patch.ts'
 import { edit } from './edit.ts'
 import { exec } from './exec.ts'
@@ -11,3 +12,9 @@ export const tools: readonly Tool[] = [exec, process, read, write, edit, applyPa
   // Each tool's own argument types are checked by its input schema before `run` sees them.
   (tool) => tool as unknown as Tool,
 )
+
+const writing: readonly Tool['name'][] = [write.name, edit.name, applyPatch.name]
+
+/** Those that are offered: with access `ro` none that writes files. */
+export const toolsFor = (access: WorkspaceAccess): readonly Tool[] =>
+  access === 'ro' ? tools.filter(({ name }) => !writing.includes(name)) : tools

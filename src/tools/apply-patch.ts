@@ -5,7 +5,7 @@ import { parsePatch } from './apply-patch/parse.ts'
 import { type FileOutcome, planPatch } from './apply-patch/plan.ts'
 import { locateTargets } from './apply-patch/targets.ts'
 import { inTurn } from './in-turn.ts'
-import { defineTool, text } from './tool.ts'
+import { defineTool, openContext, text } from './tool.ts'
 
 const input = z.strictObject({ input: z.string().describe('The whole patch') })
 
@@ -51,14 +51,16 @@ export const applyPatch = defineTool({
     idempotentHint: false,
     openWorldHint: false,
   },
-  async run({ input: patch }, { session, signal }) {
+  async run({ input: patch }, call) {
+    const { session, signal } = call
     if (!patch.isWellFormed() || patch.includes('\0')) {
       throw patchInvalid(
         'the patch holds a NUL character or half of a surrogate pair',
         'Give plain text; for binary content use exec.',
       )
     }
-    const { tree, paths, targets } = locateTargets(parsePatch(patch), session.workspace)
+    const locate = (path: string) => session.locate(path, openContext(call))
+    const { tree, paths, targets } = await locateTargets(parsePatch(patch), locate)
     return inTurn(tree, paths, 'apply_patch', signal, async () => {
       const { changes, files } = await planPatch(targets)
       if (changes.length > 0) await tree.apply(changes, signal)

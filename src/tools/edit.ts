@@ -7,7 +7,7 @@ import { applyReplacements, type Edit, locateEdits } from './edit/apply-edits.ts
 import { excerptOf } from './edit/excerpt.ts'
 import { inTurn } from './in-turn.ts'
 import { readForText, textOf } from './text-file.ts'
-import { defineTool, text } from './tool.ts'
+import { defineTool, openContext, text } from './tool.ts'
 
 const input = z.strictObject({
   path: z.string(),
@@ -45,9 +45,10 @@ export const edit = defineTool({
     idempotentHint: false,
     openWorldHint: false,
   },
-  async run({ path, edits }, { session, signal }) {
+  async run({ path, edits }, call) {
+    const { session, signal } = call
     edits.forEach(refuseUnwritable)
-    const located = session.workspace.locate(path)
+    const located = await session.locate(path, openContext(call))
     return inTurn(located.tree, [located.path], 'edit', signal, async () => {
       const file = await readForText(located)
       const content = textOf(file.bytes, located.shown)

@@ -6,7 +6,7 @@ import type { Execution } from '../exec.ts'
 import { lastLines } from './exec/last-lines.ts'
 import { executionShape, executionState, reportExecution, seconds } from './execution-report.ts'
 import { bytesPage, checkCursor, lastPage, linesPage } from './process/log-page.ts'
-import { defineTool, type ToolCall, text } from './tool.ts'
+import { defineTool, openContext, type ToolCall, text } from './tool.ts'
 
 const defaultWaitMs = 10_000
 /** Longer than that no client waits for a call. */
@@ -60,16 +60,12 @@ export const process = defineTool({
       )
     }
     const execution = call.session.execution(args.id)
-    switch (args.action) {
-      case 'poll':
-        return poll(execution, args, call)
-      case 'log':
-        return log(execution, args)
-      case 'write':
-        return write(execution, args, call)
-      case 'kill':
-        return kill(execution, call)
-    }
+    if (args.action === 'log') return log(execution, args)
+    const act = { poll, write, kill }[args.action]
+    const result = await act(execution, args, call)
+    // What it has done to the files by now is there for the next call.
+    await call.session.settle(openContext(call))
+    return result
   },
 })
 
@@ -152,7 +148,7 @@ async function news(
   }
 }
 
-async function kill(execution: Execution, { signal }: ToolCall) {
+async function kill(execution: Execution, _: Args, { signal }: ToolCall) {
   const hadEnded = execution.ended !== undefined
   await execution.stop('killed')
   if (await within(killWaitMs, execution.result)) {

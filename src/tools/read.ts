@@ -6,7 +6,7 @@ import type { Located } from '../workspace.ts'
 import { binaryKind, imageType } from './file-kind.ts'
 import { imageSize } from './read/image-size.ts'
 import { chunkBytes, textPage } from './read/text-page.ts'
-import { defineTool, text } from './tool.ts'
+import { defineTool, openContext, text } from './tool.ts'
 
 /** A page's limits: what OpenClaw's users know. */
 const pageLimits = { lines: 2_000, bytes: 50 * 1024 }
@@ -47,8 +47,8 @@ export const read = defineTool({
     idempotentHint: true,
     openWorldHint: false,
   },
-  async run(args, { session }) {
-    const located = session.workspace.locate(args.path)
+  async run(args, call) {
+    const located = await call.session.locate(args.path, openContext(call))
     const head = await located.tree
       .read(located.path, { offset: 0, length: chunkBytes })
       .catch(async (error: unknown) => {

@@ -1,5 +1,6 @@
 /** What a tool is: a value that can be listed, tested without a server, and registered by a loop. */
 import type { z } from 'zod'
+import type { OpenContext } from '../sandbox.ts'
 import type { Session } from '../session.ts'
 
 export interface Tool<
@@ -33,6 +34,12 @@ export interface ToolCall {
   /** Tells the client how far it is: an ever larger number, and a line. Cheap; throttled below. */
   progress(done: number, message: string): void
 }
+
+/** For what may have to open the sandbox first: the client hears of it, and can cancel it. */
+export const openContext = ({ signal, progress }: ToolCall): OpenContext => ({
+  signal,
+  report: (message) => progress(0, message),
+})
 
 export interface ToolResult<Facts> {
   /** What the model reads. */

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { argumentInvalid, isSandboxError } from '../errors.ts'
 import type { FileContent } from '../tree.ts'
 import type { Located } from '../workspace.ts'
-import { defineTool, text } from './tool.ts'
+import { defineTool, openContext, text } from './tool.ts'
 
 const input = z.strictObject({
   path: z.string(),
@@ -31,14 +31,14 @@ export const write = defineTool({
     idempotentHint: true,
     openWorldHint: false,
   },
-  async run({ path, content }, { session, signal }) {
+  async run({ path, content }, call) {
     if (!content.isWellFormed()) {
       throw argumentInvalid(
         'content holds half of a surrogate pair',
         'Give well-formed text; for binary content use exec.',
       )
     }
-    const located = session.workspace.locate(path)
+    const located = await call.session.locate(path, openContext(call))
     const bytes = Buffer.from(content)
     const before = await existing(located, bytes.length)
     const created = before === 'absent'
@@ -49,7 +49,10 @@ export const write = defineTool({
         facts: { ...facts, changed: false },
       }
     }
-    await located.tree.apply([{ path: located.path, before: 'anything', after: { bytes } }], signal)
+    await located.tree.apply(
+      [{ path: located.path, before: 'anything', after: { bytes } }],
+      call.signal,
+    )
     return {
       content: text(`${created ? 'Created' : 'Replaced'} ${located.shown}, ${bytes.length} bytes.`),
       facts: { ...facts, changed: true },

@@ -25,6 +25,11 @@ const reasons: Readonly<Record<string, string>> = {
   EIO: 'the disk reported an error',
 }
 
+/** What an errno that the disk answered with means, in words. */
+export function deniedReason(code: string): string {
+  return reasons[code] ?? code
+}
+
 /** An error with an errno that no system call of ours returned. */
 export function errno(code: 'ELOOP' | 'ENOENT'): Error {
   return Object.assign(new Error(code), { code })

@@ -4,6 +4,7 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  lchownSync,
   openSync,
   type Stats,
   unlinkSync,
@@ -58,4 +59,10 @@ export function giveTo(descriptor: number, owner: Owner | undefined): void {
   } catch (error) {
     if (errnoOf(error) !== 'EPERM' || process.getuid?.() === 0) throw error
   }
+}
+
+/** The same for a path, of which a link is given away itself. */
+export function giveAway(path: string, owner: Owner | undefined): void {
+  if (owner === undefined || process.getuid?.() !== 0) return
+  lchownSync(path, owner.uid, owner.gid)
 }

@@ -2,7 +2,14 @@
 
 import { isUtf8 } from 'node:buffer'
 import { lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
-import { fileDenied, fileNotFound, fileTooLarge, notADirectory, notAFile } from '../errors.ts'
+import {
+  fileDenied,
+  fileNotFound,
+  fileTooLarge,
+  notADirectory,
+  notAFile,
+  readOnlyHere,
+} from '../errors.ts'
 import {
   type ByteRange,
   type Change,
@@ -103,7 +110,7 @@ export class HostTree implements Tree {
   async apply(changes: readonly Change[], signal?: AbortSignal): Promise<void> {
     const [first] = changes
     if (first === undefined) return
-    if (this.#readOnly) throw fileDenied(first.path, 'the workspace is read-only here')
+    if (this.#readOnly) throw readOnlyHere(first.path)
     const batch = this.#begin(first.path)
     try {
       batch.resolve(changes)

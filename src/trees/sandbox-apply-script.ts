@@ -205,13 +205,16 @@ trap 'exit 141' PIPE
 trap 'exit 143' TERM
 `
 
-/** The lock's name for a root, the same for every server. */
-function lockName(root: string): string {
-  return `.sbx-${createHash('sha256').update(root).digest('hex').slice(0, 32)}`
+/** The lock's name, the same for every server that shares `lock` and works under `root`. */
+function lockName(root: string, lock: string): string {
+  return `.sbx-${createHash('sha256')
+    .update(lock + root)
+    .digest('hex')
+    .slice(0, 32)}`
 }
 
 /** Takes the new bytes of all changes, one after the other, on stdin. */
-export function applyScript(root: string, changes: readonly Change[]): string {
+export function applyScript(root: string, changes: readonly Change[], lock = ''): string {
   const each = (line: (change: Change, index: number) => string | undefined) =>
     changes.map(line).filter((text) => text !== undefined)
   const many = changes.length > 1
@@ -222,7 +225,7 @@ export function applyScript(root: string, changes: readonly Change[]): string {
     takeTurn,
     check,
     put,
-    `token=${temporaryName()} lockname=${lockName(root)} keys= count=0`,
+    `token=${temporaryName()} lockname=${lockName(root, lock)} keys= count=0`,
     many ? `many=1 all='${[...changes.keys()].join(' ')}'` : '',
     ...each(
       ({ path, after }, i) => `locate ${i} ${quote(path)} ${after === 'absent' ? after : 'file'}`,

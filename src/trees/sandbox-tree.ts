@@ -1,7 +1,7 @@
 /** The files under one directory inside a sandbox, reached by one script for each operation. */
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
-import { cancelled, fileDenied, fileNotFound, sameFileTwice } from '../errors.ts'
+import { cancelled, fileDenied, fileNotFound, readOnlyHere, sameFileTwice } from '../errors.ts'
 import {
   type ByteRange,
   type Change,
@@ -28,6 +28,18 @@ export type ScriptRunner = (
   signal?: AbortSignal,
 ) => Promise<{ readonly code: number; readonly stdout: Buffer; readonly stderr: string }>
 
+export interface SandboxTreeOptions {
+  /**
+   * Absolute inside the sandbox, or what tells it once the sandbox is open; it is asked at every
+   * operation. In the tree of `/` nothing can lead out.
+   */
+  readonly root: string | (() => Promise<string>)
+  /** Who takes turns with each other, where the sandbox shares its `/tmp` with others. */
+  readonly lock?: string
+  /** Refuses every change. */
+  readonly readOnly?: boolean
+}
+
 /** Linux limits one argument to 128 KiB; a longer script goes in on stdin. */
 const scriptLimitBytes = 100_000
 
@@ -43,16 +55,19 @@ const scriptLimitBytes = 100_000
  */
 export class SandboxTree implements Tree {
   readonly #run: ScriptRunner
-  readonly #root: string
+  readonly #root: () => Promise<string>
+  readonly #lock: string | undefined
+  readonly #readOnly: boolean
 
-  /** `root` is absolute inside the sandbox; in the tree of `/` nothing can lead out. */
-  constructor(run: ScriptRunner, { root }: { readonly root: string }) {
+  constructor(run: ScriptRunner, { root, lock, readOnly = false }: SandboxTreeOptions) {
     this.#run = run
-    this.#root = root
+    this.#root = typeof root === 'string' ? async () => root : root
+    this.#lock = lock
+    this.#readOnly = readOnly
   }
 
   async stat(path: TreePath): Promise<Stat> {
-    const stdout = await this.#ask(path, statScript(this.#root, path))
+    const stdout = await this.#ask(path, (root) => statScript(root, path))
     const { mode, size, modifiedMs } = factsOf(stdout.toString())
     const kind = kindOf(mode)
     return {
@@ -66,7 +81,7 @@ export class SandboxTree implements Tree {
   async read(path: TreePath, range?: ByteRange): Promise<FileContent> {
     const block = range && range.length > 1024 * 1024 ? 65_536 : 4096
     const plan = { limitBytes: readLimitBytes, range: range && { ...range, block } }
-    const stdout = await this.#ask(path, readScript(this.#root, path, plan))
+    const stdout = await this.#ask(path, (root) => readScript(root, path, plan))
     const end = stdout.indexOf('\n')
     const { mode, size, modifiedMs } = factsOf(stdout.toString('latin1', 0, end))
     const facts = { modifiedMs, executable: isExecutable(mode) }
@@ -84,7 +99,7 @@ export class SandboxTree implements Tree {
   }
 
   async list(path: TreePath): Promise<readonly ListedEntry[]> {
-    const stdout = await this.#ask(path, listScript(this.#root, path))
+    const stdout = await this.#ask(path, (root) => listScript(root, path))
     // One character for each byte, so that sorting is by bytes and nothing is lost before it is judged.
     const [table = '', ...links] = stdout.toString('latin1').split('\0')
     const targets = new Map<string, string>()
@@ -112,7 +127,9 @@ export class SandboxTree implements Tree {
   }
 
   async apply(changes: readonly Change[], signal?: AbortSignal): Promise<void> {
-    if (changes.length === 0) return
+    const [first] = changes
+    if (first === undefined) return
+    if (this.#readOnly) throw readOnlyHere(first.path)
     const spelled = new Set<string>()
     for (const { path } of changes) {
       if (spelled.has(path)) throw sameFileTwice(path, path)
@@ -120,7 +137,7 @@ export class SandboxTree implements Tree {
       spelled.add(path)
     }
     if (signal?.aborted) throw cancelled('the change')
-    const script = applyScript(this.#root, changes)
+    const script = applyScript(await this.#root(), changes, this.#lock)
     const parts = changes.flatMap(({ after }) => (after === 'absent' ? [] : [after.bytes]))
     const size = Buffer.byteLength(script)
     const answer =
@@ -136,9 +153,9 @@ export class SandboxTree implements Tree {
   }
 
   /** The script's output. */
-  async #ask(path: TreePath, script: string): Promise<Buffer> {
+  async #ask(path: TreePath, script: (root: string) => string): Promise<Buffer> {
     if (isTooLong(path)) throw fileNotFound(path)
-    const { code, stdout, stderr } = await this.#run(script)
+    const { code, stdout, stderr } = await this.#run(script(await this.#root()))
     if (code !== 0) throw readFailed(path, told(code, stdout.toString(), stderr))
     return stdout
   }

@@ -52,6 +52,56 @@ export async function exclusively<T>(
   }
 }
 
+/**
+ * The same for what takes its time: nobody is turned away, however long it lasts. `waiting` is told when
+ * somebody else has the turn.
+ */
+export async function holding<T>(
+  key: string,
+  run: () => Promise<T>,
+  signal: AbortSignal,
+  waiting: () => void = () => {},
+): Promise<T> {
+  const before = turns.get(key)
+  let over = () => {}
+  const mine = new Promise<void>((resolve) => {
+    over = resolve
+  })
+  turns.set(key, mine)
+  try {
+    if (before !== undefined) {
+      waiting()
+      await orAborted(before, signal)
+    }
+    const release = await acquire(lockName(key), Number.POSITIVE_INFINITY, 0, signal, waiting)
+    try {
+      return await run()
+    } finally {
+      release()
+    }
+  } finally {
+    // Whoever comes next waits for those before me too, if I gave up waiting.
+    if (before === undefined) over()
+    else void before.then(over)
+    if (turns.get(key) === mine) void mine.then(() => turns.get(key) === mine && turns.delete(key))
+  }
+}
+
+async function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  let onAbort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(cancelled('the sync'))
+    signal.addEventListener('abort', onAbort, { once: true })
+    if (signal.aborted) onAbort()
+  })
+  aborted.catch(() => {})
+  try {
+    await Promise.race([promise, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
 /** Exactly fills a socket address: some Node versions pad a shorter abstract name with NULs, others do not. */
 export function lockName(key: string): string {
   return `sandbox-mcp-workspace-${createHash('sha256').update(key).digest('hex')}`.padEnd(107, '.')
@@ -62,14 +112,20 @@ async function acquire(
   deadline: number,
   waitMs: number,
   signal: AbortSignal | undefined,
+  waiting: () => void = () => {},
 ): Promise<() => void> {
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     if (signal?.aborted) throw cancelled('the change')
     const release = await tryAcquire(name)
     if (release !== undefined) return release
+    if (tries === 0) waiting()
     if (performance.now() > deadline) throw workspaceBusy(waitMs)
     // Uneven, so that two processes do not keep meeting.
-    await delay(1 + Math.random() * 4, undefined, signal && { signal }).catch(() => {})
+    await delay(
+      1 + Math.random() * Math.min(4 + tries / 10, 50),
+      undefined,
+      signal && { signal },
+    ).catch(() => {})
   }
 }
 

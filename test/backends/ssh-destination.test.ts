@@ -2,7 +2,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { resolveDestination, type SshSettings } from '../../src/backends/ssh/destination.ts'
+import {
+  type Destination,
+  resolveDestination,
+  type SshSettings,
+} from '../../src/backends/ssh/destination.ts'
 
 let home: string
 
@@ -19,6 +23,9 @@ const resolve = (settings: SshSettings | string) =>
     user: 'me',
     agent: '/agent.sock',
   })
+
+const privateKeys = ({ credentials }: Destination) =>
+  credentials.identities.map(({ privateKey }) => privateKey)
 
 test.each([
   ['box', { host: 'box', user: 'me', port: 22 }],
@@ -61,7 +68,7 @@ test('the first value of a matching block wins, and the target wins over both', 
   write('id_rsa', 'default')
   const box = resolve('box')
   expect(box).toMatchObject({ host: 'box.example.org', user: 'first one', port: 2222 })
-  expect(box.identities.map(({ key }) => key)).toEqual(['A', 'B'])
+  expect(privateKeys(box)).toEqual(['A\n', 'B\n'])
   expect(resolve('me@box:5')).toMatchObject({ user: 'me', port: 5 })
 })
 
@@ -76,12 +83,13 @@ test('keys come from the usual files and the agent, unless settings name one', (
   write('id_ed25519', 'usual')
   write('mine', '\ufeffline one\r\nline two')
   const usual = resolve('box')
-  expect(usual).toMatchObject({ agent: '/agent.sock', identities: [{ key: 'usual' }] })
+  expect(usual).toMatchObject({ agent: '/agent.sock', credentials: { only: false } })
+  expect(privateKeys(usual)).toEqual(['usual\n'])
   const own = resolve({ target: 'box', identityFile: '~/.ssh/mine' })
-  expect(own.agent).toBeUndefined()
-  expect(own.identities.map(({ key }) => key)).toEqual(['line one\nline two\n'])
+  expect(own.credentials.only).toBe(true)
+  expect(privateKeys(own)).toEqual(['line one\nline two\n'])
   const inline = resolve({ target: 'box', identityFile: '~/.ssh/mine', identityData: 'x\\ny' })
-  expect(inline.identities.map(({ key }) => key)).toEqual(['x\ny\n'])
+  expect(privateKeys(inline)).toEqual(['x\ny\n'])
 })
 
 test('IdentitiesOnly and IdentityAgent are kept to', () => {
@@ -89,9 +97,9 @@ test('IdentitiesOnly and IdentityAgent are kept to', () => {
     'config',
     'Host a\n IdentitiesOnly yes\n IdentityFile ~/.ssh/k\nHost b\n IdentityAgent none',
   )
-  expect(resolve('a').agent).toBeUndefined()
+  expect(resolve('a').credentials.only).toBe(true)
   expect(resolve('b').agent).toBeUndefined()
-  expect(resolve('c').agent).toBe('/agent.sock')
+  expect(resolve('c')).toMatchObject({ agent: '/agent.sock', credentials: { only: false } })
 })
 
 test('hosts to go through are resolved as hosts of their own, the last one nearest', () => {
@@ -108,12 +116,82 @@ test('hosts to go through are resolved as hosts of their own, the last one neare
   expect(jump?.jump).toMatchObject({ host: '10.0.0.1', jump: undefined })
 })
 
-test('a circle of hosts, a ProxyCommand, a certificate and a missing key are told', () => {
-  write('config', 'Host a\n ProxyJump b\nHost b\n ProxyJump a\nHost c\n ProxyCommand nc %h %p')
+test('a circle of hosts and a missing key are told', () => {
+  write('config', 'Host a\n ProxyJump b\nHost b\n ProxyJump a')
   expect(() => resolve('a')).toThrow(/a -> b -> a/)
-  expect(() => resolve('c')).toThrow(/ProxyCommand/)
-  expect(() => resolve({ target: 'd', certificateFile: 'x' })).toThrow(/certificate/)
   expect(() => resolve({ target: 'd', identityFile: '/nowhere/key' })).toThrow(/cannot be read/)
+})
+
+test('a ProxyCommand is kept as it stands, with its tokens filled in', () => {
+  write(
+    'config',
+    [
+      'Host box',
+      '  HostName %h.lan',
+      '  ProxyCommand  nc "-x" proxy:1080 %h %p # %% %n %r ',
+      '  ProxyJump never',
+      'Host jumped',
+      '  ProxyJump box',
+      '  ProxyCommand never',
+      'Host direct',
+      '  ProxyCommand none',
+      '  ProxyJump never',
+    ].join('\n'),
+  )
+  expect(resolve('you@box')).toMatchObject({
+    jump: undefined,
+    proxyCommand: 'nc "-x" proxy:1080 box.lan 22 # % box you',
+  })
+  const jumped = resolve('jumped')
+  expect(jumped.proxyCommand).toBeUndefined()
+  expect(jumped.jump?.proxyCommand).toContain('box.lan 22')
+  expect(resolve('direct')).toMatchObject({ jump: undefined, proxyCommand: undefined })
+})
+
+test.each([
+  ['box', 'nc %h %x', /a token that is not known: %x/],
+  ['box', 'nc %h %', /a token that is not known: %/],
+  ['a;reboot@box', 'nc %r', /"a;reboot" cannot be filled in for %r/],
+  ['$(x)@box', 'nc %r', /cannot be filled in/],
+])('for the target %s the ProxyCommand %s is refused', (target, command, message) => {
+  write('config', `Host *\n ProxyCommand ${command}`)
+  expect(() => resolve(target)).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
+  )
+})
+
+test('a ProxyCommand that passes a descriptor is refused', () => {
+  write('config', 'Host *\n ProxyCommand nc -F %h %p\n ProxyUseFdpass yes')
+  expect(() => resolve('box')).toThrow(/ProxyUseFdpass, which is not supported/)
+})
+
+test.each([
+  ['host box.lan', true],
+  ['host box', false],
+  ['originalhost b*,other', true],
+  ['originalhost b*,!box', false],
+  ['!originalhost other', true],
+  ['user you localuser me', true],
+  ['user you !localuser me', false],
+  ['user me', false],
+  ['all', true],
+  ['exec "touch /tmp/ran"', false],
+  ['originalhost box exec true', false],
+  ['final all', false],
+  ['host', false],
+])('"Match %s" applies: %s', (criteria, applies) => {
+  write('config', `Host box\n HostName box.lan\nMatch ${criteria}\n Port 7\n`)
+  expect(resolve('you@box').port).toBe(applies ? 7 : 22)
+})
+
+test('what is no certificate of a user is refused', () => {
+  write('key', 'ssh-ed25519 AAAA')
+  for (const name of ['key', 'missing']) {
+    const certificateFile = join(home, '.ssh', name)
+    expect(() => resolve({ target: 'box', certificateFile })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID' }),
+    )
+  }
 })
 
 test('host keys are strict by default; the user may say otherwise for a host', () => {

@@ -1,5 +1,4 @@
 /** What the ssh backend does with directories, connections and processes on a real sshd's host. */
-import { randomBytes } from 'node:crypto'
 import {
   existsSync,
   mkdirSync,
@@ -12,27 +11,10 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SshBackend } from '../../src/backends/ssh.ts'
-import type { Sandbox, SandboxSpec } from '../../src/sandbox.ts'
 import { runScript } from '../../src/script.ts'
 import { describeWhere } from '../support/available.ts'
+import { context, never, newSpec, run } from '../support/remote-sandbox.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
-
-const never = new AbortController().signal
-const context = { signal: never, report: () => {} }
-
-const newSpec = (): SandboxSpec => ({
-  name: `sbx-${randomBytes(8).toString('hex').slice(0, 15)}`,
-  installation: 'lifecycle',
-  scopeKey: 'scope',
-  agent: 'main',
-  mounts: [{ host: '/nowhere', sandbox: '/workspace', writable: true }],
-  owner: { uid: 0, gid: 0 },
-})
-
-const run = async (sandbox: Sandbox, script: string) => {
-  const { code, stdout } = await runScript(sandbox, script, undefined, new AbortController().signal)
-  return { code, output: stdout.toString() }
-}
 
 describeWhere('ssh', 'the ssh backend', () => {
   let server: SshServer
@@ -137,6 +119,85 @@ describeWhere('ssh', 'the ssh backend', () => {
     expect(readFileSync(join(root, plain.name, 'workspace/precious'), 'utf8')).toBe('1')
     expect(existsSync(real.root)).toBe(true)
     await real.close()
+  })
+
+  test('the second mount has a directory of its own, made when it is first asked for', async () => {
+    const workspace = { host: '/nowhere', sandbox: '/workspace', writable: true }
+    const spec = newSpec()
+    const plain = await backend.open(spec, context)
+    expect(plain.agentRoot).toBeUndefined()
+    const agent = { host: '/elsewhere', sandbox: '/agent', writable: false }
+    const both = { ...spec, mounts: [workspace, agent] as const }
+    await expect(
+      backend.open({ ...both, installation: 'somebody else' }, context),
+    ).rejects.toMatchObject({ code: 'SANDBOX_START_FAILED' })
+    expect(readdirSync(join(root, spec.name)).sort()).toEqual(['record', 'workspace'])
+    const again = await backend.open(both, context)
+    const other = { ...newSpec(), mounts: both.mounts }
+    const anew = await backend.open(other, context)
+    for (const { sandbox, name } of [
+      { sandbox: again, name: spec.name },
+      { sandbox: anew, name: other.name },
+    ]) {
+      expect(sandbox.agentRoot).toBe(join(root, name, 'agent'))
+      expect((await run(sandbox, `stat -c %a ${sandbox.agentRoot}`)).output).toBe('755\n')
+      await sandbox.close()
+      await backend.remove(name, never)
+    }
+    await plain.close()
+  })
+
+  test('settings that lead to another host touch nothing there, and nothing here', async () => {
+    const spec = newSpec()
+    const theirs = newSpec({ installation: 'somebody else' })
+    const sandbox = await backend.open(spec, context)
+    const second = await startSshServer()
+    const moved = new SshBackend(second.settings, second.account)
+    const foreign = await moved.open(theirs, context)
+    await moved.remove(spec.name, never)
+    expect(await moved.list(spec.installation, never)).toEqual([])
+    expect(existsSync(foreign.root)).toBe(true)
+    expect(existsSync(sandbox.root)).toBe(true)
+    expect((await backend.list(spec.installation, never)).map(({ name }) => name)).toContain(
+      spec.name,
+    )
+    await backend.remove(spec.name, never)
+    await Promise.all([sandbox.close(), foreign.close()])
+    await second.close()
+  })
+
+  test('a home that hosts share holds the sandboxes of one target, until another takes them over', async () => {
+    const spec = newSpec()
+    const sandbox = await backend.open(spec, context)
+    const target = `ssh://${server.settings.target}`
+    const respelled = new SshBackend({ ...server.settings, target }, server.account)
+    const names = async (at: SshBackend) =>
+      (await at.list(spec.installation, never)).map(({ name }) => name)
+    expect(await names(respelled)).not.toContain(spec.name)
+    const error = await respelled.remove(spec.name, never).catch((reason) => reason)
+    expect(error.message).toBe(
+      `the sandbox ${spec.name} on ${target} was made through the target "${server.settings.target}"; it was not removed`,
+    )
+    expect(existsSync(sandbox.root)).toBe(true)
+    await (await respelled.open(spec, context)).close()
+    expect(await names(respelled)).toContain(spec.name)
+    expect(await names(backend)).not.toContain(spec.name)
+    await respelled.remove(spec.name, never)
+    expect(existsSync(sandbox.root)).toBe(false)
+    await sandbox.close()
+  })
+
+  test('a directory that holds the record of another sandbox is not removed', async () => {
+    const spec = newSpec()
+    const sandbox = await backend.open(spec, context)
+    const copy = newSpec().name
+    await execa('cp', ['-R', join(root, spec.name), join(root, copy)])
+    await expect(backend.remove(copy, never)).rejects.toMatchObject({
+      code: 'SANDBOX_START_FAILED',
+    })
+    expect(existsSync(join(root, copy, 'workspace'))).toBe(true)
+    await backend.remove(spec.name, never)
+    await sandbox.close()
   })
 
   test('a root that cannot be made is told with the reason', async () => {

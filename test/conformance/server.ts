@@ -46,7 +46,14 @@ function shipped(root: string, inside: string): ServerOptions {
     tools,
     session: directorySession(root, inside),
     workspaceRoot: { path: root, sandboxRoot: '/workspace', pinned: canPin },
-    instructions: instructions({ network: false, writable: true, ephemeral: false }),
+    instructions: instructions({
+      project: 'real',
+      writable: true,
+      account: undefined,
+      names: undefined,
+      network: 'none',
+      ephemeral: false,
+    }),
   }
 }
 

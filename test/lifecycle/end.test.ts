@@ -8,6 +8,7 @@ import type { Backend } from '../../src/sandbox.ts'
 import { chooseBackend } from '../../src/sessions/choose-backend.ts'
 import { installationId, stateDirectory } from '../../src/sessions/state-directory.ts'
 import { describeWhere, images, type Part } from '../support/available.ts'
+import { settingsWith } from '../support/settings.ts'
 import {
   entry,
   isRunning,
@@ -40,7 +41,7 @@ for (const part of ['docker', 'bubblewrap'] as const satisfies Part[]) {
 
     beforeEach(async () => {
       world = newWorld()
-      backend = await chooseBackend({ backend: part, network: 'none', image: images.debian }, never)
+      backend = await chooseBackend(settingsWith({ backend: part, image: images.debian }), never)
       marker = String(randomInt(10_000_000, 99_999_999))
     })
     afterEach(async () => {

@@ -4,7 +4,11 @@ import { z } from 'zod'
 import { callTool } from '../../src/mcp/call-tool.ts'
 import { defineTool, type Tool, type ToolCall, text } from '../../src/tools/tool.ts'
 
-const call = { signal: new AbortController().signal, progress: () => {} } as unknown as ToolCall
+const call = {
+  session: { takeNews: () => [] },
+  signal: new AbortController().signal,
+  progress: () => {},
+} as unknown as ToolCall
 const toolThat = (run: () => string) =>
   defineTool({
     name: 'test',

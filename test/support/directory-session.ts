@@ -2,7 +2,8 @@
 import { Session } from '../../src/session.ts'
 import type { Tree } from '../../src/tree.ts'
 import { HostTree } from '../../src/trees/host-tree.ts'
-import { BindWorkspace, workspaceMount } from '../../src/workspace.ts'
+import type { Workspace } from '../../src/workspace.ts'
+import { MountTable } from '../../src/workspaces/mount-table.ts'
 
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
@@ -13,15 +14,16 @@ function hostTree(root: string): HostTree {
 
 /** `/workspace` inside is `root`; every other absolute path lies under `inside`. Never opens a sandbox. */
 export function directorySession(root: string, inside: string, files: Tree = hostTree(root)) {
-  const spec = {
-    name: 'sbx-aaaaaaaaaaaaaaa',
-    installation: 'test',
-    scopeKey: 'test',
-    agent: 'main',
-    mounts: [workspaceMount(root, true)] as const,
-    owner,
+  const mount = { tree: files, sandbox: '/workspace', alias: '/workspace', host: root }
+  const table = new MountTable([mount], hostTree(inside))
+  const workspace: Workspace = {
+    files,
+    locate: async (path) => table.locate(path),
+    workdir: async (path) => table.workdir(path),
+    open: () => Promise.reject(new Error('these tests open no sandbox')),
+    check: async () => {},
+    takeNews: () => [],
+    remove: async () => {},
   }
-  const noBackend = () => Promise.reject(new Error('these tests open no sandbox'))
-  const workspace = new BindWorkspace(noBackend, spec, files, hostTree(inside))
   return new Session(workspace, { ephemeral: false })
 }

@@ -1,17 +1,19 @@
 /** A session wired as the server wires it, in a real sandbox, whose tools are called without MCP. */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { execa } from 'execa'
+import { afterAll, beforeAll } from 'vitest'
 import { callTool } from '../../src/mcp/call-tool.ts'
-import type { Backend, BackendKind, SandboxSpec } from '../../src/sandbox.ts'
-import { Session, type SessionOptions } from '../../src/session.ts'
-import { chooseBackend } from '../../src/sessions/choose-backend.ts'
-import { sandboxName } from '../../src/sessions/scope.ts'
-import { tools } from '../../src/tools/all.ts'
-import { HostTree } from '../../src/trees/host-tree.ts'
-import { SandboxTree } from '../../src/trees/sandbox-tree.ts'
-import { BindWorkspace, workspaceMount } from '../../src/workspace.ts'
-import { describeWhere, images } from './available.ts'
+import type { Backend, SandboxSpec } from '../../src/sandbox.ts'
+import type { Session, SessionOptions } from '../../src/session.ts'
+import { makeSession } from '../../src/sessions/make-session.ts'
+import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
+import type { Settings } from '../../src/settings.ts'
+import { toolsFor } from '../../src/tools/all.ts'
+import { describeWhere, images, type Part } from './available.ts'
+import { settingsWith } from './settings.ts'
+import { type SshServer, startSshServer } from './ssh-server.ts'
 
 const never = new AbortController().signal
 
@@ -30,58 +32,150 @@ interface CallOptions {
 
 export interface TestSession {
   readonly session: Session
-  /** The workspace's directory on the host. */
+  /** The directory on the host that was chosen as the workspace. */
   readonly host: string
+  /** Where the workspace's files are on this machine: the same, or the remote copy. */
+  readonly files: string
+  /** How commands call it. */
+  readonly root: string
+  /** Whether the workspace is a copy that was filled once. */
+  readonly remote: boolean
   readonly backend: Backend
   readonly spec: SandboxSpec
   call(tool: string, args: object, options?: CallOptions): Promise<Told>
   /** Calls exec. */
   sh(command: string, args?: object, options?: CallOptions): Promise<Told>
+  /** Ends every connection to the machine that the sandbox is on, as a broken network does. */
+  cut(): void
+  /** Ends the session, and leaves the sandbox and the workspace. */
+  end(): Promise<void>
   /** Ends the session, and removes the sandbox and the workspace. */
   close(): Promise<void>
 }
 
-/** Runs `fn` for bubblewrap and for Docker with both images, where they are there. */
+export interface OpenOptions extends Omit<SessionOptions, 'ephemeral'> {
+  readonly settings?: Partial<Settings>
+  /** Called before anything is opened, with the workspace on the host. */
+  readonly prepare?: (host: string) => void
+  /** False: nothing is opened until a tool is called, and what opening tells is told then. */
+  readonly warm?: boolean
+  /** Another server on the directories of that session. */
+  readonly beside?: TestSession
+}
+
+export type Opener = (options?: OpenOptions) => Promise<TestSession>
+
+interface Subject {
+  readonly title: string
+  readonly part: Part
+  readonly start: () => Promise<Started>
+  readonly stop?: () => Promise<void>
+}
+
+interface Started {
+  readonly settings: Partial<Settings>
+  /** Where the sandboxes are that are directories on this machine. */
+  readonly sandboxes?: string
+  readonly cut?: () => void
+}
+
+/** Runs `fn` for bubblewrap, for Docker and for ssh, where they are there. */
 export function describeSessions(name: string, fn: (open: Opener) => void): void {
-  const subjects: [string, 'bubblewrap' | 'docker', string][] = [
-    ['bubblewrap', 'bubblewrap', images.debian],
-    ['docker, debian image', 'docker', images.debian],
-    ['docker, busybox image', 'docker', images.busybox],
-  ]
-  for (const [title, part, image] of subjects) {
-    describeWhere(part, `${title}: ${name}`, () => fn((options) => open(part, image, options)))
+  const docker = (image: string) => async () => ({
+    settings: { backend: 'docker', image } as const,
+  })
+  describeSubject(name, fn, {
+    title: 'bubblewrap',
+    part: 'bubblewrap',
+    start: async () => ({ settings: { backend: 'bubblewrap' } }),
+  })
+  describeSubject(name, fn, {
+    title: 'docker, debian image',
+    part: 'docker',
+    start: docker(images.debian),
+  })
+  describeSubject(name, fn, {
+    title: 'docker, busybox image',
+    part: 'docker',
+    start: docker(images.busybox),
+  })
+  describeSshSessions(name, fn)
+}
+
+/** Runs `fn` on OpenSSH's sshd, with the tools of this machine and with those of BusyBox alone. */
+export function describeSshSessions(name: string, fn: (open: Opener) => void): void {
+  describeSubject(
+    name,
+    fn,
+    sshSubject('ssh', async () => []),
+  )
+  let tools = ''
+  const busybox = sshSubject('ssh, busybox tools', async () => {
+    tools = mkdtempSync(join(tmpdir(), 'sandbox-mcp-busybox-'))
+    await execa('busybox', ['--install', '-s', tools])
+    return [`SetEnv PATH=${tools} SHLVL=1`]
+  })
+  describeSubject(name, fn, {
+    ...busybox,
+    stop: async () => {
+      await busybox.stop?.()
+      rmSync(tools, { recursive: true, force: true })
+    },
+  })
+}
+
+function sshSubject(title: string, config: () => Promise<string[]>): Subject {
+  let server: SshServer | undefined
+  return {
+    title,
+    part: 'ssh',
+    start: async () => {
+      server = await startSshServer(await config())
+      const settings = { backend: 'ssh', ssh: server.settings } as const
+      const cut = () => server?.cut()
+      return { settings, sandboxes: server.settings.workspaceRoot ?? '', cut }
+    },
+    stop: async () => server?.close(),
   }
 }
 
-export type Opener = (options?: Omit<SessionOptions, 'ephemeral'>) => Promise<TestSession>
-
-async function open(
-  part: BackendKind,
-  image: string,
-  options: Omit<SessionOptions, 'ephemeral'> = {},
-): Promise<TestSession> {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-session-')))
-  const host = join(directory, 'workspace')
-  mkdirSync(host)
-  const { uid, gid } = statSync(host)
-  const spec: SandboxSpec = {
-    name: sandboxName('test', host),
-    installation: 'test',
-    scopeKey: 'test',
-    agent: 'main',
-    mounts: [workspaceMount(host, true)],
-    owner: { uid, gid },
-  }
-  const backend = await chooseBackend({ backend: part, network: 'none', image }, never)
-  const inside = new SandboxTree((script, stdin, signal) => session.run(script, stdin, signal), {
-    root: '/',
+function describeSubject(name: string, fn: (open: Opener) => void, subject: Subject): void {
+  describeWhere(subject.part, `${subject.title}: ${name}`, () => {
+    let started: Started
+    beforeAll(async () => {
+      started = await subject.start()
+    })
+    afterAll(() => subject.stop?.())
+    fn((options) => openSession(started, options))
   })
-  const files = new HostTree({ root: host, owner: { uid, gid }, sandboxRoot: '/workspace' })
-  const workspace = new BindWorkspace(() => Promise.resolve(backend), spec, files, inside)
-  const session: Session = new Session(workspace, { ...options, ephemeral: true })
+}
+
+export async function openSession(
+  { settings: base, sandboxes, cut }: Started,
+  { settings, prepare, warm = true, beside, ...limits }: OpenOptions = {},
+): Promise<TestSession> {
+  const directory =
+    beside === undefined
+      ? realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-session-')))
+      : join(beside.host, '..')
+  const [host, state] = [join(directory, 'workspace'), join(directory, 'state')]
+  mkdirSync(host, { recursive: true })
+  mkdirSync(state, { recursive: true })
+  prepare?.(host)
+  const all = settingsWith({ workspace: { path: host, source: 'a test' }, ...base, ...settings })
+  const plan = planSandbox(all, state)
+  const { session, choose } = makeSession(all, plan, limits)
+  const { spec, access } = plan
+  const offered = toolsFor(access)
+  const backend = await choose(never)
+  const root = sandboxes === undefined ? '/workspace' : join(sandboxes, spec.name, 'workspace')
+  if (sandboxes !== undefined && warm) {
+    await session.sandbox({ signal: never, report: () => {} })
+    session.takeNews()
+  }
 
   const call = async (name: string, args: object, { signal, progress }: CallOptions = {}) => {
-    const tool = tools.find((one) => one.name === name)
+    const tool = offered.find((one) => one.name === name)
     if (tool === undefined) throw new Error(`there is no tool ${name}`)
     const result = await callTool(tool, args, {
       session,
@@ -100,10 +194,15 @@ async function open(
   return {
     session,
     host,
+    files: sandboxes === undefined ? spec.mounts[0].host : root,
+    root,
+    remote: sandboxes !== undefined,
     backend,
     spec,
     call,
     sh: (command, args = {}, callOptions = {}) => call('exec', { command, ...args }, callOptions),
+    cut: () => cut?.(),
+    end: () => session.close(),
     close: async () => {
       await session.close()
       await backend.remove(spec.name, never)

@@ -1,6 +1,14 @@
 /** OpenSSH's own sshd on loopback, with keys, settings and a known_hosts of its own. */
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
@@ -19,6 +27,8 @@ export interface SshServer {
   readonly key: string
   /** The line for known_hosts. */
   readonly hostKeyLine: string
+  /** Kills what serves the connections there are; new ones are taken. */
+  cut(): void
   close(): Promise<void>
 }
 
@@ -56,7 +66,8 @@ export async function startSshServer(config: readonly string[] = []): Promise<Ss
   program.stderr.setEncoding('utf8').on('data', (text) => {
     log += text
   })
-  const ended = new Promise<void>((resolve) => program.once('close', () => resolve()))
+  // Its processes for connections may live on, and hold its stderr.
+  const ended = new Promise<void>((resolve) => program.once('exit', () => resolve()))
   await Promise.race([
     answers(port),
     ended.then(() => Promise.reject(new Error(`sshd ended: ${log}`))),
@@ -76,12 +87,28 @@ export async function startSshServer(config: readonly string[] = []): Promise<Ss
       identityFile: file('key'),
       knownHostsFile: file('known_hosts'),
     },
+    cut() {
+      for (const pid of childrenOf(program.pid ?? 0)) process.kill(pid, 'SIGKILL')
+    },
     async close() {
       program.kill('SIGTERM')
       await ended
       rmSync(folder, { recursive: true, force: true })
     },
   }
+}
+
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc').flatMap((pid) => {
+    if (!/^\d+$/.test(pid)) return []
+    try {
+      const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      const [, ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+      return Number(ppid) === parent ? [Number(pid)] : []
+    } catch {
+      return []
+    }
+  })
 }
 
 async function freePort(): Promise<number> {

@@ -53,11 +53,12 @@ describeSessions('exec', (open) => {
 
     test('workdir can be relative, absolute, or the host\u2019s own', async () => {
       await it.sh('mkdir -p sub')
-      expect((await it.sh('pwd', { workdir: 'sub' })).facts.output).toBe('/workspace/sub\n')
+      expect((await it.sh('pwd', { workdir: 'sub' })).facts.output).toBe(`${it.root}/sub\n`)
       expect((await it.sh('pwd', { workdir: '/tmp' })).facts.output).toBe('/tmp\n')
-      expect((await it.sh('pwd', { workdir: join(it.host, 'sub') })).facts.output).toBe(
-        '/workspace/sub\n',
-      )
+      for (const root of [it.host, it.root, '/workspace']) {
+        const { facts } = await it.sh('pwd', { workdir: join(root, 'sub') })
+        expect(facts.output).toBe(`${it.root}/sub\n`)
+      }
     })
 
     test.each([
@@ -76,7 +77,7 @@ describeSessions('exec', (open) => {
       const { text, isError } = await it.call('exec', { command: 'touch ran', ...args })
       expect(isError).toBe(true)
       expect(text).toContain(words)
-      expect(existsSync(join(it.host, 'ran'))).toBe(false)
+      expect(existsSync(join(it.files, 'ran'))).toBe(false)
     })
 
     test('the environment is what is given and the sandbox\u2019s own, not the server\u2019s', async () => {
@@ -85,7 +86,7 @@ describeSessions('exec', (open) => {
       delete process.env.SANDBOX_MCP_TEST_SECRET
       expect(facts.output).toContain("GIVEN=it's $HOME\n`x`\n")
       expect(facts.output).not.toContain('do not tell')
-      expect((await it.sh('echo "[$GIVEN]"; pwd')).facts.output).toBe('[]\n/workspace\n')
+      expect((await it.sh('echo "[$GIVEN]"; pwd')).facts.output).toBe(`[]\n${it.root}\n`)
     })
   })
 
@@ -141,7 +142,7 @@ describeSessions('exec', (open) => {
     test('a call that is cancelled before it starts runs nothing', async () => {
       const { text } = await it.sh('touch cancelled-ran', {}, { signal: AbortSignal.abort() })
       expect(text).toContain('CANCELLED')
-      expect(existsSync(join(it.host, 'cancelled-ran'))).toBe(false)
+      expect(existsSync(join(it.files, 'cancelled-ran'))).toBe(false)
     })
 
     test('output after cancelled calls is whole, 60 of 60', async () => {
@@ -316,7 +317,9 @@ describeSessions('exec', (open) => {
       const polled = await fragile.call('process', { action: 'poll', id: other.facts.id })
       expect(polled.text).toMatch(/\[lost after .*went away/)
       const anew = await fragile.sh('echo anew')
-      expect(anew.text).toMatch(/^anew\n\n\[exit code 0[^\n]*$/)
+      const [told = '', news] = anew.text.split(/\n(?=\[\/workspace )/)
+      expect(told).toMatch(/^anew\n\n\[exit code 0[^\n]*$/)
+      expect(news !== undefined).toBe(fragile.remote)
 
       // Lost between calls: the next one tells it, by an error or by a note.
       await fragile.sh('sleep 60', { background: true })

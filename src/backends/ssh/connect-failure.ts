@@ -1,14 +1,9 @@
 /** Why a host could not be connected to, told by the step that failed and with what helps. */
 import { backendUnavailable, hostKeyRejected, type SandboxError, shown } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
+import type { AuthTrail } from './authentication.ts'
 import type { Destination } from './destination.ts'
 import { fingerprint, hostKeyType, judgeHostKey } from './known-hosts.ts'
-
-/** Which ways of authentication were tried, and which the host said it takes. */
-export interface AuthTrail {
-  offered: string[]
-  readonly tried: string[]
-}
 
 /** Failures that may pass by themselves: nothing was started, so trying again is safe. */
 const passing = new WeakSet<Error>()
@@ -21,31 +16,33 @@ export function markPassing<E extends Error>(failure: E): E {
   return failure
 }
 
-/** `via` names the host on the way that could not pass the connection on. */
+export const noTrail: AuthTrail = { offered: [], tried: [], locked: [] }
+
+/** What is known of an attempt besides its error. */
+export interface Attempt {
+  readonly trail: AuthTrail
+  /** How the host is reached if not by a socket of its own; follows its name. */
+  readonly words?: string | undefined
+  /** The host key that was not accepted, if that is why. */
+  readonly rejectedKey?: Buffer | undefined
+  /** How the program ended that carried the connection, if it did. */
+  readonly ending?: string | undefined
+}
+
 export function connectFailure(
   destination: Destination,
   cause: unknown,
-  trail: AuthTrail,
-  via?: string,
-  rejectedKey?: Buffer,
+  { trail, words, rejectedKey, ending }: Attempt,
 ): SandboxError {
-  const { host, port, user } = destination
-  const place = via === undefined ? `${host}:${port}` : `${host}:${port} from ${via}`
+  const { host, port } = destination
+  const place = words === undefined ? `${host}:${port}` : `${host}:${port} ${words}`
   const { level, code, message } = cause as { level?: string; code?: string; message?: string }
   if (rejectedKey !== undefined) return keyRejection(destination, rejectedKey)
-  if (level === 'client-authentication') {
-    const tried = trail.tried.join(', ') || 'nothing, as no key was found'
-    const offered = trail.offered.join(', ') || 'it did not say'
-    return backendUnavailable(
-      `${user}@${host}:${port} refused all authentication; tried: ${tried}; the host takes: ${offered}`,
-      'Add the public key to authorized_keys there, load the private key with ssh-add, or name it in ssh.identityFile.',
-      cause,
-    )
-  }
+  if (level === 'client-authentication') return refusal(destination, trail, cause)
   if (level === 'agent') {
     return backendUnavailable(
-      `the ssh-agent at ${shown(destination.agent ?? '')} does not answer: ${message}`,
-      'Start ssh-agent again, or name a key with ssh.identityFile.',
+      `the ssh-agent at ${shown(destination.agent ?? '')} did not sign for ${host}:${port}: ${message}`,
+      'Unlock it or confirm the use of the key, or name a key with ssh.identityFile.',
       cause,
     )
   }
@@ -56,10 +53,37 @@ export function connectFailure(
       cause,
     )
   }
+  if (ending !== undefined) {
+    return markPassing(
+      backendUnavailable(
+        `the ProxyCommand that leads to ${host}:${port} ended ${ending}`,
+        'Run it in a terminal with its % tokens filled in: it should stay, and show the greeting of an SSH server.',
+        cause,
+      ),
+    )
+  }
   const [what, hint] = reason(level, code, message ?? String(cause), place, port)
   const failure = backendUnavailable(what, hint, cause)
   // A host that does not answer at all has had its time.
   return level === 'client-timeout' || code === 'ETIMEDOUT' ? failure : markPassing(failure)
+}
+
+function refusal({ user, host, port, agent }: Destination, trail: AuthTrail, cause: unknown) {
+  const [locked] = trail.locked
+  const add = locked === undefined ? '' : `ssh-add ${quote(locked)}`
+  const hint =
+    locked === undefined
+      ? 'Add the public key to authorized_keys there, load the private key with ssh-add, or name it in ssh.identityFile.'
+      : agent === undefined
+        ? `A key with a passphrase is used through ssh-agent: start one, run "${add}", and start this server where SSH_AUTH_SOCK is set.`
+        : `A key with a passphrase is used through ssh-agent: run "${add}", then call again.`
+  const tried = trail.tried.join(', ') || 'nothing, as no key was found'
+  const offered = trail.offered.join(', ') || 'it did not say'
+  return backendUnavailable(
+    `${user}@${host}:${port} refused all authentication; tried: ${tried}; the host takes: ${offered}`,
+    hint,
+    cause,
+  )
 }
 
 function reason(

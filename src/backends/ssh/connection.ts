@@ -1,24 +1,21 @@
-/** One SSH connection, through ssh2: the only file that knows it. */
+/** One SSH connection, through ssh2. */
 import type { Duplex } from 'node:stream'
-import {
-  type AnyAuthMethod,
-  Client,
-  type ClientChannel,
-  type ConnectConfig,
-  type ServerHostKeyAlgorithm,
-  utils,
-} from 'ssh2'
-import { cancelled, isSandboxError, sandboxLost } from '../../errors.ts'
+import { Client, type ClientChannel, type ConnectConfig } from 'ssh2'
+import { cancelled, commandNotStarted, isSandboxError, sandboxLost } from '../../errors.ts'
 import type { Channel } from '../../sandbox.ts'
-import { type AuthTrail, connectFailure } from './connect-failure.ts'
-import type { Destination, HostKeys } from './destination.ts'
-import { judgeHostKey } from './known-hosts.ts'
+import { authentication } from './authentication.ts'
+import { acceptCertificates } from './certified-signature.ts'
+import { connectFailure, noTrail } from './connect-failure.ts'
+import type { Destination } from './destination.ts'
+import { acceptsHostKey, knownAlgorithms } from './known-hosts.ts'
+import { startProxy } from './proxy-command.ts'
 import { StreamChannel } from './stream-channel.ts'
 
 export interface Connection {
   /**
    * Runs `command` in the login shell; what it says before it prints `mark`, in either stream, is left
-   * out. Resolves with undefined when the host refuses one more channel on this connection.
+   * out. Resolves with undefined when the host refuses one more channel on this connection; rejects
+   * with `SANDBOX_LOST` when the connection has ended.
    */
   exec(command: string, mark: string): Promise<Channel | undefined>
   /** Resolves when it is gone, for whatever reason. */
@@ -32,14 +29,12 @@ export async function connect(
   sandbox: string,
   signal: AbortSignal,
 ): Promise<Connection> {
-  const via = destination.jump && (await connectJump(destination.jump, destination, signal))
+  const way = await openWay(destination, signal)
   try {
-    const client = await ready(destination, via?.stream, signal)
-    // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms a channel.
-    client.setNoDelay(true)
-    return new ClientConnection(client, sandbox, () => via?.client.end())
+    const client = await ready(destination, way, signal)
+    return new ClientConnection(client, sandbox, () => way?.close())
   } catch (error) {
-    via?.client.end()
+    way?.close()
     throw error
   }
 }
@@ -65,50 +60,99 @@ export async function connectOver(
   }
 }
 
-async function connectJump(jump: Destination, next: Destination, signal: AbortSignal) {
-  const outer = jump.jump && (await connectJump(jump.jump, jump, signal))
-  const client = await ready(jump, outer?.stream, signal)
-  client.setNoDelay(true)
-  if (outer !== undefined) client.once('close', () => outer.client.end())
-  const stream = await new Promise<ClientChannel>((resolve, reject) => {
-    client.forwardOut('127.0.0.1', 0, next.host, next.port, (error, channel) => {
-      if (error === undefined) return resolve(channel)
+/** What carries a connection where it is not a socket of its own. */
+interface Way {
+  readonly stream: Duplex
+  /** Continues "to the host …". */
+  readonly words: string
+  /** How it ended, if it is the way that has failed. */
+  ending(): Promise<string | undefined>
+  close(): void
+}
+
+async function openWay(destination: Destination, signal: AbortSignal): Promise<Way | undefined> {
+  const { jump, proxyCommand } = destination
+  if (proxyCommand !== undefined) {
+    return { ...startProxy(proxyCommand), words: 'through its ProxyCommand' }
+  }
+  if (jump === undefined) return undefined
+  const outer = await openWay(jump, signal)
+  try {
+    const client = await ready(jump, outer, signal)
+    client.once('close', () => outer?.close())
+    const words = `from ${jump.host}`
+    const stream = await forward(client, destination, words, signal)
+    return { stream, words, ending: async () => undefined, close: () => client.end() }
+  } catch (error) {
+    outer?.close()
+    throw error
+  }
+}
+
+/** A stream from the host of `client` to `destination`. The client ends when there is none. */
+function forward(
+  client: Client,
+  destination: Destination,
+  words: string,
+  signal: AbortSignal,
+): Promise<ClientChannel> {
+  const { host, port, connectMs } = destination
+  return new Promise<ClientChannel>((resolve, reject) => {
+    const fail = (cause: object) => {
       client.end()
-      const refusal = Object.assign(error, { level: 'client-socket' })
-      reject(connectFailure(next, refusal, { offered: [], tried: [] }, jump.host))
+      reject(
+        signal.aborted
+          ? cancelled(`connecting to ${host}`)
+          : connectFailure(destination, cause, { trail: noTrail, words }),
+      )
+    }
+    const late = AbortSignal.any([signal, AbortSignal.timeout(connectMs)])
+    const tooLate = () => fail({ level: 'client-timeout' })
+    if (late.aborted) return tooLate()
+    late.addEventListener('abort', tooLate, { once: true })
+    client.forwardOut('127.0.0.1', 0, host, port, (error, channel) => {
+      late.removeEventListener('abort', tooLate)
+      if (error === undefined) resolve(channel)
+      else fail(Object.assign(error, { level: 'client-socket' }))
     })
   })
-  return { client, stream }
 }
 
 /** A client that is past authentication, or an error that says at which step it failed. */
 async function ready(
   destination: Destination,
-  sock: Duplex | undefined,
+  way: Way | undefined,
   signal: AbortSignal,
 ): Promise<Client> {
-  const auth = authentication(destination)
+  const { hostKeys, connectMs, host } = destination
+  const { trail, next } = authentication(destination)
   let rejectedKey: Buffer | undefined
   const config: ConnectConfig = {
     host: destination.host,
     port: destination.port,
     username: destination.user,
-    authHandler: auth.next,
-    ...(sock === undefined ? {} : { sock }),
+    authHandler: next as never,
+    ...(way && { sock: way.stream }),
     algorithms: {
-      serverHostKey: { prepend: knownAlgorithms(destination.hostKeys), append: [], remove: [] },
+      serverHostKey: { prepend: knownAlgorithms(hostKeys), append: [], remove: [] },
     },
     hostVerifier: (key: Buffer) => {
-      const accepted = accepts(destination.hostKeys, key)
+      const accepted = acceptsHostKey(hostKeys, key)
       if (!accepted) rejectedKey = key
       return accepted
     },
   }
   try {
-    return await handshake(config, destination.connectMs, destination.host, signal)
+    return await handshake(config, connectMs, host, signal)
   } catch (error) {
     if (isSandboxError(error, 'CANCELLED')) throw error
-    throw connectFailure(destination, error, auth.trail, undefined, rejectedKey)
+    const { words } = way ?? {}
+    throw connectFailure(destination, error, {
+      trail,
+      words,
+      rejectedKey,
+      ending: await way?.ending(),
+    })
   }
 }
 
@@ -139,60 +183,19 @@ function handshake(
     // An error after it is ready is followed by 'close', which is what the channels are told.
     client.on('error', fail)
     client.once('close', () => fail(new Error('the host closed the connection')))
-    client.once('ready', () => settle(() => resolve(client)))
+    client.once('ready', () => {
+      // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms a channel.
+      client.setNoDelay(true)
+      settle(() => resolve(client))
+    })
     client.connect({
       ...config,
       readyTimeout: 0,
       keepaliveInterval: 15_000,
       keepaliveCountMax: 3,
     })
+    acceptCertificates(client)
   })
-}
-
-function accepts({ known, name, strict }: HostKeys, key: Buffer): boolean {
-  const verdict = judgeHostKey(known, name, key)
-  return verdict === 'known' || (!strict && verdict !== 'revoked')
-}
-
-/** A host is asked for the kind of key that is known of it, as it may have several. */
-function knownAlgorithms({ known, name }: HostKeys): ServerHostKeyAlgorithm[] {
-  const usable: Record<string, ServerHostKeyAlgorithm[]> = {
-    'ssh-ed25519': ['ssh-ed25519'],
-    'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
-    'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
-    'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
-    'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
-  }
-  const about = known.filter((line) => !line.revoked && line.matches(name))
-  return [...new Set(about.flatMap(({ type }) => usable[type] ?? []))]
-}
-
-/** Tries what there is in turn, the agent first, and notes it for the error. */
-function authentication({ user, agent, identities }: Destination) {
-  const trail: AuthTrail = { offered: [], tried: [] }
-  const methods: (AnyAuthMethod & { label: string })[] = [
-    // Tells which methods the host has, and is all that some need (Tailscale SSH).
-    { type: 'none', username: user, label: '' },
-    ...(agent ? [{ type: 'agent' as const, username: user, agent, label: `agent ${agent}` }] : []),
-  ]
-  for (const { label, key } of identities) {
-    const parsed = utils.parseKey(key)
-    if (parsed instanceof Error) {
-      const locked = /encrypted|passphrase/i.test(parsed.message)
-      trail.tried.push(`${label} (${locked ? 'needs a passphrase' : 'not a usable private key'})`)
-    } else methods.push({ type: 'publickey', username: user, key: parsed, label })
-  }
-  const next = (
-    left: string[] | null,
-    _partial: unknown,
-    go: (method: AnyAuthMethod | false) => void,
-  ) => {
-    if (left !== null) trail.offered = left
-    const method = methods.shift()
-    if (method?.label) trail.tried.push(method.label)
-    go(method ?? false)
-  }
-  return { trail, next: next as never }
 }
 
 class ClientConnection implements Connection {
@@ -230,7 +233,7 @@ class ClientConnection implements Connection {
           if (error === undefined)
             return resolve(new StreamChannel(stream, mark, (why) => this.#lost(why)))
           if ('reason' in error) return resolve(undefined)
-          reject(this.#lost(error.message))
+          reject(noCommands(error))
         })
       } catch {
         lost()
@@ -247,3 +250,10 @@ class ClientConnection implements Connection {
     return sandboxLost(this.#sandbox, this.#gone?.message ?? why, this.#gone)
   }
 }
+
+const noCommands = (error: Error) =>
+  commandNotStarted(
+    `the host gives a session and runs no command in it: ${error.message}`,
+    'Check that the account there may run commands and is not for file transfer only.',
+    error,
+  )

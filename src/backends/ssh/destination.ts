@@ -1,27 +1,38 @@
 /** Where an ssh sandbox is and how it is reached: our settings first, then the user's ssh_config. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { configInvalid, shown } from '../../errors.ts'
-import { type KnownHost, lookupName, parseKnownHosts } from './known-hosts.ts'
+import { type Credentials, ownCredentials, readCertificates, readIdentities } from './identities.ts'
+import { type HostKeys, lookupName, parseKnownHosts } from './known-hosts.ts'
+import { proxyCommandLine } from './proxy-command.ts'
+import { parseTarget, type Target } from './target.ts'
 import { type HostOptions, hostOptions } from './user-config.ts'
 
+/**
+ * OpenClaw's `sandbox.ssh`, but for two keys that have no place here: no `command` is run, as SSH is spoken
+ * by this server itself, so one other than `ssh` is refused with the settings; and `updateHostKeys` changes
+ * nothing, as no key is added to known_hosts without being asked for.
+ */
 export interface SshSettings {
   /** `user@host:port`, of which only the host is needed; it may be an alias of the user's ssh_config. */
   readonly target: string
   /** Directory on the remote host that holds the sandboxes: absolute, or below the home as `~/…`. */
   readonly workspaceRoot?: string
-  /** A private key; the agent and the default keys are then left alone. The data wins over the file. */
+  /**
+   * A private key, and no other is shown then; the agent is asked for this one if it has a passphrase. The
+   * data wins over the file, as below.
+   */
   readonly identityFile?: string
   readonly identityData?: string
-  /** Accepted host keys, in place of the user's own file. The data wins over the file. */
+  /** The certificate of a key, as ssh-keygen writes it; it needs the key itself, from anywhere. */
+  readonly certificateFile?: string
+  readonly certificateData?: string
+  /** Accepted host keys, in place of the user's own file. */
   readonly knownHostsFile?: string
   readonly knownHostsData?: string
   /** False accepts any host key that is not revoked. */
   readonly strictHostKeyChecking?: boolean
-  /** Not usable yet: ssh2 cannot sign with a certificate. Refused, so that it is not left out silently. */
-  readonly certificateFile?: string
-  readonly certificateData?: string
 }
 
 /** What is taken from this user's account. */
@@ -32,31 +43,20 @@ export interface Account {
   readonly agent?: string | undefined
 }
 
-interface Identity {
-  readonly label: string
-  readonly key: string
-}
-
 /** One host, resolved: nothing is looked up any more when it is connected to. */
 export interface Destination {
   readonly host: string
   readonly port: number
   readonly user: string
+  /** Socket of the ssh-agent. */
   readonly agent: string | undefined
-  readonly identities: readonly Identity[]
+  readonly credentials: Credentials
   readonly hostKeys: HostKeys
   readonly connectMs: number
   /** The host to go through. */
   readonly jump: Destination | undefined
-}
-
-export interface HostKeys {
-  /** How the host is written in known_hosts. */
-  readonly name: string
-  readonly known: readonly KnownHost[]
-  /** Where accepted keys are written; undefined when they were given inline. */
-  readonly file: string | undefined
-  readonly strict: boolean
+  /** The line for a shell that runs what carries the connection; never set together with `jump`. */
+  readonly proxyCommand: string | undefined
 }
 
 const connectMs = 10_000
@@ -68,22 +68,14 @@ export function thisAccount(): Account {
 
 /** Reads the files that `settings` and the user's ssh_config name. `CONFIG_INVALID` for what cannot be used. */
 export function resolveDestination(settings: SshSettings, account: Account): Destination {
-  if (settings.certificateFile !== undefined || settings.certificateData !== undefined) {
-    throw configInvalid(
-      'ssh.certificateFile and ssh.certificateData cannot be used: certificates are not supported',
-      'Leave them out and let the host accept the plain key.',
-    )
-  }
   const named = parseTarget(settings.target)
-  const options = hostOptions(join(account.home, '.ssh/config'), named.host, account.home)
-  const own = settings.identityData ?? settings.identityFile
-  return {
-    ...reached(named, options, account, settings, []),
-    ...(own === undefined
-      ? {}
-      : { agent: undefined, identities: [ownIdentity(settings, account)] }),
-  }
+  const destination = reached(named, optionsOf(named, account), account, settings, [])
+  const credentials = ownCredentials(settings, destination.credentials, account.home)
+  return { ...destination, credentials }
 }
+
+const optionsOf = ({ host, user }: Target, account: Account) =>
+  hostOptions(join(account.home, '.ssh/config'), { host, user, account })
 
 function reached(
   named: Target,
@@ -102,6 +94,28 @@ function reached(
   }
   const user = named.user ?? options.user ?? account.user
   const expand = (path: string) => expanded(path, { host, user, account })
+  const jump = jumpHost(named, options, account, through)
+  const seconds = Number(options.connecttimeout)
+  return {
+    host,
+    port,
+    user,
+    agent: agentSocket(options, account, expand),
+    credentials: userCredentials(options, expand),
+    hostKeys: hostKeys(host, port, options, settings, expand),
+    connectMs: seconds > 0 ? seconds * 1000 : connectMs,
+    jump,
+    proxyCommand: jump === undefined ? proxyCommand(named, options, host, port, user) : undefined,
+  }
+}
+
+function hostKeys(
+  host: string,
+  port: number,
+  options: HostOptions,
+  settings: Omit<SshSettings, 'target'>,
+  expand: (path: string) => string,
+): HostKeys {
   const files = (options.userknownhostsfile?.split(' ') ?? ['~/.ssh/known_hosts']).map(expand)
   const file = settings.knownHostsFile === undefined ? files[0] : expand(settings.knownHostsFile)
   const system = ['~/.ssh/known_hosts2', '/etc/ssh/ssh_known_hosts'].map(expand)
@@ -109,19 +123,10 @@ function reached(
   const text = settings.knownHostsData ?? read.map(textOf).join('\n')
   const loose = ['no', 'off'].includes(options.stricthostkeychecking?.toLowerCase() ?? '')
   return {
-    host,
-    port,
-    user,
-    agent: agentSocket(options, account, expand),
-    identities: userIdentities(options, account, expand),
-    hostKeys: {
-      name: lookupName(options.hostkeyalias ?? host, options.hostkeyalias ? 22 : port),
-      known: parseKnownHosts(text),
-      file: settings.knownHostsData === undefined ? file : undefined,
-      strict: settings.strictHostKeyChecking ?? !loose,
-    },
-    connectMs: options.connecttimeout ? Number(options.connecttimeout) * 1000 : connectMs,
-    jump: jumpHost(named, options, account, through),
+    name: lookupName(options.hostkeyalias ?? host, options.hostkeyalias ? 22 : port),
+    known: parseKnownHosts(text),
+    file: settings.knownHostsData === undefined ? file : undefined,
+    strict: settings.strictHostKeyChecking ?? !loose,
   }
 }
 
@@ -133,12 +138,6 @@ function jumpHost(
   through: readonly string[],
 ): Destination | undefined {
   const list = options.proxyjump ?? ''
-  if (options.proxycommand !== undefined && list === '' && options.proxycommand !== 'none') {
-    throw configInvalid(
-      `the ssh_config of ${shown(named.host)} reaches it with ProxyCommand, which is not supported`,
-      'Use ProxyJump for that host, or name one that is reached directly.',
-    )
-  }
   if (list === '' || list === 'none') return undefined
   const hops = list.split(',').map((hop) => hop.trim())
   const last = parseTarget(hops.pop() ?? '')
@@ -149,79 +148,53 @@ function jumpHost(
       'Set "ProxyJump none" for the first host to go through in ~/.ssh/config.',
     )
   }
-  const own = hostOptions(join(account.home, '.ssh/config'), last.host, account.home)
-  const before = hops.length > 0 ? { ...own, proxyjump: hops.join(',') } : own
+  const { proxycommand, ...own } = optionsOf(last, account)
+  const before =
+    hops.length > 0
+      ? { ...own, proxyjump: hops.join(',') }
+      : { ...own, ...(proxycommand && { proxycommand }) }
   return reached(last, before, account, {}, seen)
 }
 
-interface Target {
-  readonly host: string
-  readonly user: string | undefined
-  readonly port: number | undefined
-}
-
-/** `[user@]host[:port]`, with or without `ssh://`; an IPv6 address with a port is in brackets. */
-function parseTarget(text: string): Target {
-  const match =
-    /^(?:ssh:\/\/)?(?:([^\s-]\S*)@)?(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.][\w.-]*|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*))(?::(\d{1,5}))?\/?$/.exec(
-      text,
-    )
-  const [, user, bracketed, plain, digits] = match ?? []
-  const host = bracketed ?? plain
-  const port = digits === undefined ? undefined : Number(digits)
-  if (host === undefined || port === 0 || (port ?? 0) > 65_535) {
+function proxyCommand(
+  named: Target,
+  { proxycommand, proxyusefdpass }: HostOptions,
+  host: string,
+  port: number,
+  user: string,
+): string | undefined {
+  if (proxycommand === undefined || proxycommand.toLowerCase() === 'none') return undefined
+  if (proxyusefdpass?.toLowerCase() === 'yes') {
     throw configInvalid(
-      `${shown(text)} is not an SSH target`,
-      'Write user@host, user@host:port, or the name of a host in ~/.ssh/config.',
+      `the ssh_config reaches ${shown(named.host)} with ProxyUseFdpass, which is not supported`,
+      'Let its ProxyCommand carry the data itself (ProxyUseFdpass no), or use ProxyJump.',
     )
   }
-  return { host, user, port }
+  return proxyCommandLine(proxycommand, { h: host, n: named.host, p: String(port), r: user })
 }
 
-function ownIdentity(settings: SshSettings, account: Account): Identity {
-  const { identityData, identityFile = '' } = settings
-  if (identityData !== undefined) {
-    return { label: 'ssh.identityData', key: repaired(identityData) }
-  }
-  const path = identityFile.replace(/^~(?=\/)/, account.home)
-  const key = textOf(path)
-  if (key !== '') return { label: path, key: repaired(key) }
-  throw configInvalid(
-    `the private key ${shown(path)} cannot be read`,
-    'Give the path of a private key in ssh.identityFile, or leave it out to use the agent.',
+function userCredentials(options: HostOptions, expand: (path: string) => string): Credentials {
+  const { identityfile, certificatefile, identitiesonly } = options
+  const usual = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => `~/.ssh/${name}`)
+  const named = identityfile.filter((path) => path.toLowerCase() !== 'none')
+  const { identities, certificates } = readIdentities(
+    (identityfile.length > 0 ? named : usual).map(expand),
   )
-}
-
-/** Keys that went through an environment variable or an editor: a BOM, CRLF, escaped line feeds. */
-function repaired(key: string): string {
-  const lines = key.replace(/^\ufeff/, '').replaceAll('\r\n', '\n')
-  return `${(lines.includes('\n') ? lines : lines.replaceAll('\\n', '\n')).trim()}\n`
-}
-
-function userIdentities(
-  options: HostOptions,
-  account: Account,
-  expand: (path: string) => string,
-): Identity[] {
-  const defaults = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => `~/.ssh/${name}`)
-  const paths = options.identityfile.length > 0 ? options.identityfile : defaults
-  return paths
-    .map(expand)
-    .filter((path) => path !== join(account.home, 'none') && existsSync(path))
-    .map((path) => ({ label: path, key: textOf(path) }))
-    .filter(({ key }) => key !== '')
+  return {
+    identities,
+    certificates: [...readCertificates(certificatefile.map(expand)), ...certificates],
+    only: identitiesonly?.toLowerCase() === 'yes',
+  }
 }
 
 function agentSocket(
-  options: HostOptions,
+  { identityagent }: HostOptions,
   account: Account,
   expand: (path: string) => string,
 ): string | undefined {
-  const { identityagent, identitiesonly } = options
   if (identityagent === 'none') return undefined
-  if (identityagent !== undefined && identityagent !== 'SSH_AUTH_SOCK') return expand(identityagent)
-  const only = identitiesonly?.toLowerCase() === 'yes' && options.identityfile.length > 0
-  return only ? undefined : account.agent
+  if (identityagent === undefined || identityagent === 'SSH_AUTH_SOCK') return account.agent
+  return expand(identityagent)
 }
 
 function expanded(

@@ -10,6 +10,17 @@ export interface KnownHost {
   readonly key: Buffer
 }
 
+/** What is known of a host's keys, and what is done with one that is not. */
+export interface HostKeys {
+  /** How the host is written in known_hosts. */
+  readonly name: string
+  readonly known: readonly KnownHost[]
+  /** Where accepted keys are written; undefined when they were given inline. */
+  readonly file: string | undefined
+  /** False accepts any key that is not revoked. */
+  readonly strict: boolean
+}
+
 export type Verdict = 'known' | 'unknown' | 'changed' | 'revoked'
 
 /** How a host is written in the file: the bare name on port 22, else `[name]:port`. */
@@ -46,6 +57,26 @@ export function judgeHostKey(lines: readonly KnownHost[], name: string, key: Buf
   if (same.length > 0) return 'known'
   const type = hostKeyType(key)
   return about.some((line) => !line.revoked && line.type === type) ? 'changed' : 'unknown'
+}
+
+export function acceptsHostKey({ known, name, strict }: HostKeys, key: Buffer): boolean {
+  const verdict = judgeHostKey(known, name, key)
+  return verdict === 'known' || (!strict && verdict !== 'revoked')
+}
+
+const algorithms = {
+  'ssh-ed25519': ['ssh-ed25519'],
+  'ecdsa-sha2-nistp256': ['ecdsa-sha2-nistp256'],
+  'ecdsa-sha2-nistp384': ['ecdsa-sha2-nistp384'],
+  'ecdsa-sha2-nistp521': ['ecdsa-sha2-nistp521'],
+  'ssh-rsa': ['rsa-sha2-512', 'rsa-sha2-256'],
+} as const
+
+/** A host is asked for the kind of key that is known of it, as it may have several. */
+export function knownAlgorithms({ known, name }: HostKeys) {
+  const about = known.filter((line) => !line.revoked && line.matches(name))
+  const usable = about.flatMap(({ type }) => algorithms[type as keyof typeof algorithms] ?? [])
+  return [...new Set(usable)]
 }
 
 /** The algorithm a key blob names in its first field. */

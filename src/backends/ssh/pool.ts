@@ -1,12 +1,14 @@
 /**
- * The connections of one sandbox. sshd takes ten channels on a connection by default, and drops
- * connections when many are opened at once: so there are few on each, and they are opened as needed.
+ * The connections of one sandbox. They are opened as needed, and few at a time: sshd drops connections
+ * when many are opened at once.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cancelled, commandNotStarted, sandboxLost } from '../../errors.ts'
-import type { Channel } from '../../sandbox.ts'
+import { cancelled, commandNotStarted, isSandboxError, sandboxLost } from '../../errors.ts'
+import type { Channel, Traffic } from '../../sandbox.ts'
 import { isPassing } from './connect-failure.ts'
 import type { Connection } from './connection.ts'
+import { unlessAborted } from './given-up-start.ts'
+import { type Line, occupy, retire } from './line.ts'
 
 export interface PoolLimits {
   /** Channels on a connection, and how many connections. */
@@ -14,19 +16,19 @@ export interface PoolLimits {
   readonly connections: number
   /** Pauses before a failed connect is tried again; only what failed before authentication is. */
   readonly backoffMs: readonly number[]
+  /** A connection that has carried nothing for this long is closed; undefined keeps it. */
+  readonly idleMs?: number
 }
 
+/** sshd takes ten channels on a connection by default. */
 const sshdLimits: PoolLimits = { channelsEach: 8, connections: 8, backoffMs: [200, 1_000] }
+/** Transfers share one connection, and have none most of the time. */
+const bulkLimits = { connections: 1, idleMs: 60_000 }
 const maxOpening = 2
+/** How many connections are tried for one channel, when they turn out to have ended. */
+const attemptsToStart = 3
 /** How long a command may wait for one of the others to end. */
 const maxWaitMs = 30_000
-
-interface Line {
-  readonly connection: Connection
-  /** Channels that are open or being opened. */
-  used: number
-  limit: number
-}
 
 interface Waiter {
   /** It has waited for long, and only for a connection that is being opened. */
@@ -35,20 +37,21 @@ interface Waiter {
   fail(error: unknown): void
 }
 
+/** Opens one more connection to the host, or rejects with what the user is told. */
+export type Connect = (signal: AbortSignal) => Promise<Connection>
+
 export class ConnectionPool {
   readonly #name: string
-  readonly #connect: (signal: AbortSignal) => Promise<Connection>
+  readonly #connect: Connect
   readonly #limits: PoolLimits
   readonly #lines = new Set<Line>()
   readonly #waiting = new Set<Waiter>()
   readonly #stop = new AbortController()
+  #bulk: ConnectionPool | undefined
   #opening = 0
 
-  constructor(
-    name: string,
-    connect: (signal: AbortSignal) => Promise<Connection>,
-    limits: PoolLimits = sshdLimits,
-  ) {
+  /** `name` is the sandbox's, for what is told about it. Nothing is connected before it is needed. */
+  constructor(name: string, connect: Connect, limits = sshdLimits) {
     this.#name = name
     this.#connect = connect
     this.#limits = limits
@@ -61,22 +64,34 @@ export class ConnectionPool {
   }
 
   /**
-   * Runs `command` on a connection with room; the channel's output begins after `mark`. Waits politely;
-   * rejects only if nothing was started.
+   * Runs `command` on a connection with room, for what moves many bytes on one that carries nothing else;
+   * the channel's output begins after `mark`. Waits politely; rejects only if nothing was started.
    */
-  async exec(command: string, mark: string, signal: AbortSignal): Promise<Channel> {
-    for (;;) {
+  async exec(
+    command: string,
+    mark: string,
+    signal: AbortSignal,
+    traffic: Traffic = 'command',
+  ): Promise<Channel> {
+    if (traffic === 'bulk') return this.#bulkPool().exec(command, mark, signal)
+    for (let attempt = 1; ; attempt++) {
       const line = await this.#take(signal)
-      const channel = await this.#start(line, command, mark)
-      if (channel === undefined) {
-        if (line.limit > 0) continue
-        line.connection.close()
-        throw commandNotStarted(
-          'the host accepts the connection and refuses every session on it',
-          'Allow sessions there (MaxSessions in sshd_config).',
-        )
+      const starting = this.#start(line, command, mark)
+      let channel: Channel | undefined
+      try {
+        channel = await unlessAborted(starting, signal)
+      } catch (error) {
+        // A connection that has ended is noticed when it is used: another may do.
+        if (!isSandboxError(error, 'SANDBOX_LOST') || attempt === attemptsToStart) throw error
+        continue
       }
-      return channel
+      if (channel !== undefined) return channel
+      if (line.limit > 0) continue
+      line.connection.close()
+      throw commandNotStarted(
+        'the host accepts the connection and refuses every session on it',
+        'Allow sessions there (MaxSessions in sshd_config).',
+      )
     }
   }
 
@@ -84,21 +99,24 @@ export class ConnectionPool {
   async execInRoom(command: string, mark: string): Promise<Channel | undefined> {
     const line = [...this.#lines].find(({ used, limit }) => used < limit)
     if (line === undefined) return undefined
-    line.used += 1
+    occupy(line)
     return this.#start(line, command, mark)
   }
 
   /** Undefined when the host is set to fewer channels: the connection is then as full as it gets. */
   async #start(line: Line, command: string, mark: string): Promise<Channel | undefined> {
+    const asked = line.used
     let channel: Channel | undefined
     try {
       channel = await line.connection.exec(command, mark)
     } catch (error) {
+      if (isSandboxError(error, 'SANDBOX_LOST')) line.limit = 0
       this.#release(line)
       throw error
     }
     if (channel === undefined) {
-      line.limit = line.used - 1
+      // As many as there were when it was asked; some may have ended since.
+      line.limit = Math.min(line.limit, asked - 1)
       this.#release(line)
     } else channel.exit.catch(() => {}).finally(() => this.#release(line))
     return channel
@@ -107,8 +125,15 @@ export class ConnectionPool {
   /** Ends all connections, and with them every channel. */
   close(): void {
     this.#stop.abort()
+    this.#bulk?.close()
     for (const waiter of this.#waiting) waiter.fail(sandboxLost(this.#name, 'it was closed'))
     for (const { connection } of this.#lines) connection.close()
+  }
+
+  #bulkPool(): ConnectionPool {
+    if (this.#stop.signal.aborted) throw sandboxLost(this.#name, 'it was closed')
+    this.#bulk ??= new ConnectionPool(this.#name, this.#connect, { ...this.#limits, ...bulkLimits })
+    return this.#bulk
   }
 
   #take(signal: AbortSignal): Promise<Line> {
@@ -124,7 +149,7 @@ export class ConnectionPool {
         overdue: false,
         give: (line) => {
           leave()
-          line.used += 1
+          occupy(line)
           resolve(line)
         },
         fail: (error) => {
@@ -147,6 +172,15 @@ export class ConnectionPool {
   #release(line: Line): void {
     line.used -= 1
     this.#serve()
+    if (line.used === 0 && this.#limits.idleMs !== undefined) {
+      line.idle = setTimeout(() => retire(line), this.#limits.idleMs).unref()
+    }
+  }
+
+  #forget(line: Line): void {
+    clearTimeout(line.idle)
+    this.#lines.delete(line)
+    this.#serve()
   }
 
   /** Hands out the room there is, and opens connections for those who still wait. */
@@ -157,10 +191,11 @@ export class ConnectionPool {
         waiter.give(line)
       }
     }
+    const { channelsEach, connections } = this.#limits
     while (
-      this.#waiting.size > this.#opening * this.#limits.channelsEach &&
+      this.#waiting.size > this.#opening * channelsEach &&
       this.#opening < maxOpening &&
-      this.#lines.size + this.#opening < this.#limits.connections
+      this.#lines.size + this.#opening < connections
     ) {
       this.#opening += 1
       void this.#open()
@@ -173,7 +208,7 @@ export class ConnectionPool {
       const connection = await this.#connectPatiently()
       const line = { connection, used: 0, limit: this.#limits.channelsEach }
       this.#lines.add(line)
-      void connection.closed.then(() => this.#lines.delete(line))
+      void connection.closed.then(() => this.#forget(line))
       if (this.#stop.signal.aborted) connection.close()
     } catch (error) {
       failure = error

@@ -4,19 +4,29 @@ import type { SandboxInfo, SandboxSpec } from '../../sandbox.ts'
 export interface SandboxRecord
   extends Pick<SandboxInfo, 'name' | 'scopeKey' | 'agent' | 'workspace' | 'createdMs'> {
   readonly installation: string
+  /**
+   * The target that leads to it, as configured. Hosts may share a home: from there it is seen under
+   * another target, and is not theirs to remove.
+   */
+  readonly target: string
 }
 
-/** The line for a sandbox that is made now. */
-export function recordLine({ name, installation, scopeKey, agent, mounts }: SandboxSpec): string {
-  const record: SandboxRecord = {
-    name,
-    installation,
-    scopeKey,
-    agent,
-    workspace: mounts[0].host,
-    createdMs: Date.now(),
-  }
+/** The record of a sandbox that is made now. */
+export function newRecord(
+  { name, installation, scopeKey, agent, mounts }: SandboxSpec,
+  target: string,
+): SandboxRecord {
+  const workspace = mounts[0].host
+  return { name, installation, scopeKey, agent, workspace, createdMs: Date.now(), target }
+}
+
+export function recordLine(record: SandboxRecord): string {
   return `${JSON.stringify(record)}\n`
+}
+
+/** What a record's line holds if `key` has this value; no other line does, as values are escaped. */
+export function recordField(key: keyof SandboxRecord, value: string): string {
+  return `${JSON.stringify(key)}:${JSON.stringify(value)}`
 }
 
 /** Undefined for anything but a line of ours. */
@@ -28,10 +38,11 @@ export function parseRecord(line: string): SandboxRecord | undefined {
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { name, installation, scopeKey, agent, workspace, createdMs } = value as SandboxRecord
-  const texts = [name, installation, scopeKey, agent, workspace]
+  const { createdMs, ...rest } = value as SandboxRecord
+  const { name, installation, scopeKey, agent, workspace, target } = rest
+  const texts = [name, installation, scopeKey, agent, workspace, target]
   if (!texts.every((text) => typeof text === 'string') || typeof createdMs !== 'number') {
     return undefined
   }
-  return { name, installation, scopeKey, agent, workspace, createdMs }
+  return { name, installation, scopeKey, agent, workspace, createdMs, target }
 }

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import { cancelled, isSandboxError } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
-import type { BackendKind, Channel, Sandbox } from '../../sandbox.ts'
+import type { BackendKind, Channel, Sandbox, Traffic } from '../../sandbox.ts'
+import { discard } from './given-up-start.ts'
 import type { ConnectionPool } from './pool.ts'
 
 /** Names the sandbox in the environment of every process in it, so that removing it finds them. */
@@ -16,6 +17,7 @@ export interface SshSandboxOptions {
   readonly agentRoot?: string
   /** False for what only looks after the sandbox: it must outlive its processes. */
   readonly marked?: boolean
+  readonly ownDirectory?: string
   /** The command for the login shell that has `words`, argv of one program in shell text, run. */
   readonly command?: (words: string) => string
 }
@@ -34,6 +36,7 @@ export class SshSandbox implements Sandbox {
   readonly name: string
   readonly root: string
   readonly agentRoot?: string
+  readonly ownDirectory?: string
   readonly #pool: ConnectionPool
   readonly #marked: boolean
   readonly #command: string
@@ -42,16 +45,13 @@ export class SshSandbox implements Sandbox {
   #starting = 0
   #closed = false
 
-  constructor(
-    name: string,
-    root: string,
-    pool: ConnectionPool,
-    { kind = 'ssh', agentRoot, marked = true, command = replaceShell }: SshSandboxOptions = {},
-  ) {
+  constructor(name: string, root: string, pool: ConnectionPool, options: SshSandboxOptions = {}) {
+    const { kind = 'ssh', marked = true, agentRoot, ownDirectory, command = replaceShell } = options
     this.kind = kind
+    if (agentRoot !== undefined) this.agentRoot = agentRoot
+    if (ownDirectory !== undefined) this.ownDirectory = ownDirectory
     this.name = name
     this.root = root
-    if (agentRoot !== undefined) this.agentRoot = agentRoot
     this.#pool = pool
     this.#marked = marked
     this.#command = command(
@@ -59,17 +59,17 @@ export class SshSandbox implements Sandbox {
     )
   }
 
-  async start(script: string, signal: AbortSignal): Promise<Channel> {
+  async start(script: string, signal: AbortSignal, traffic: Traffic = 'command'): Promise<Channel> {
     if (signal.aborted) throw cancelled('the command')
     const line = scriptLine(script)
-    const channel = this.#waiting() ?? (await this.#pool.exec(this.#command, this.#mark, signal))
+    const channel =
+      (traffic === 'command' ? this.#waiting() : undefined) ??
+      (await this.#pool.exec(this.#command, this.#mark, signal, traffic))
     if (signal.aborted) {
-      channel.stdin.end()
-      channel.close()
+      discard(channel)
       throw cancelled('the command')
     }
     channel.stdin.write(line)
-    if (signal.aborted) channel.close()
     this.#startAhead()
     return channel
   }

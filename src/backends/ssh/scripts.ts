@@ -1,9 +1,17 @@
 /** The scripts that look after sandboxes on an SSH host. They need sh and BusyBox-level tools. */
 import { quote } from '../../posix-sh.ts'
+import { recordField } from './record.ts'
 import { sandboxVariable } from './sandbox.ts'
 
 /** What a script answers in its exit code when it did not do what it is for. */
-export const answer = { absent: 3, foreign: 4, noRoot: 5, unwritable: 6 } as const
+export const answer = { absent: 3, foreign: 4, noRoot: 5, unwritable: 6, elsewhere: 7 } as const
+
+/** What a sandbox's directory is to hold beside its record, given to whom the record names. */
+export interface Wanted {
+  readonly name: string
+  readonly installation: string
+  readonly directories: readonly string[]
+}
 
 /** A shell word for the directory of the sandboxes; `~/` is the home of the remote user. */
 function rootWord(workspaceRoot: string): string {
@@ -13,12 +21,13 @@ function rootWord(workspaceRoot: string): string {
 
 /**
  * Prints the sandbox's directory and, on the next line, its record. A directory that is a link, is
- * somebody else's or has no record was not made by us.
+ * somebody else's or has no record was not made by us. In one of this installation it makes what is
+ * missing: a sandbox may have been made when less was asked for.
  */
-export function probeScript(workspaceRoot: string, name: string): string {
-  return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
+export function probeScript(workspaceRoot: string, wanted: Wanted): string {
+  return `root=${rootWord(workspaceRoot)}; name=${quote(wanted.name)}
 ${trustedRoot}
-${probe}`
+${probe(wanted)}`
 }
 
 const trustedRoot = `mine() {
@@ -27,33 +36,50 @@ set -- $(ls -ldn "$1")
 [ "$3" = "$(id -u)" ]
 }
 if [ -e "$root" ] || [ -L "$root" ]; then
+[ -d "$root" ] || { echo "$root is not a directory" >&2; exit ${answer.noRoot}; }
 root=$(cd -- "$root" && pwd -P) || exit ${answer.noRoot}
 fi`
 
-const probe = `dir=$root/$name
+const recorded = `mine "$dir" && [ -f "$dir/record" ] && [ ! -L "$dir/record" ] || exit ${answer.foreign}
+record=$(cat "$dir/record")`
+
+const probe = ({ installation, directories }: Wanted) => `dir=$root/$name
 if [ ! -e "$dir" ] && [ ! -L "$dir" ]; then exit ${answer.absent}; fi
-mine "$dir" && [ -f "$dir/record" ] && [ ! -L "$dir/record" ] || exit ${answer.foreign}
-printf '%s\\n' "$dir"
-cat "$dir/record"`
+${recorded}
+case $record in *${quote(recordField('installation', installation))}*)
+umask 022
+for want in ${directories.map(quote).join(' ')}; do
+[ -d "$dir/$want" ] || mkdir -p -- "$dir/$want" || exit ${answer.unwritable}
+done ;;
+esac
+printf '%s\n' "$dir" "$record"`
 
 /**
  * Makes the sandbox with the record from stdin, unless there is one, then prints what the probe does.
  * It appears by one rename of a complete directory, which an existing one is never replaced by.
  */
-export function createScript(workspaceRoot: string, name: string, token: string): string {
+export function createScript(workspaceRoot: string, wanted: Wanted, token: string): string {
+  const { name, directories } = wanted
   return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
 umask 077
 mkdir -p -- "$root" || exit ${answer.unwritable}
 ${trustedRoot}
 cd -- "$root" || exit ${answer.noRoot}
-IFS= read -r record || exit 1
 find . -maxdepth 1 -name ${quote(`.stage-${name}-*`)} -mtime +0 -exec rm -rf -- {} + 2>/dev/null
 stage=.stage-$name-${token}
 trap 'rm -rf -- "$stage"' EXIT
-mkdir -p -- "$stage/$name" && printf '%s\\n' "$record" >"$stage/$name/record" &&
-(umask 022 && mkdir -- "$stage/$name/workspace") || exit ${answer.unwritable}
+mkdir -p -- "$stage/$name" && cat >"$stage/$name/record" &&
+IFS= read -r whole <"$stage/$name/record" &&
+(umask 022 && cd -- "$stage/$name" && mkdir -- ${directories.map(quote).join(' ')}) || exit ${answer.unwritable}
 if [ ! -e "$name" ] && [ ! -L "$name" ]; then mv -f -- "$stage/$name" . 2>/dev/null; fi
-${probe}`
+${probe(wanted)}`
+}
+
+/** Replaces the record of the sandbox in `directory` by the one from stdin. */
+export function recordScript(directory: string, token: string): string {
+  return `umask 077
+cd -- ${quote(directory)} && cat >.record-${token} && IFS= read -r whole <.record-${token} &&
+mv -f -- .record-${token} record || exit ${answer.unwritable}`
 }
 
 /** Prints every record, one a line. */
@@ -68,26 +94,41 @@ exit 0`
 
 /**
  * Ends what runs in the sandbox, and deletes it: out of sight first, so that it is never half there.
- * What a process forks while it is looked for is found in the next round.
+ * All are stopped before the first is killed: a command that died while its guard could still answer
+ * would look as if it had ended by itself. What a process forks while it is looked for is found in the
+ * next round. Where the record names another sandbox or target nothing is done, and the record is
+ * printed.
  */
-export function removeScript(workspaceRoot: string, name: string, token: string): string {
+export function removeScript(
+  workspaceRoot: string,
+  name: string,
+  target: string,
+  token: string,
+): string {
+  const mark = `${sandboxVariable}=${name}`
   return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
 ${trustedRoot}
 dir=$root/$name
 if [ -e "$dir" ] || [ -L "$dir" ]; then
-mine "$dir" && [ -f "$dir/record" ] && [ ! -L "$dir/record" ] || exit ${answer.foreign}
+${recorded}
+case $record in *${quote(recordField('name', name))}*) ;; *) exit ${answer.foreign} ;; esac
+case $record in *${quote(recordField('target', target))}*) ;; *) printf '%s\n' "$record"; exit ${answer.elsewhere} ;; esac
 gone=$root/.gone-$name-${token}
 mkdir -- "$gone" && mv -f -- "$dir" "$gone/" || exit ${answer.unwritable}
 fi
-round=0
-while [ "$round" -lt 8 ]; do
+round=0 signal=STOP
+while [ "$round" -lt 9 ]; do
 round=$((round + 1)); found=
 for environ in /proc/[0-9]*/environ; do
 pid=\${environ#/proc/}; pid=\${pid%/environ}
-tr '\\0' '\\n' <"$environ" 2>/dev/null | grep -qxF ${quote(`${sandboxVariable}=${name}`)} &&
-kill -KILL "$pid" 2>/dev/null && found=1
+# Shells leave out the NULs; BusyBox's grep would look no further than the first.
+{ while IFS= read -r text || [ "$text" ]; do
+case $text in *${quote(mark)}*) kill "-$signal" "$pid" && found=1; break ;; esac
+text=
+done <"$environ"; } 2>/dev/null
 done
 [ "$found" ] || break
+signal=KILL
 done
 for left in "$root"/.gone-"$name"-* "$root"/.stage-"$name"-*; do
 [ -e "$left" ] || continue

@@ -1,7 +1,7 @@
 /** Which files a patch means, before any of them is read. */
 import { patchFailed, patchInvalid, type SandboxError, shown } from '../../errors.ts'
 import type { Tree, TreePath } from '../../tree.ts'
-import type { Located, Workspace } from '../../workspace.ts'
+import type { Located } from '../../workspace.ts'
 import type { Operation } from './parse.ts'
 import { isRefusal } from './refusal.ts'
 
@@ -23,12 +23,15 @@ export interface Targets {
  * Locates all paths. Tells every path that is refused at once; `PATCH_INVALID` when they do not lie
  * in one tree, because only one tree can write all of them or none.
  */
-export function locateTargets(operations: readonly Operation[], workspace: Workspace): Targets {
+export async function locateTargets(
+  operations: readonly Operation[],
+  locateOne: (path: string) => Promise<Located>,
+): Promise<Targets> {
   const failures: { path: string; error: SandboxError }[] = []
   const located: Located[] = []
-  const locate = (path: string): Located | undefined => {
+  const locate = async (path: string): Promise<Located | undefined> => {
     try {
-      const found = workspace.locate(path)
+      const found = await locateOne(path)
       located.push(found)
       return found
     } catch (error) {
@@ -39,9 +42,9 @@ export function locateTargets(operations: readonly Operation[], workspace: Works
   }
   const targets: Target[] = []
   for (const operation of operations) {
-    const file = locate(operation.path)
+    const file = await locate(operation.path)
     const wanted = operation.kind === 'update' ? operation.moveTo : undefined
-    const moveTo = wanted === undefined ? undefined : locate(wanted)
+    const moveTo = wanted === undefined ? undefined : await locate(wanted)
     if (file === undefined) continue
     const moves = moveTo !== undefined && moveTo.path !== file.path
     targets.push({ operation, file, ...(moves ? { moveTo } : {}) })

@@ -1,0 +1,51 @@
+/** A session put together from settings and a plan. Nothing is opened or started by it. */
+import { outputLimitsOf } from '../captured-output.ts'
+import type { Backend, OpenContext } from '../sandbox.ts'
+import { Session, type SessionOptions } from '../session.ts'
+import type { Settings } from '../settings.ts'
+import { chooseBackend } from './choose-backend.ts'
+import { makeWorkspace } from './make-workspace.ts'
+import type { SandboxPlan } from './plan-sandbox.ts'
+
+export interface SessionParts {
+  readonly session: Session
+  /** The backend: the same one for all who ask, chosen when it is asked for first. */
+  readonly choose: (signal: AbortSignal) => Promise<Backend>
+}
+
+/** `CONFIG_INVALID` for settings that contradict each other. */
+export function makeSession(
+  settings: Settings,
+  { spec, state }: SandboxPlan,
+  limits: Omit<SessionOptions, 'ephemeral'> = {},
+): SessionParts {
+  const choose = once((signal) => chooseBackend(settings, signal))
+  const never: OpenContext = { signal: new AbortController().signal, report: () => {} }
+  const workspace = makeWorkspace(
+    settings,
+    { spec, state, choose },
+    {
+      opened: () => session.sandbox(never),
+      current: () => session.current,
+      run: (script, stdin, signal) => session.run(script, stdin, signal),
+      abandon: (sandbox, error) => session.abandon(sandbox, error),
+    },
+  )
+  const session: Session = new Session(workspace, {
+    ephemeral: settings.ephemeral,
+    outputLimits: outputLimitsOf(settings.outputCharacters),
+    env: settings.docker.env,
+    commandTimeoutSeconds: settings.commandTimeoutSeconds,
+    ...limits,
+  })
+  return { session, choose }
+}
+
+/** Kept when it succeeds; a failure is not. */
+function once(choose: (signal: AbortSignal) => Promise<Backend>) {
+  let chosen: Backend | undefined
+  return async (signal: AbortSignal) => {
+    chosen ??= await choose(signal)
+    return chosen
+  }
+}

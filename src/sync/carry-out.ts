@@ -1,0 +1,177 @@
+/** Carries out a plan: what the host needs is fetched and put in place, then what the sandbox needs is sent. */
+import { lstatSync } from 'node:fs'
+import type { OpenContext, Sandbox } from '../sandbox.ts'
+import type { TreePath } from '../tree.ts'
+import { applyToHost, type HostTarget, type Unmade } from './host-apply.ts'
+import { HostStage, type StagedFile } from './host-stage.ts'
+import { pull } from './pull.ts'
+import { push } from './push.ts'
+import type { Plan, SyncChange } from './reconcile.ts'
+import {
+  type Entry,
+  type Problem,
+  parentOf,
+  reasons,
+  type Scan,
+  type Side,
+  type Snapshot,
+} from './snapshot.ts'
+
+export interface Grounds {
+  readonly sandbox: Sandbox
+  /** Absolute in the sandbox. */
+  readonly root: string
+  readonly host: HostTarget
+  /** What the plan was made from. */
+  readonly scans: Readonly<Record<Side, Scan>>
+  readonly ancestor: Snapshot
+  readonly context: OpenContext
+}
+
+export interface Made {
+  /** Something came between: another pass is needed. */
+  readonly isStale: boolean
+  /** How many changes there were to make. */
+  readonly changes: number
+  readonly toHost: readonly TreePath[]
+  readonly toSandbox: readonly TreePath[]
+  /** What could not be written. */
+  readonly refused: readonly Problem[]
+  /** What both sides hold now. */
+  readonly agreed: Snapshot
+  /** Each side as it is now, if nobody else has changed it. */
+  readonly left: Readonly<Record<Side, Scan>>
+}
+
+/** Rejects as `pull` and `push` do; what was made by then stays, and the next plan finds it. */
+export async function carryOut(plan: Plan, grounds: Grounds): Promise<Made> {
+  const unmade: Record<Side, Unmade> = { host: nothing(), sandbox: nothing() }
+  if (plan.toHost.length > 0) unmade.host = await toHost(plan.toHost, grounds)
+  const sendable = safeToSend(plan, unmade.host)
+  if (sendable.length > 0) unmade.sandbox = await toSandbox(sendable, grounds)
+  const sent = new Set(sendable)
+  for (const change of plan.toSandbox) {
+    if (!sent.has(change)) unmade.sandbox.stale.add(change.path)
+  }
+  const done = (changes: readonly SyncChange[], { stale, refused }: Unmade) =>
+    changes.filter(({ path }) => !stale.has(path) && !refused.has(path))
+  const made = {
+    host: done(plan.toHost, unmade.host),
+    sandbox: done(plan.toSandbox, unmade.sandbox),
+  }
+  return {
+    isStale: unmade.host.stale.size + unmade.sandbox.stale.size > 0,
+    changes: plan.toHost.length + plan.toSandbox.length,
+    toHost: made.host.map(({ path }) => path),
+    toSandbox: made.sandbox.map(({ path }) => path),
+    refused: [...problemsOf('host', unmade.host), ...problemsOf('sandbox', unmade.sandbox)],
+    agreed: agreedNow(plan, grounds.ancestor, [unmade.host, unmade.sandbox]),
+    left: {
+      host: changed(grounds.scans.host, made.host),
+      sandbox: changed(grounds.scans.sandbox, made.sandbox),
+    },
+  }
+}
+
+async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise<Unmade> {
+  const { sandbox, root, host, context } = grounds
+  const needed = changes.filter(({ from }) => from?.side === 'sandbox')
+  const paths = [...new Set(needed.map(({ path, from }) => from?.path ?? path))]
+  const stage = new HostStage(host.root)
+  try {
+    const tell = progress(context, 'fetching from the sandbox', paths.length)
+    const files = await pull(sandbox, root, paths, stage, { received: tell }, context.signal)
+    const content = new Map<SyncChange, StagedFile>()
+    for (const change of needed) {
+      const path = change.from?.path ?? change.path
+      const file = files.get(path)
+      // A file that is staged once can be put in one place only; the next pass sees to another.
+      if (file !== undefined) content.set(change, file)
+      files.delete(path)
+    }
+    return await applyToHost(changes, content, stage, host, context.signal)
+  } finally {
+    stage.remove()
+  }
+}
+
+async function toSandbox(changes: readonly SyncChange[], grounds: Grounds): Promise<Unmade> {
+  const { sandbox, root, host, context } = grounds
+  let bytes = 0
+  let files = 0
+  for (const { path, after } of changes) {
+    if (after?.kind !== 'file') continue
+    files += 1
+    bytes += lstatSync(`${host.root}/${path}`, { throwIfNoEntry: false })?.size ?? 0
+  }
+  const sent = progress(context, 'sending to the sandbox', files, bytes)
+  return push(sandbox, root, changes, { root: host.root, bytes, sent }, context.signal)
+}
+
+/** Where the copy of the sandbox's version is not on the host, the sandbox's must not be replaced. */
+function safeToSend({ toSandbox, conflicts }: Plan, { stale, refused }: Unmade): SyncChange[] {
+  if (stale.size + refused.size === 0) return [...toSandbox]
+  const isIn = (path: string, directory: string) =>
+    path === directory || path.startsWith(`${directory}/`)
+  const unmade = [...stale, ...refused.keys()]
+  const unsafe = conflicts.filter(({ kept }) => unmade.some((path) => isIn(path, kept)))
+  return toSandbox.filter(
+    ({ path }) =>
+      !stale.has(path) &&
+      !refused.has(path) &&
+      !unsafe.some((conflict) => isIn(path, conflict.path) || isIn(path, conflict.kept)),
+  )
+}
+
+/** About what was not made, what was agreed before still is. */
+function agreedNow(plan: Plan, ancestor: Snapshot, sides: readonly Unmade[]): Snapshot {
+  const unmade = sides.flatMap(({ stale, refused }) => [...stale, ...refused.keys()])
+  if (unmade.length === 0) return plan.agreed
+  const agreed = new Map<TreePath, Entry>(plan.agreed)
+  for (const path of unmade) {
+    const before = ancestor.get(path)
+    if (before === undefined) agreed.delete(path)
+    else agreed.set(path, before)
+  }
+  // Nothing can be agreed on in what is not agreed to be a directory.
+  const whole = new Map<TreePath, Entry>()
+  for (const path of [...agreed.keys()].sort()) {
+    const parent = parentOf(path)
+    const entry = agreed.get(path)
+    if (entry === undefined) continue
+    if (parent === '' || whole.get(parent)?.kind === 'directory') whole.set(path, entry)
+  }
+  return whole
+}
+
+function changed({ snapshot, problems }: Scan, changes: readonly SyncChange[]): Scan {
+  if (changes.length === 0) return { snapshot, problems }
+  const now = new Map(snapshot)
+  for (const { path, after } of changes) {
+    if (after === undefined) now.delete(path)
+    else now.set(path, after)
+  }
+  return { snapshot: now, problems }
+}
+
+function problemsOf(side: Side, { refused }: Unmade): Problem[] {
+  return [...refused].map(([path, why]) => ({ path, side, reason: `${reasons.refused}: ${why}` }))
+}
+
+const nothing = (): Unmade => ({ stale: new Set(), refused: new Map() })
+
+const mib = (bytes: number) => (bytes / 1024 / 1024).toFixed(1)
+
+/** Called after each file; small transfers are not worth a word. */
+function progress({ report }: OpenContext, what: string, files: number, bytes?: number) {
+  let doneFiles = 0
+  let doneBytes = 0
+  return (size: number) => {
+    doneFiles += 1
+    doneBytes += size
+    const ofBytes = bytes === undefined ? '' : ` of ${mib(bytes)}`
+    if (files > 20 || doneBytes > 1024 * 1024) {
+      report(`${what}: ${doneFiles} of ${files} files, ${mib(doneBytes)}${ofBytes} MiB`)
+    }
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * Makes the changes of a plan on the host, each on its own and only where it still holds what the plan
+ * relies on. No link is followed, and at no moment is content in no place: what is replaced or removed
+ * is kept in the stage until it is known that nobody wrote to it meanwhile.
+ */
+import {
+  chmodSync,
+  copyFileSync,
+  fchmodSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readlinkSync,
+  renameSync,
+  rmdirSync,
+  type Stats,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import type { TreePath } from '../tree.ts'
+import { syncDirectory } from '../trees/host-directories.ts'
+import { deniedReason, errnoOf } from '../trees/host-failure.ts'
+import { digestOfFile, withFile } from '../trees/host-file.ts'
+import { giveAway, type Owner } from '../trees/host-temporary.ts'
+import type { Directory } from '../trees/host-walk.ts'
+import { temporaryName } from '../trees/temporary-name.ts'
+import { exclusively } from '../trees/workspace-lock.ts'
+import { HostParents } from './host-parents.ts'
+import type { HostStage, StagedFile } from './host-stage.ts'
+import type { SyncChange } from './reconcile.ts'
+import type { Entry } from './snapshot.ts'
+
+/** What became of changes that were not made; all others were. */
+export interface Unmade {
+  /** What is there is not what the plan relies on (any more). */
+  readonly stale: Set<TreePath>
+  /** What the system refused, and why. */
+  readonly refused: Map<TreePath, string>
+}
+
+export interface HostTarget {
+  /** Real absolute path. */
+  readonly root: string
+  /** Who new files and directories are given to, when this process may. */
+  readonly owner: Owner | undefined
+}
+
+/** How many changes are made in one turn with those of the file tools of other servers. */
+const changesPerTurn = 64
+
+/** `content` has a staged file for each change that needs one; without it the change is stale. */
+export async function applyToHost(
+  changes: readonly SyncChange[],
+  content: ReadonlyMap<SyncChange, StagedFile>,
+  stage: HostStage,
+  target: HostTarget,
+  signal: AbortSignal,
+): Promise<Unmade> {
+  const apply = new HostApply(content, stage, target)
+  const { dev, ino } = statSync(target.root, { bigint: true })
+  try {
+    for (let at = 0; at < changes.length; at += changesPerTurn) {
+      const some = changes.slice(at, at + changesPerTurn)
+      const makeAll = () => {
+        for (const change of some) apply.one(change)
+      }
+      await exclusively(`${dev}:${ino}`, makeAll, signal)
+    }
+    await apply.settle()
+    return apply
+  } finally {
+    apply.close()
+  }
+}
+
+class HostApply implements Unmade {
+  readonly stale = new Set<TreePath>()
+  readonly refused = new Map<TreePath, string>()
+  readonly #content: ReadonlyMap<SyncChange, StagedFile>
+  readonly #stage: HostStage
+  readonly #target: HostTarget
+  readonly #parents: HostParents
+  /** Directories whose names changed, each with one path in it. */
+  readonly #touched = new Map<string, TreePath>()
+  #kept = 0
+
+  constructor(content: ReadonlyMap<SyncChange, StagedFile>, stage: HostStage, target: HostTarget) {
+    this.#content = content
+    this.#stage = stage
+    this.#target = target
+    this.#parents = new HostParents(target.root)
+  }
+
+  one(change: SyncChange): void {
+    try {
+      const parent = this.#parents.of(change.path)
+      if (parent === undefined || !this.#make(change, parent)) this.stale.add(change.path)
+      else if (!this.#touched.has(parent.path)) this.#touched.set(parent.path, change.path)
+    } catch (error) {
+      const code = errnoOf(error)
+      if (code === undefined) throw error
+      // What turned into something else between two looks is for the next pass.
+      if (
+        ['ENOENT', 'ENOTDIR', 'ELOOP', 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'EINVAL'].includes(code)
+      ) {
+        this.stale.add(change.path)
+      } else this.refused.set(change.path, deniedReason(code))
+    }
+  }
+
+  /** Makes the names durable: what is agreed on must be there after a power cut too. */
+  async settle(): Promise<void> {
+    for (const path of this.#touched.values()) {
+      const directory = this.#parents.of(path)
+      if (directory !== undefined) await syncDirectory(directory)
+    }
+  }
+
+  close(): void {
+    this.#parents.close()
+  }
+
+  /** False when it is stale. */
+  #make(change: SyncChange, parent: Directory): boolean {
+    const { before, after } = change
+    const place = parent.at(basename(change.path))
+    if (before?.kind === 'directory') {
+      if (after?.kind === 'directory') return true
+      // What others have put into it keeps it.
+      rmdirSync(place)
+      this.#parents.forget()
+      return after === undefined || this.#makeNew(change, after, this.#parents.of(change.path))
+    }
+    if (before === undefined) return after === undefined || this.#makeNew(change, after, parent)
+    if (after === undefined || after.kind === 'directory') {
+      if (!this.#takeAway(place, before)) return false
+      return after === undefined || this.#makeNew(change, after, parent)
+    }
+    return this.#replace(change, before, after, place)
+  }
+
+  #makeNew(change: SyncChange, entry: Entry, parent: Directory | undefined): boolean {
+    if (parent === undefined) return false
+    const place = parent.at(basename(change.path))
+    if (entry.kind === 'directory') {
+      mkdirSync(place)
+      giveAway(place, this.#target.owner)
+    } else if (entry.kind === 'link') {
+      symlinkSync(entry.target, place)
+      giveAway(place, this.#target.owner)
+    } else {
+      const staged = this.#staged(change, entry)
+      if (staged === undefined) return false
+      chmodSync(staged.at, withExecutable(staged.mode & 0o777 & ~umask, entry.executable))
+      giveAway(staged.at, this.#target.owner)
+      utimesSync(staged.at, Date.now() / 1000, staged.mtimeMs / 1000)
+      // Unlike a rename it never replaces what has come meanwhile.
+      inPlace(staged.at, place, linkSync)
+      unlinkSync(staged.at)
+    }
+    return true
+  }
+
+  #replace(
+    change: SyncChange,
+    before: Exclude<Entry, { kind: 'directory' }>,
+    after: Exclude<Entry, { kind: 'directory' }>,
+    place: string,
+  ): boolean {
+    if (before.kind === 'file' && after.kind === 'file' && before.digest === after.digest) {
+      return this.#setExecutable(place, before, after.executable)
+    }
+    const was = verified(place, before)
+    if (was === undefined) return false
+    let source: string
+    if (after.kind === 'link') {
+      source = join(this.#stage.directory, `link-${this.#kept++}`)
+      symlinkSync(after.target, source)
+      giveAway(source, this.#target.owner)
+    } else {
+      const staged = this.#staged(change, after)
+      if (staged === undefined) return false
+      source = staged.at
+      giveAway(source, { uid: was.uid, gid: was.gid })
+      const mode = was.isFile() ? was.mode & 0o777 : staged.mode & 0o777 & ~umask
+      chmodSync(source, withExecutable(mode, after.executable))
+      // Tools that compare times must see that it is another: never older than what it replaces.
+      const mtimeMs = staged.mtimeMs > was.mtimeMs ? staged.mtimeMs : Date.now()
+      utimesSync(source, Date.now() / 1000, mtimeMs / 1000)
+    }
+    const kept = join(this.#stage.directory, `kept-${this.#kept++}`)
+    const isKept = linked(place, kept)
+    if (!isSame(was, lstatSync(place))) return false
+    inPlace(source, place, renameSync)
+    // Whoever had the old file open wrote to what is kept.
+    if (!isKept || isSame(was, lstatSync(kept))) return true
+    renameSync(kept, place)
+    return false
+  }
+
+  /** Out of the way first, for good only when nobody has written to it meanwhile. */
+  #takeAway(place: string, before: Exclude<Entry, { kind: 'directory' }>): boolean {
+    const was = verified(place, before)
+    if (was === undefined) return false
+    const kept = join(this.#stage.directory, `gone-${this.#kept++}`)
+    try {
+      renameSync(place, kept)
+    } catch (error) {
+      if (errnoOf(error) !== 'EXDEV') throw error
+      unlinkSync(place)
+      return true
+    }
+    if (isSame(was, lstatSync(kept))) return true
+    linkSync(kept, place)
+    return false
+  }
+
+  #setExecutable(place: string, before: Entry, executable: boolean): boolean {
+    if (before.kind !== 'file') return false
+    return withFile(place, (file) => {
+      if (!file.stats.isFile() || digestOfFile(file) !== before.digest) return false
+      fchmodSync(
+        file.descriptor,
+        withExecutable(fstatSync(file.descriptor).mode & 0o777, executable),
+      )
+      return true
+    })
+  }
+
+  #staged(change: SyncChange, entry: Entry): StagedFile | undefined {
+    const staged = this.#content.get(change)
+    return entry.kind === 'file' && staged?.digest === entry.digest ? staged : undefined
+  }
+}
+
+const umask = process.umask()
+
+/** Who may read it may run it, as chmod +x under the usual umask has it. */
+function withExecutable(mode: number, executable: boolean): number {
+  return executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111
+}
+
+/** The facts of what is at `place` while it is what was agreed on; undefined when it is not. */
+function verified(place: string, before: Entry): Stats | undefined {
+  if (before.kind === 'link') {
+    const stats = lstatSync(place)
+    return stats.isSymbolicLink() && readlinkSync(place) === before.target ? stats : undefined
+  }
+  return withFile(place, (file) => {
+    if (before.kind !== 'file' || !file.stats.isFile()) return undefined
+    return digestOfFile(file) === before.digest ? fstatSync(file.descriptor) : undefined
+  })
+}
+
+function isSame(one: Stats, other: Stats): boolean {
+  return one.ino === other.ino && one.size === other.size && one.mtimeMs === other.mtimeMs
+}
+
+/** False where the file system has no hard links, or not of this file. */
+function linked(place: string, kept: string): boolean {
+  try {
+    linkSync(place, kept)
+    return true
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') throw error
+    return false
+  }
+}
+
+/** Directly, or by way of a copy where another file system begins below the root. */
+function inPlace(source: string, place: string, move: (from: string, to: string) => void): void {
+  try {
+    move(source, place)
+  } catch (error) {
+    if (!['EXDEV', 'EPERM', 'EOPNOTSUPP', 'ENOTSUP'].includes(errnoOf(error) ?? '')) throw error
+    const beside = join(dirname(place), temporaryName())
+    copyFileSync(source, beside)
+    const { mode, atime, mtime, uid, gid } = statSync(source)
+    chmodSync(beside, mode & 0o777)
+    utimesSync(beside, atime, mtime)
+    giveAway(beside, { uid, gid })
+    try {
+      if (move === linkSync && lstatSync(place, { throwIfNoEntry: false }) !== undefined) {
+        throw Object.assign(new Error('EEXIST'), { code: 'EEXIST' })
+      }
+      renameSync(beside, place)
+    } catch (failure) {
+      unlinkSync(beside)
+      throw failure
+    }
+  }
+}

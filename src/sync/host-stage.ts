@@ -1,0 +1,94 @@
+/**
+ * Files on their way to the host's tree: whole and durable in a directory of ours inside of it, before
+ * the first of them takes its place.
+ */
+import { createHash } from 'node:crypto'
+import {
+  closeSync,
+  fchmodSync,
+  fsync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { isTemporaryName, temporaryName } from '../trees/temporary-name.ts'
+
+const fsyncDone = promisify(fsync)
+/** How many files wait for the disk at once. */
+const waitingFiles = 32
+
+export interface StagedFile {
+  /** Its path on the host. */
+  readonly at: string
+  readonly digest: string
+  /** As the sandbox has it. */
+  readonly mode: number
+  readonly mtimeMs: number
+}
+
+/** Removes what stages have left in `root` that were cut off. No other may be in use there. */
+export function sweepStages(root: string): void {
+  for (const entry of readdirSync(root, { withFileTypes: true })) {
+    if (!entry.isDirectory() || !isTemporaryName(entry.name)) continue
+    rmSync(join(root, entry.name), { recursive: true, force: true })
+  }
+}
+
+export class HostStage {
+  readonly directory: string
+  readonly #waiting = new Set<Promise<void>>()
+  #failure: unknown
+  #count = 0
+
+  /** `root` is the real path of the tree. */
+  constructor(root: string) {
+    this.directory = join(root, temporaryName())
+    mkdirSync(this.directory, { mode: 0o700 })
+  }
+
+  async add(content: AsyncIterable<Buffer>, mode: number, mtimeMs: number): Promise<StagedFile> {
+    const at = join(this.directory, String(this.#count++))
+    const descriptor = openSync(at, 'wx', 0o600)
+    const hash = createHash('sha256')
+    try {
+      for await (const chunk of content) {
+        hash.update(chunk)
+        for (let written = 0; written < chunk.length; )
+          written += writeSync(descriptor, chunk, written)
+      }
+      fchmodSync(descriptor, 0o600)
+    } catch (error) {
+      closeSync(descriptor)
+      throw error
+    }
+    await this.#flush(descriptor)
+    return { at, digest: hash.digest('hex'), mode, mtimeMs }
+  }
+
+  /** Resolves when all that was added is durable. */
+  async settle(): Promise<void> {
+    await Promise.all(this.#waiting)
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  remove(): void {
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+
+  async #flush(descriptor: number): Promise<void> {
+    const flushed = fsyncDone(descriptor)
+      .catch((error: unknown) => {
+        this.#failure ??= error
+      })
+      .finally(() => {
+        closeSync(descriptor)
+        this.#waiting.delete(flushed)
+      })
+    this.#waiting.add(flushed)
+    if (this.#waiting.size >= waitingFiles) await Promise.race(this.#waiting)
+  }
+}

@@ -1,0 +1,79 @@
+/** Brings files of the sandbox into the host's stage, as one stream. */
+import { createReadStream } from 'node:fs'
+import { cancelled, syncInterrupted } from '../errors.ts'
+import { quote } from '../posix-sh.ts'
+import type { Sandbox } from '../sandbox.ts'
+import { streamScript } from '../script.ts'
+import type { TreePath } from '../tree.ts'
+import { deniedReason, errnoOf } from '../trees/host-failure.ts'
+import type { HostStage, StagedFile } from './host-stage.ts'
+import { type IncomingEntry, tarEntries } from './tar-entries.ts'
+
+/** So few go with the commands: a connection of its own would cost more. */
+const fewFiles = 8
+
+export interface PullProgress {
+  /** Told after each file. */
+  received(bytes: number): void
+}
+
+/**
+ * The files at `paths` below `root` (absolute in the sandbox), durable on the host but not in place. What is not there (any more), or is no
+ * file, is not in the answer. Nothing that the sandbox sends can name another place: it is taken by what
+ * was asked for. `SYNC_INTERRUPTED` when the stream is cut or the host's disk refuses.
+ */
+export async function pull(
+  sandbox: Sandbox,
+  root: string,
+  paths: readonly TreePath[],
+  stage: HostStage,
+  { received }: PullProgress,
+  signal: AbortSignal,
+): Promise<Map<TreePath, StagedFile>> {
+  const files = new Map<TreePath, StagedFile>()
+  if (paths.length === 0) return files
+  const asked = new Set<string>(paths)
+  const list = Buffer.from(paths.map((path) => `./${path}\n`).join(''))
+  const traffic = paths.length > fewFiles ? 'bulk' : 'command'
+  const stream = await streamScript(sandbox, pullScript(root), list, signal, traffic)
+  try {
+    for await (const entry of tarEntries(stream.stdout)) {
+      const path = entry.path.replace(/^\.\//, '') as TreePath
+      if (!asked.delete(path)) continue
+      const content = contentOf(entry, files)
+      if (content === undefined) continue
+      files.set(path, await stage.add(content, entry.mode, entry.mtimeMs))
+      received(entry.size)
+    }
+    await stage.settle()
+    const { code, stderr } = await stream.end
+    if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)
+    return files
+  } catch (error) {
+    stream.close()
+    if (signal.aborted) throw cancelled('the sync')
+    const errno = errnoOf(error)
+    if (errno !== undefined) throw syncInterrupted('host', deniedReason(errno), error)
+    throw syncInterrupted('sandbox', (error as Error).message, error)
+  }
+}
+
+/** A hard link repeats a file that came before it. */
+function contentOf(
+  entry: IncomingEntry,
+  files: ReadonlyMap<TreePath, StagedFile>,
+): AsyncIterable<Buffer> | undefined {
+  if (entry.kind === 'file') return entry.content
+  if (entry.kind !== 'hard link') return undefined
+  const first = files.get(entry.target.replace(/^\.\//, '') as TreePath)
+  return first && createReadStream(first.at)
+}
+
+/** Several archives one after another, where the paths do not fit one command line. */
+function pullScript(root: string): string {
+  return `LC_ALL=C
+export LC_ALL
+cd -P ${quote(root)} || exit 79
+tr '\\n' '\\0' | xargs -0 tar --no-recursion -cf - 2>/dev/null
+exit 0`
+}

@@ -1,0 +1,174 @@
+/**
+ * The POSIX sh that makes changes in the sandbox, for GNU and BusyBox tools alike. One archive comes in
+ * on stdin: the new files and links below `new/`, and last `plan`, which proves that it is whole.
+ */
+import { quote } from '../posix-sh.ts'
+
+export const pushExits = { noRoot: 79, noSpace: 84, cut: 85 } as const
+
+/**
+ * A line of the plan is `<verb> <before> ./<path>`. Before is the digest of a file, `@` for a link whose
+ * target is the next line, `-` for nothing, and `=` where an earlier line sees to it.
+ */
+export type PushVerb = 'rm' | 'rmdir' | 'mkdir' | 'new' | 'put' | '+x' | '-x'
+
+/**
+ * Judges all lines, carries out those that hold in their order, and prints `stale N` for entry N of the
+ * plan (from 1) where what is there is not what it says, `denied N` where the system refuses, and at
+ * the end `done`. Files take their place by a rename. What they replace is kept until it is known that
+ * nobody wrote to it meanwhile, and put back otherwise.
+ */
+export function pushScript(root: string, stage: string): string {
+  return `LC_ALL=C
+export LC_ALL
+cd -P ${quote(root)} 2>/dev/null || exit ${pushExits.noRoot}
+base=$PWD
+${sweep}
+stage=$base/${stage}
+mkdir -m 700 "$stage" && mkdir "$stage/new" "$stage/old" || exit ${pushExits.noSpace}
+trap 'rm -rf "$stage"' EXIT
+trap 'exit 129' HUP
+trap 'exit 143' TERM
+(umask 0; cd "$stage" && tar -xomf -) || exit ${pushExits.noSpace}
+[ -f "$stage/plan" ] || exit ${pushExits.cut}
+${judge}
+${carryOut}
+${confirm}
+${flushed}
+echo done`
+}
+
+/** Removes what was left at the root by a push that was cut off: a directory with a name of ours. */
+export const sweep = `for left in ./.sbx-*; do
+  if [ "\${#left}" -eq 39 ] && [ -d "$left" ] && [ ! -L "$left" ]; then rm -rf "$left"; fi
+done`
+
+/** `todo` gets `<N> <verb> <before> ./<path>` of what holds. Digests are taken in one go. */
+const judge = `
+absent() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
+digests() { tr '\\n' '\\0' | xargs -0 sha256sum 2>/dev/null | sed 's/^\\\\//' | cut -c 1-64; }
+while IFS= read -r line; do
+  rest=\${line#* } path=\${line#* * }
+  case \${rest%% *} in
+    -) if absent "$path"; then echo k; else echo s; fi ;;
+    =) echo k ;;
+    @)
+      IFS= read -r target
+      if [ -L "$path" ] && [ "$(readlink -n "$path"; echo .)" = "$target." ]; then echo k; else echo s; fi ;;
+    *)
+      if [ -f "$path" ] && [ ! -L "$path" ]; then
+        printf '%s\\n' "$path" >&4
+        echo h
+      else echo s; fi ;;
+  esac
+done < "$stage/plan" > "$stage/marks" 4> "$stage/hash" || exit ${pushExits.noSpace}
+: > "$stage/got"
+if [ -s "$stage/hash" ]; then
+  digests < "$stage/hash" > "$stage/got"
+  # One that went away meanwhile has no line, and the others cannot be told apart any more.
+  [ "$(wc -l < "$stage/hash")" -eq "$(wc -l < "$stage/got")" ] || : > "$stage/got"
+fi
+n=0
+while IFS= read -r line && IFS= read -r mark <&4; do
+  n=$((n + 1)) rest=\${line#* }
+  before=\${rest%% *}
+  [ "$before" != @ ] || IFS= read -r target
+  if [ "$mark" = h ]; then
+    digest=
+    IFS= read -r digest <&5
+    if [ "$digest" = "$before" ]; then mark=k; fi
+  fi
+  if [ "$mark" = k ]; then printf '%s %s\\n' "$n" "$line" >&6; else echo "stale $n"; fi
+done < "$stage/plan" 4< "$stage/marks" 5< "$stage/got" 6> "$stage/todo" || exit ${pushExits.noSpace}
+`
+
+/** Names of one directory gather in the arguments, and are carried out together. */
+const carryOut = `
+flush() {
+  [ "$#" -gt 0 ] || return 0
+  cd -P "$base/$dir" 2>/dev/null && [ "$PWD" = "$base\${dir:+/$dir}" ] || return 0
+  here=$PWD from=$stage/new/$dir kept=$stage/old/$dir
+  case $doing in
+    mkdir) mkdir "$@" ;;
+    rmdir) rmdir "$@" ;;
+    +x | -x) chmod "$doing" "$@" ;;
+    rm) mkdir -p "$kept" && mv -f "$@" "$kept/" ;;
+    new) cd "$from" && mv -n "$@" "$here/" ;;
+    put)
+      mkdir -p "$kept"
+      ln "$@" "$kept/"
+      # What cannot be kept is not replaced.
+      for name in "$@"; do
+        shift
+        if [ -e "$kept/$name" ] || [ -L "$kept/$name" ] || cp -p "$name" "$kept/$name"; then
+          set -- "$@" "$name"
+        fi
+      done
+      [ "$#" -eq 0 ] || { cd "$from" && mv -f "$@" "$here/"; } ;;
+  esac
+} 2>/dev/null
+doing= dir=
+set --
+while IFS= read -r line; do
+  line=\${line#* }
+  verb=\${line%% *} path=\${line#* * }
+  name=./\${path##*/} parent=\${path%/*}
+  parent=\${parent#.} parent=\${parent#/}
+  if [ "$verb" != "$doing" ] || [ "$parent" != "$dir" ] || [ "$#" -ge 200 ]; then
+    flush "$@"
+    doing=$verb dir=$parent
+    set --
+  fi
+  set -- "$@" "$name"
+done < "$stage/todo"
+flush "$@"
+cd -P "$base" || exit ${pushExits.noRoot}
+`
+
+const confirm = `
+while IFS= read -r line; do
+  n=\${line%% *} rest=\${line#* } path=\${line#* * * }
+  verb=\${rest%% *} rest=\${rest#* }
+  before=\${rest%% *} refused=
+  case $verb in
+    rm | rmdir) absent "$path" ;;
+    mkdir) [ -d "$path" ] && [ ! -L "$path" ] ;;
+    new | put) absent "$stage/new/$path" ;;
+    +x) [ -x "$path" ] || { refused=1; false; } ;;
+    -x) ! [ -x "$path" ] || { refused=1; false; } ;;
+  esac || {
+    if [ -n "$refused" ] || [ ! -w "\${path%/*}" ]; then echo "denied $n"; else echo "stale $n"; fi
+    continue
+  }
+  case $verb-$before in
+    rm-[0-9a-f]* | put-[0-9a-f]*)
+      if [ -f "$stage/old/$path" ] && [ ! -L "$stage/old/$path" ]; then
+        printf '%s\\n' "$stage/old/$path" >&4
+        printf '%s %s %s %s\\n' "$n" "$verb" "$before" "$path" >&5
+      fi ;;
+  esac
+done < "$stage/todo" 4> "$stage/hash" 5> "$stage/replaced"
+[ -s "$stage/hash" ] || : > "$stage/got"
+[ ! -s "$stage/hash" ] || digests < "$stage/hash" > "$stage/got"
+while IFS= read -r line; do
+  n=\${line%% *} rest=\${line#* } path=\${line#* * * }
+  verb=\${rest%% *} rest=\${rest#* }
+  digest=
+  IFS= read -r digest <&4
+  [ "$digest" != "\${rest%% *}" ] || continue
+  case $verb in
+    rm) mv -n "$stage/old/$path" "$path" ;;
+    put) mv -f "$stage/old/$path" "$path" ;;
+  esac
+  echo "stale $n"
+done < "$stage/replaced" 4< "$stage/got"
+`
+
+/** What is agreed on must be there after a power cut too: an empty file would look like an edit. */
+const flushed = `
+sed -n 's/^[0-9]* \\(new\\|put\\) [^ ]* //p' "$stage/todo" > "$stage/hash"
+if [ "$(wc -l < "$stage/hash")" -le 100 ]; then
+  tr '\\n' '\\0' < "$stage/hash" | xargs -0 -r sync 2>/dev/null
+else
+  sync -f . 2>/dev/null || sync
+fi`

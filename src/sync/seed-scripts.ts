@@ -1,0 +1,89 @@
+/** The sh that fills a root inside, once: for BusyBox tools. `own` is where the seed's mark is kept. */
+import { basename, dirname } from 'node:path/posix'
+import { quote } from '../posix-sh.ts'
+import { sweep } from './push-script.ts'
+import { ownName } from './sync-rules.ts'
+
+export const seedExits = { raced: 8, cut: 9 } as const
+
+/** Where a root is and what is kept about it. */
+export interface SeedPlace {
+  readonly root: string
+  /** Absolute; below the root, or beside it on the same file system. */
+  readonly own: string
+}
+
+/** `ownDirectory` is the sandbox's, where it has one. */
+export function seedPlace(root: string, ownDirectory: string | undefined): SeedPlace {
+  return { root, own: ownDirectory ?? `${root}/${ownName}` }
+}
+
+const isBeside = ({ root, own }: SeedPlace) => dirname(root) === own
+
+/** Each root of a sandbox has a mark of its own. */
+function opening({ root, own }: SeedPlace): string {
+  const name = basename(root) === 'workspace' ? 'seeded' : `seeded-${basename(root)}`
+  return `LC_ALL=C; export LC_ALL
+root=${quote(root)} own=${quote(own)} base=${quote(basename(root))}
+mark=$own/${quote(name)} claim=$own/${quote(`${name}.claim`)}
+cd -- "$root" || exit 1`
+}
+
+/**
+ * Prints the mark: the generation, and the names that were in the root before. A root that holds
+ * something and has a directory of ours beside it was published whole, even if its mark was not written.
+ */
+export function probeScript(place: SeedPlace): string {
+  const unmarked = isBeside(place) ? `elif [ -n "$(ls -A)" ]; then echo unmarked; fi` : 'fi'
+  return `${opening(place)}
+${sweep}
+${isBeside(place) ? '' : finish}
+if [ -f "$mark" ]; then cat "$mark"
+${unmarked}`
+}
+
+/** Takes the archive on stdin. Nothing of it is seen until all of it has arrived. */
+export function seedScript(place: SeedPlace, generation: string): string {
+  return `${opening(place)}
+umask 077
+if [ ! -d "$own" ]; then mkdir -- "$own" && echo '*' >"$own/.gitignore" || exit 1; fi
+cd -- "$own" || exit 1
+find . -maxdepth 1 -name '.seed-*' -mtime +0 -exec rm -rf -- {} + 2>/dev/null
+stage=.seed-${generation}
+trap '[ -n "$keep" ] || rm -rf -- "$own/$stage"' EXIT
+mkdir -- "$stage" "$stage/$base" || exit 1
+chmod 755 "$stage/$base"
+(umask 0; cd -- "$stage" && tar -xof -) || exit 1
+[ -f "$stage/complete" ] || { echo 'the transfer was cut' >&2; exit ${seedExits.cut}; }
+[ ! -e "$mark" ] || exit ${seedExits.raced}
+echo ${generation} >"$stage/mark" || exit 1
+${isBeside(place) ? publishBeside : publishInside}`
+}
+
+const publishBeside = `mv -f -- "$stage/$base" . 2>/dev/null || exit ${seedExits.raced}
+mv -f -- "$stage/mark" "$mark"`
+
+/**
+ * The root itself cannot be replaced: from the claim on, the seed counts as published, and whoever finds
+ * a claim without a mark moves what is left.
+ */
+const publishInside = `(cd -- "$root" && for name in * .[!.]* ..?*; do
+[ -e "$name" ] || [ -L "$name" ] || continue
+[ "$name" != ${ownName} ] && [ ! -e "$own/$stage/$base/$name" ] && [ ! -L "$own/$stage/$base/$name" ] && printf '%s\\n' "$name"
+done) >>"$stage/mark"
+(set -C; echo "$stage" >"$claim") 2>/dev/null || exit ${seedExits.raced}
+keep=1`
+
+/** Carries out a claim. What was at the place of something that is seeded is put aside. */
+const finish = `if [ -f "$claim" ] && [ ! -f "$mark" ]; then
+read -r stage <"$claim" && [ -f "$own/$stage/mark" ] || exit 1
+cd -- "$own/$stage/$base" || exit 1
+for name in * .[!.]* ..?*; do
+[ -e "$name" ] || [ -L "$name" ] || continue
+if [ -e "$root/$name" ] || [ -L "$root/$name" ]; then
+mkdir -p -- "$own/before$stage" && mv -f -- "$root/$name" "$own/before$stage/" || exit 1
+fi
+mv -f -- "$name" "$root/" || exit 1
+done
+cd -- "$root" && mv -f -- "$own/$stage/mark" "$mark" && rm -rf -- "$own/$stage" "$claim"
+fi`

@@ -1,0 +1,87 @@
+/**
+ * The host's files and the sandbox's are two, and kept in step: before a command, after it, and while
+ * something runs. The tools read and write on the host; what they write is sent on at once.
+ */
+import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
+import type { Mirror } from '../sync/mirror.ts'
+import type { Tree } from '../tree.ts'
+import type { Located, Look, News, Opened, Workspace } from '../workspace.ts'
+import { MountTable, type TreeMount } from './mount-table.ts'
+import { SentOnTree } from './sent-on-tree.ts'
+import { SyncNews } from './sync-news.ts'
+
+export interface MirrorWorkspaceOptions {
+  readonly choose: (signal: AbortSignal) => Promise<Backend>
+  readonly spec: SandboxSpec
+  /** Of the mounts, on the host, and what keeps each in step. */
+  readonly trees: readonly [Tree, ...Tree[]]
+  readonly mirrors: readonly [Mirror, ...Mirror[]]
+  /** The tree of the sandbox's `/`. */
+  readonly inside: Tree
+  /** Where the mounts are in the sandbox. */
+  readonly roots: readonly string[]
+  /** The session's sandbox, if it is open. */
+  readonly current: () => Sandbox | undefined
+}
+
+export class MirrorWorkspace implements Workspace {
+  readonly files: Tree
+  readonly #options: MirrorWorkspaceOptions
+  readonly #table: MountTable
+  readonly #news = new SyncNews()
+  #backend: Backend | undefined
+
+  constructor(options: MirrorWorkspaceOptions) {
+    this.#options = options
+    const { spec, trees, inside, roots } = options
+    this.files = new SentOnTree(trees[0], () => this.#sendOn())
+    const [workspace, ...others] = spec.mounts.map(({ host, sandbox: alias }, i): TreeMount => {
+      const tree = i === 0 ? this.files : (trees[i] as Tree)
+      return { tree, sandbox: roots[i] ?? alias, alias, host }
+    })
+    this.#table = new MountTable([workspace as TreeMount, ...others], inside)
+  }
+
+  async locate(path: string, opened: Opened): Promise<Located> {
+    const place = this.#table.locate(path)
+    if (place.tree === this.#options.inside) await opened()
+    return place
+  }
+
+  async workdir(path: string | undefined): Promise<string> {
+    return this.#table.workdir(path)
+  }
+
+  async open(context: OpenContext): Promise<Sandbox> {
+    const { choose, spec } = this.#options
+    this.#backend ??= await choose(context.signal)
+    return this.#backend.open(spec, context)
+  }
+
+  async sync(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void> {
+    for (const mirror of this.#options.mirrors) {
+      this.#news.add(await mirror.sync(sandbox, look, context))
+    }
+  }
+
+  /** A root that is gone inside halts the next sync. */
+  async check(): Promise<void> {}
+
+  takeNews(): readonly News[] {
+    return this.#news.take()
+  }
+
+  async remove(signal: AbortSignal): Promise<void> {
+    const { spec, mirrors } = this.#options
+    await this.#backend?.remove(spec.name, signal)
+    for (const mirror of mirrors) await mirror.forget()
+  }
+
+  /** A server that runs inside sees the file soon; a command that is started next sees it in any case. */
+  #sendOn(): void {
+    const sandbox = this.#options.current()
+    if (sandbox === undefined) return
+    const context = { signal: new AbortController().signal, report: () => {} }
+    this.sync(sandbox, 'host', context).catch((error: unknown) => this.#news.failed(error))
+  }
+}

@@ -1,0 +1,35 @@
+/** What a client is told about the filling of a workspace. */
+import { shown } from '../errors.ts'
+import type { Mount } from '../sandbox.ts'
+import type { Seeded } from '../sync/seed.ts'
+
+/** More are counted. */
+const namedProblems = 5
+
+/**
+ * Sentences about one directory; none when it is as it was left. `before` is the seed that it held
+ * earlier in this session.
+ */
+export function seedNews(
+  { sandbox: name }: Mount,
+  { generation, sent, problems }: Seeded,
+  before: string | undefined,
+): readonly string[] {
+  const news: string[] = []
+  if (before !== undefined && before !== generation) {
+    news.push(
+      `${name} was gone with its sandbox and has been filled from the host anew: what had been changed in it since it was first filled is lost`,
+    )
+  } else if (sent !== undefined) {
+    const mib = (sent.bytes / 1024 / 1024).toFixed(1)
+    news.push(`${name} was filled from the host now: ${sent.files} files, ${mib} MiB`)
+  }
+  if (problems.length > 0) {
+    const named = problems.slice(0, namedProblems)
+    const more = problems.length - named.length
+    news.push(
+      `not copied to ${name}: ${named.map(({ path, reason }) => `${shown(path)} (${reason})`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+    )
+  }
+  return news
+}

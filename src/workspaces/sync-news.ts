@@ -1,0 +1,54 @@
+/** What a client is told about a workspace that is kept in step. */
+import { isSandboxError, shown } from '../errors.ts'
+import type { SyncReport } from '../sync/mirror.ts'
+import type { News } from '../workspace.ts'
+
+/** More are counted. */
+const namedProblems = 5
+
+export class SyncNews {
+  #news: News[] = []
+  /** Problems stay from sync to sync, and are told once. */
+  #told = new Set<string>()
+
+  add({ conflicts, problems, setAside }: SyncReport): void {
+    for (const { path, kept } of conflicts) {
+      this.#news.push({
+        text: `${shown(path)} was changed on the host and in the sandbox: the host's version stays at that path, the sandbox's is kept beside it as ${shown(kept)}; merge them and delete that file`,
+        file: kept,
+      })
+    }
+    const keys = problems.map(({ path, reason }) => `${path}\0${reason}`)
+    const untold = problems.filter((_, i) => !this.#told.has(keys[i] ?? ''))
+    this.#told = new Set(keys)
+    if (untold.length > 0) {
+      const named = untold.slice(0, namedProblems)
+      const more = untold.length - named.length
+      const where = { host: 'on the host', sandbox: 'in the sandbox' }
+      const words = named.map(
+        ({ path, side, reason }) => `${shown(path)} (${where[side]}: ${reason})`,
+      )
+      this.#news.push({
+        text: `left as they are on both sides: ${words.join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+      })
+    }
+    if (setAside !== undefined) {
+      this.#news.push({
+        text: `the record of the last sync was damaged and is now ${shown(setAside)}: nothing was deleted on either side, and where both differ both versions are kept`,
+      })
+    }
+  }
+
+  /** A sync that nobody waits for has failed. */
+  failed(error: unknown): void {
+    if (!isSandboxError(error)) throw error
+    if (error.code === 'CANCELLED' || error.code === 'SANDBOX_LOST') return
+    this.#news.push({ text: `files are not in step: ${error.message}. ${error.hint}` })
+  }
+
+  take(): readonly News[] {
+    const news = this.#news
+    this.#news = []
+    return news
+  }
+}

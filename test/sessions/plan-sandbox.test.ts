@@ -1,0 +1,148 @@
+/** Which directories a sandbox gets, and which may not be together. */
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
+import { makeSession } from '../../src/sessions/make-session.ts'
+import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
+import { sweepPrivateWorkspaces } from '../../src/sessions/private-workspace.ts'
+import type { Settings } from '../../src/settings.ts'
+import { settingsWith } from '../support/settings.ts'
+
+/** Gone with the test. */
+function place() {
+  const base = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-plan-')))
+  onTestFinished(() => rmSync(base, { recursive: true, force: true }))
+  const [project, state] = [join(base, 'project'), join(base, 'state')]
+  mkdirSync(project)
+  mkdirSync(state)
+  const plan = (changes: Partial<Settings>, inState = state) =>
+    planSandbox(
+      settingsWith({ workspace: { path: project, source: '--workspace' }, ...changes }),
+      inState,
+    )
+  return { base, project, state, plan }
+}
+
+test('with rw the sandbox gets the project itself', () => {
+  const { project, plan } = place()
+  const { spec, access, workspace } = plan({})
+  expect(spec.mounts).toEqual([{ host: project, sandbox: '/workspace', writable: true }])
+  expect([access, workspace]).toEqual(['rw', project])
+})
+
+test('with ro it gets a private workspace, and the project read-only at /agent', () => {
+  const { project, state, plan } = place()
+  const { spec } = plan({ access: 'ro' })
+  const host = join(state, 'workspaces', spec.name)
+  expect(spec.mounts).toEqual([
+    { host, sandbox: '/workspace', writable: true },
+    { host: project, sandbox: '/agent', writable: false },
+  ])
+  expect(statSync(host).mode & 0o777).toBe(0o700)
+})
+
+test('with none it gets a private workspace alone, the same at each start', () => {
+  const { project, plan } = place()
+  const [one, again, other] = [
+    plan({ access: 'none' }),
+    plan({ access: 'none' }),
+    plan({ access: 'none', agent: 'other' }),
+  ]
+  expect(one.spec.mounts).toHaveLength(1)
+  expect(one.spec.mounts[0].host).not.toBe(project)
+  expect(again.spec).toEqual(one.spec)
+  expect(other.spec.mounts[0].host).not.toBe(one.spec.mounts[0].host)
+})
+
+test.runIf(process.getuid?.() === 0)(
+  'a private workspace belongs to the owner of the project',
+  () => {
+    const { project, plan } = place()
+    const { uid, gid } = { uid: 12_345, gid: 23_456 }
+    chownSync(project, uid, gid)
+    const { spec } = plan({ access: 'ro' })
+    expect(spec.owner).toEqual({ uid, gid })
+    expect(statSync(spec.mounts[0].host)).toMatchObject({ uid, gid })
+  },
+)
+
+test('what a session of its own made there ends with it, also when its server was killed', () => {
+  const { state, plan } = place()
+  const { spec, remove } = plan({ access: 'none', ephemeral: true })
+  const [{ host }] = spec.mounts
+  writeFileSync(join(host, 'made'), '')
+  sweepPrivateWorkspaces(state)
+  expect(existsSync(join(host, 'made'))).toBe(true)
+  remove()
+  expect(existsSync(host)).toBe(false)
+
+  const kept = plan({ access: 'none' })
+  kept.remove()
+  const [left] = kept.spec.mounts
+  const dead = join(state, 'workspaces', `ephemeral-4194304-1-${spec.name}`)
+  mkdirSync(dead)
+  sweepPrivateWorkspaces(state)
+  expect([existsSync(dead), existsSync(left.host)]).toEqual([false, true])
+})
+
+test.each(['ro', 'none'] as const)(
+  'with %s a project that holds the private workspace is refused',
+  (access) => {
+    const { project, plan } = place()
+    const inside = join(project, 'state')
+    mkdirSync(inside)
+    expect(() => plan({ access }, inside)).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringMatching(
+          new RegExp(`"${inside}/workspaces/sbx-\\w+" and "${project}" overlap`),
+        ),
+      }),
+    )
+    expect(plan({}, inside).spec.mounts[0].host).toBe(project)
+  },
+)
+
+test.each([
+  ['/sandbox', '/sandbox'],
+  ['/sandbox', '/sandbox/agent'],
+  ['/agent/x', '/agent'],
+])('OpenShell directories %s and %s are refused together', (workspace, agent) => {
+  const { plan } = place()
+  const settings = settingsWith({
+    backend: 'openshell',
+    openshell: {
+      ...openShellDefaults,
+      mode: 'remote',
+      remoteWorkspaceDir: workspace,
+      remoteAgentWorkspaceDir: agent,
+    },
+  })
+  expect(() => makeSession(settings, plan({ access: 'ro' }))).toThrow(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining(`"${workspace}" and "${agent}" overlap`),
+    }),
+  )
+  expect(() => makeSession(settings, plan({}))).not.toThrow()
+})
+
+test('ssh without a host is refused when it is needed, with the setting that is missing', async () => {
+  const { plan } = place()
+  const { choose } = makeSession(settingsWith({ backend: 'ssh' }), plan({}))
+  await expect(choose(new AbortController().signal)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    hint: expect.stringContaining('ssh.target'),
+  })
+})

@@ -1,0 +1,100 @@
+/** A directory of this machine as a sandbox without walls: scripts run in a shell of one's choice. */
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { constants, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sandboxLost } from '../../src/errors.ts'
+import type { Channel, Sandbox } from '../../src/sandbox.ts'
+
+export interface LocalSandbox extends Sandbox {
+  /** Host and sandbox are in it. */
+  readonly folder: string
+  /** How many scripts were started. */
+  readonly started: number
+  /** Resolves when every script that was started has ended. */
+  quiet(): Promise<void>
+  remove(): void
+}
+
+/** The shells and tools that scripts must work with. */
+export function shells(): Record<string, { shell: string; path: string }> {
+  const found: Record<string, { shell: string; path: string }> = {}
+  for (const shell of ['/bin/dash', '/bin/bash']) {
+    if (existsSync(shell)) found[shell] = { shell, path: '/usr/bin:/bin' }
+  }
+  const busybox = ['/usr/bin/busybox', '/bin/busybox'].find((path) => existsSync(path))
+  if (busybox !== undefined) {
+    const applets = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-applets-')))
+    process.once('exit', () => rmSync(applets, { recursive: true, force: true }))
+    execFileSync(busybox, ['--install', '-s', applets])
+    found.BusyBox = { shell: join(applets, 'sh'), path: applets }
+  }
+  return found
+}
+
+export interface LocalOptions {
+  readonly shell?: string
+  readonly path?: string
+  /** Of an earlier one, whose root is `box/workspace` in it. */
+  readonly folder?: string
+  /** Keeps what belongs to the sandbox beside the root. */
+  readonly beside?: boolean
+}
+
+export function localSandbox(options: LocalOptions = {}): LocalSandbox {
+  const { shell = '/bin/sh', path = '/usr/bin:/bin', beside = false } = options
+  const folder = options.folder ?? realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-local-')))
+  const root = join(folder, 'box', 'workspace')
+  mkdirSync(root, { recursive: true })
+  let started = 0
+  const ends: Promise<number>[] = []
+  const sandbox: LocalSandbox = {
+    name: 'sbx-localaaaaaaaaaa',
+    kind: 'ssh',
+    root,
+    ...(beside ? { ownDirectory: join(folder, 'box') } : {}),
+    folder,
+    get started() {
+      return started
+    },
+    quiet: async () => {
+      await Promise.allSettled(ends)
+    },
+    start: async (script) => {
+      started += 1
+      const channel = localChannel(shell, path, script)
+      ends.push(channel.exit)
+      return channel
+    },
+    close: async () => {},
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  }
+  return sandbox
+}
+
+function localChannel(shell: string, path: string, script: string): Channel {
+  const child = spawn(shell, ['-c', script], {
+    cwd: '/',
+    env: { PATH: path, HOME: '/' },
+    detached: true,
+  })
+  const end = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // it has ended already
+    }
+  }
+  const exit = new Promise<number>((resolve, reject) => {
+    child.once('error', (error) => reject(sandboxLost('local', error.message)))
+    child.once('close', (code, signal) => {
+      // As a connection that is cut tells it.
+      if (signal === 'SIGKILL') reject(sandboxLost('local', 'it was cut off'))
+      else resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL'])
+    })
+  })
+  exit.catch(() => {})
+  child.stdin.on('error', () => {})
+  const { stdin, stdout, stderr } = child
+  return { stdin, stdout, stderr, exit, close: end }
+}

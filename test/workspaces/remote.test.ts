@@ -1,0 +1,314 @@
+/** A workspace that is a copy on another machine, on a real sshd. */
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import {
+  describeSshSessions,
+  type OpenOptions,
+  type TestSession,
+} from '../support/sandbox-session.ts'
+
+const cold: OpenOptions = {
+  warm: false,
+  prepare: (host) => writeFileSync(join(host, 'a'), 'one\n'),
+}
+/** So long that it is under way when it is first told of. */
+const long: OpenOptions = {
+  warm: false,
+  prepare: (host) => {
+    writeFileSync(join(host, 'a'), 'one\n')
+    writeFileSync(join(host, 'big'), '')
+    truncateSync(join(host, 'big'), 300_000_000)
+  },
+}
+const underWay = /^seeding the workspace: .* (?!0\.0 )[\d.]+ of 286\.1 MiB$/
+
+describeSshSessions('a workspace on another machine', (open) => {
+  /** Closed whatever the test does. */
+  async function withSession(options: OpenOptions, use: (it: TestSession) => Promise<void>) {
+    const it = await open(options)
+    try {
+      await use(it)
+    } finally {
+      await it.close()
+    }
+  }
+
+  describe('its files', () => {
+    let it: TestSession
+    beforeAll(async () => {
+      it = await open({
+        prepare: (host) => {
+          mkdirSync(join(host, 'sub'))
+          writeFileSync(join(host, 'sub/a'), 'one\ntwo\n')
+          writeFileSync(join(host, 'run'), '#!/bin/sh\necho ran\n', { mode: 0o755 })
+        },
+      })
+    })
+    afterAll(() => it?.close())
+    const there = (path: string) => readFileSync(join(it.files, path), 'utf8')
+
+    test('they are read by every name that they have', async () => {
+      const names = ['sub/a', './sub//a', '/workspace/sub/a']
+      for (const path of [...names, join(it.host, 'sub/a'), join(it.root, 'sub/a')]) {
+        const { facts } = await it.call('read', { path })
+        expect(facts).toMatchObject({ path: 'sub/a', content: 'one\ntwo\n' })
+      }
+      expect((await it.call('read', { path: '.' })).facts.content).toBe('run\nsub/')
+      expect((await it.sh('./run')).facts.output).toBe('ran\n')
+    })
+
+    test('what the tools and commands change is there, and never on the host', async () => {
+      await it.call('write', { path: 'made/new', content: 'written' })
+      await it.call('edit', { path: '/workspace/sub/a', edits: [{ oldText: 'two', newText: '2' }] })
+      const patch = [
+        '*** Begin Patch',
+        '*** Add File: patched',
+        '+new',
+        `*** Update File: ${it.root}/sub/a`,
+        '@@',
+        '-one',
+        '+1',
+        '*** End Patch',
+      ]
+      const { text } = await it.call('apply_patch', { input: patch.join('\n') })
+      expect(text).toContain('A patched\nM sub/a')
+      await it.sh('echo by command > made/too')
+      expect(['made/new', 'made/too', 'patched', 'sub/a'].map(there)).toEqual([
+        'written',
+        'by command\n',
+        'new\n',
+        '1\n2\n',
+      ])
+      expect(readdirSync(it.host).sort()).toEqual(['run', 'sub'])
+      expect(readFileSync(join(it.host, 'sub/a'), 'utf8')).toBe('one\ntwo\n')
+    })
+
+    test('what else is on that machine is reached by its absolute path', async () => {
+      const path = join(it.root, '../beside')
+      const { facts } = await it.call('write', { path, content: 'x' })
+      expect(facts).toMatchObject({ path, created: true })
+      expect((await it.sh('cat ../beside')).facts.output).toBe('x')
+      expect((await it.call('read', { path })).facts.content).toBe('x')
+    })
+
+    test('links by the name that the machine itself has for the workspace are inside', async () => {
+      symlinkSync(join(it.root, 'sub'), join(it.files, 'absolute'))
+      symlinkSync(join(it.root, '../../..'), join(it.files, 'out'))
+      expect((await it.call('read', { path: 'absolute/a' })).isError).toBe(false)
+      await it.call('write', { path: 'absolute/b', content: 'b' })
+      expect(there('sub/b')).toBe('b')
+      expect((await it.call('read', { path: 'out/key' })).text).toMatch(/^PATH_OUTSIDE/)
+    })
+
+    test('a path that climbs out is refused', async () => {
+      expect((await it.call('read', { path: '../record' })).text).toMatch(/^PATH_OUTSIDE/)
+      expect((await it.sh('pwd', { workdir: '../..' })).text).toMatch(/^PATH_OUTSIDE/)
+    })
+
+    test('the patch of a file here and of one elsewhere is refused whole', async () => {
+      const input = '*** Begin Patch\n*** Add File: x\n+x\n*** Add File: /tmp/x\n+x\n*** End Patch'
+      expect((await it.call('apply_patch', { input })).text).toMatch(/do not lie in the same tree/)
+      expect(existsSync(join(it.files, 'x'))).toBe(false)
+    })
+
+    test('a background command works there, and is polled and killed', async () => {
+      const started = await it.sh('echo ready; cat; echo over', { background: true })
+      const { id } = started.facts
+      await it.call('process', { action: 'write', id, data: 'line\n', eof: true })
+      const polled = await it.call('process', { action: 'poll', id })
+      expect(polled.facts.outcome).toBe('exited')
+      const { facts } = await it.call('process', { action: 'log', id })
+      expect(facts.output).toBe('ready\nline\nover\n')
+      const sleeping = await it.sh('exec sleep 300', { background: true })
+      const killed = await it.call('process', { action: 'kill', id: sleeping.facts.id })
+      expect(killed.facts.outcome).toBe('killed')
+    })
+  })
+
+  describe('its filling', () => {
+    test.each(['read', 'exec', 'write', 'edit'])(
+      '%s as the first call waits for it',
+      async (tool) => {
+        await withSession(cold, async (it) => {
+          const progress: string[] = []
+          const args = {
+            read: { path: 'a' },
+            exec: { command: 'cat a' },
+            write: { path: 'a', content: 'two' },
+            edit: { path: 'a', edits: [{ oldText: 'one', newText: 'two' }] },
+          }[tool] as object
+          const { text, isError } = await it.call(tool, args, {
+            progress: (_, message) => progress.push(message),
+          })
+          expect(isError).toBe(false)
+          if (tool === 'write') expect(text).toMatch(/^Replaced a/)
+          expect(text).toMatch(/\[\/workspace was filled from the host now: 1 files, 0\.0 MiB\]$/)
+          expect(progress).toContain('seeding the workspace: 0 of 1 files, 0.0 of 0.0 MiB')
+          expect((await it.call('read', { path: 'a' })).text).not.toContain('was filled')
+        })
+      },
+    )
+
+    test('what could not be copied is named', async () => {
+      const { execa } = await import('execa')
+      const it = await open(cold)
+      try {
+        await execa('mkfifo', [join(it.host, 'pipe')])
+        const { text } = await it.call('read', { path: 'a' })
+        expect(text).toContain('[not copied to /workspace: "pipe" (it is neither a file')
+      } finally {
+        await it.close()
+      }
+    })
+
+    test('a later server finds it as it was left, and takes nothing from the host again', async () => {
+      const first = await open(cold)
+      await first.sh('echo 2 > a; echo new > b')
+      await first.end()
+      writeFileSync(join(first.host, 'a'), 'changed on the host')
+      const second = await open({ warm: false, beside: first })
+      try {
+        const { text, facts } = await second.sh('cat a b')
+        expect(facts.output).toBe('2\nnew\n')
+        expect(text).not.toContain('/workspace')
+      } finally {
+        await second.close()
+      }
+    })
+
+    test('servers that start at the same time fill it once', async () => {
+      const first = await open(long)
+      const servers = [first, await open({ warm: false, beside: first })]
+      try {
+        const told = await Promise.all(
+          [...servers, ...servers].map((it) => it.call('write', { path: 'a', content: 'two' })),
+        )
+        expect(told.map(({ facts }) => facts.created)).toEqual([false, false, false, false])
+        const filled = told.filter(({ text }) => text.includes('was filled from the host'))
+        expect(filled).toHaveLength(1)
+        expect(readFileSync(join(first.files, 'a'), 'utf8')).toBe('two')
+      } finally {
+        for (const it of servers) await it.end()
+        await first.close()
+      }
+    })
+
+    test('a cancelled call ends it, and the next call does it whole', async () => {
+      await withSession(long, async (it) => {
+        const abort = new AbortController()
+        const told: string[] = []
+        const progress = (_: number, message: string) => {
+          told.push(message)
+          if (underWay.test(message)) abort.abort()
+        }
+        const signal = abort.signal
+        const { text } = await it.call('read', { path: 'a' }, { signal, progress })
+        expect(text).toMatch(/^CANCELLED/)
+        expect(told.at(-1)).toMatch(underWay)
+        expect(existsSync(join(it.files, 'a'))).toBe(false)
+        const { facts } = await it.sh('cat a; wc -c < big')
+        expect(facts.output).toBe('one\n300000000\n')
+      })
+    })
+
+    test('a call that waits beside one that is cancelled gets its answer', async () => {
+      await withSession(long, async (it) => {
+        const abort = new AbortController()
+        const progress = (_: number, message: string) => {
+          if (underWay.test(message)) abort.abort()
+        }
+        const [gaveUp, waited] = await Promise.all([
+          it.call('read', { path: 'a' }, { signal: abort.signal, progress }),
+          it.call('read', { path: 'a' }),
+        ])
+        expect(gaveUp.text).toMatch(/^CANCELLED/)
+        expect(waited.facts.content).toBe('one\n')
+        expect(waited.text).toContain('was filled from the host')
+      })
+    })
+
+    test('a network that breaks in the middle leaves nothing half, and the next call does it', async () => {
+      await withSession(long, async (it) => {
+        let cut = false
+        const progress = (_: number, message: string) => {
+          if (cut || !underWay.test(message)) return
+          cut = true
+          it.cut()
+        }
+        const { text } = await it.call('write', { path: 'a', content: 'two' }, { progress })
+        expect(text).toMatch(/^SANDBOX_LOST/)
+        expect(readdirSync(it.files)).toEqual([])
+        const { facts } = await it.sh('cat a; wc -c < big')
+        expect(facts.output).toBe('one\n300000000\n')
+      })
+    })
+
+    test('a host directory that is gone is no empty workspace', async () => {
+      await withSession(cold, async (it) => {
+        rmSync(it.host, { recursive: true })
+        const { text } = await it.call('read', { path: '.' })
+        expect(text).toMatch(/^SYNC_HALTED: the workspace directory on the host is gone/)
+        mkdirSync(it.host)
+        writeFileSync(join(it.host, 'b'), '')
+        expect((await it.call('read', { path: '.' })).facts.content).toBe('b')
+      })
+    })
+  })
+
+  describe('when it goes away', () => {
+    const lost =
+      /\[\/workspace was gone with its sandbox and has been filled from the host anew: what had been changed/
+
+    test('a connection that breaks costs no file', async () => {
+      await withSession(cold, async (it) => {
+        await it.sh('echo kept > b')
+        it.cut()
+        const texts: string[] = []
+        const next = async () => {
+          const { text, facts } = await it.call('read', { path: 'b' })
+          texts.push(text)
+          return facts.content
+        }
+        await expect.poll(next).toBe('kept\n')
+        expect(texts.join()).not.toMatch(lost)
+      })
+    })
+
+    test.each([
+      ['read', { path: 'b' }],
+      ['write', { path: 'b', content: 'x' }],
+      ['exec', { command: 'cat b' }],
+    ])('a directory that somebody deleted is told by %s, and filled anew', async (tool, args) => {
+      await withSession(cold, async (it) => {
+        await it.sh('echo 2 > a; echo new > b')
+        rmSync(join(it.files, '..'), { recursive: true })
+        const told = await it.call(tool, args)
+        expect(told.text).toMatch(
+          /^SANDBOX_LOST: .*somebody removed the directory of its workspace/,
+        )
+        const anew = await it.sh('cat a; ls')
+        expect(anew.facts.output).toBe('one\na\n')
+        expect(anew.text).toMatch(lost)
+        expect((await it.sh('true')).text).not.toMatch(lost)
+      })
+    })
+
+    test('a working directory that is not there says nothing of the workspace', async () => {
+      await withSession(cold, async (it) => {
+        const { text } = await it.sh('pwd', { workdir: 'nowhere' })
+        expect(text).toMatch(/^COMMAND_NOT_STARTED/)
+        expect((await it.sh('echo on', { workdir: '.' })).text).toMatch(/^on\n\n\[exit code 0/)
+      })
+    })
+  })
+})
