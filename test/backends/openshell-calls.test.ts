@@ -111,7 +111,7 @@ test('labels are within the limits of OpenShell, and are read back', () => {
     mounts: [{ host, sandbox: '/sandbox', writable: true }],
     ephemeral: { pid: 1, started: '2' },
   })
-  const labels = labelsFor(spec, 'c0ffee')
+  const labels = labelsFor(spec, 'c0ffee', 'hash')
   for (const [key, value] of Object.entries(labels)) {
     expect(key).toMatch(/^[A-Za-z0-9][A-Za-z0-9.-]{0,61}[A-Za-z0-9]$/)
     expect(value).toMatch(/^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/)
@@ -122,7 +122,7 @@ test('labels are within the limits of OpenShell, and are read back', () => {
 })
 
 test('labels that are not whole, not ours or of another installation hold no record', () => {
-  const labels = labelsFor(newSpec(), 'c0ffee')
+  const labels = labelsFor(newSpec(), 'c0ffee', 'hash')
   const { 'sandbox-mcp.record-1': _, ...cut } = labels
   expect(recordOf({})).toBeUndefined()
   expect(recordOf(cut)).toBeUndefined()
@@ -133,7 +133,7 @@ test('labels that are not whole, not ours or of another installation hold no rec
 test('a path that no labels can hold is refused', () => {
   const host = `/${Array.from({ length: 4000 }, (_, at) => ((at * 7919) % 9973).toString(36)).join('/')}`
   const spec = newSpec({ mounts: [{ host, sandbox: '/sandbox', writable: true }] })
-  expect(() => labelsFor(spec, 'c0ffee')).toThrow(
+  expect(() => labelsFor(spec, 'c0ffee', 'hash')).toThrow(
     expect.objectContaining({ code: 'SANDBOX_START_FAILED' }),
   )
 })
@@ -158,7 +158,7 @@ describeWhere('openshell', 'the real program', () => {
     async (version) => {
       const features = featuresAt(version)
       const settings = { ...everything, policy: join(folder, 'policy.yaml') }
-      const labels = labelsFor(newSpec(), 'c0ffee')
+      const labels = labelsFor(newSpec(), 'c0ffee', 'hash')
       const calls: Call[] = [
         createCall(settings, 'sbx-a', labels, features),
         createCall({ ...settings, autoProviders: false, gpu: false }, 'sbx-a', {}, features),

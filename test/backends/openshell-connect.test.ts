@@ -83,7 +83,7 @@ describeWhere('openshell-double', 'OpenShell', () => {
     const sandbox = await world.open(world.backend(), spec)
     const script = 'echo up; cat'
     const channels = await Promise.all(
-      Array.from({ length: 24 }, () => sandbox.start(script, never)),
+      Array.from({ length: 24 }, () => sandbox.start(script, new AbortController().signal)),
     )
     for (const { stdout, stderr } of channels) {
       stderr.resume()

@@ -1,11 +1,7 @@
 /** What OpenShell says when something fails, and what is told instead: every row of the table. */
 import { describe, expect, test } from 'vitest'
-import {
-  type FailureKind,
-  failureOf,
-  failureRows,
-  readable,
-} from '../../src/backends/openshell/failures.ts'
+import { type FailureKind, failureOf, failureRows } from '../../src/backends/openshell/failures.ts'
+import { readable } from '../../src/backends/openshell/readable-text.ts'
 import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 
 const grpc = (code: string, message: string) =>

@@ -24,7 +24,7 @@ describeWhere('openshell-double', 'OpenShell', () => {
     const backend = world.backend()
     const sandbox = await world.open(backend, spec)
     await printed(sandbox, 'echo kept >kept')
-    await world.double.restart(1_500)
+    await world.double.restart(10_000)
     const again = await world.open(backend, spec)
     expect(await printed(again, 'cat kept')).toBe('kept\n')
     expect(world.reports).toContain(`sandbox ${spec.name} is Provisioning`)
@@ -68,7 +68,7 @@ describeWhere('openshell-double', 'OpenShell', () => {
     await world.double.fail(spec.name, 'MainProcessExited: exit status 0')
     await expect(world.open(backend, spec)).rejects.toMatchObject({
       code: 'SANDBOX_START_FAILED',
-      hint: expect.stringContaining(`openshell sandbox delete ${spec.name}`),
+      hint: expect.stringContaining(`sandbox-mcp recreate --session ${spec.scopeKey}`),
     })
     expect(await phaseOf(spec.name)).toBe('Error')
     expect((await backend.list('tests', never))[0]).toMatchObject({ state: 'broken' })
@@ -88,10 +88,10 @@ describeWhere('openshell-double', 'OpenShell', () => {
     const spec = newSpec()
     const backend = world.backend()
     await printed(await world.open(backend, spec), 'echo old >old')
-    await world.double.set({ deletingMs: 1_500 })
+    await world.double.set({ deletingMs: 10_000 })
     await world.cli('sandbox', 'delete', spec.name)
-    expect(await phaseOf(spec.name)).toBe('Deleting')
     expect(await printed(await world.open(backend, spec), 'ls')).toBe('')
+    expect(world.reports).toContain(`sandbox ${spec.name} is Deleting`)
   })
 
   test('a sandbox of that name that is not ours is neither used nor removed', async () => {
@@ -175,6 +175,15 @@ describeWhere('openshell-double', 'OpenShell', () => {
     expect(await printed(other, 'cat shared')).toBe('shared\n')
   })
 
+  test('a sandbox that was made with other settings is used, and that is told', async () => {
+    const spec = newSpec()
+    expect((await world.open(world.backend(), spec)).stale).toBeUndefined()
+    expect((await world.open(world.backend(), spec)).stale).toBeUndefined()
+    const { stale } = await world.open(world.backend({ from: 'ollama' }), spec)
+    expect(stale).toContain('sandbox-mcp recreate')
+    expect(world.reports).toContain(stale)
+  })
+
   test('what the labels hold comes back in the list, whatever the path', async () => {
     const host = `/home/\u{1f600} name=with,odd "characters"/${'deep/'.repeat(100)}`
     const ephemeral = { pid: 4711, started: '12345' }
@@ -192,6 +201,7 @@ describeWhere('openshell-double', 'OpenShell', () => {
         workspace: host,
         createdMs: expect.any(Number),
         ephemeral,
+        configHash: await backend.configHash(),
       },
     ])
   })

@@ -4,7 +4,7 @@ import { execa, type Options, type ResultPromise } from 'execa'
 import { backendUnavailable, cancelled, shown } from '../../errors.ts'
 import { OpenOnce } from '../../open-once.ts'
 import { argumentsOf, type Call, type CallScope, proxyArguments } from './arguments.ts'
-import { type Failure, failureOf, readable } from './failures.ts'
+import { type Failure, failureOf } from './failures.ts'
 import {
   type Features,
   featuresOf,
@@ -15,6 +15,7 @@ import {
   type Version,
 } from './features.ts'
 import { environmentFor, findGateway } from './gateway.ts'
+import { readable } from './readable-text.ts'
 import type { OpenShellSettings } from './settings.ts'
 
 /** What a call printed, or why it could not do what it was asked to. */

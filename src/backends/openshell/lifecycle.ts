@@ -5,7 +5,9 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isSandboxError, sandboxStartFailed } from '../../errors.ts'
+import { quote } from '../../posix-sh.ts'
 import type { OpenContext, SandboxSpec } from '../../sandbox.ts'
+import { keptStale } from '../stale.ts'
 import { createCall, deleteCall, startCall } from './arguments.ts'
 import type { Answer, OpenShellCommand } from './command.ts'
 import { factsIn, findSandbox, type SandboxFacts } from './facts.ts'
@@ -14,6 +16,15 @@ import { createSeconds } from './gateway.ts'
 import { labelsFor, recordOf } from './labels.ts'
 import { refuseForeign } from './ownership.ts'
 import { PhaseWait } from './phase-wait.ts'
+import { settingsHash } from './settings-hash.ts'
+
+/** The sandbox that is Ready. */
+export interface Settled {
+  /** What its creation is called, for `discard`; undefined when it was there before. */
+  readonly creation: string | undefined
+  /** `Sandbox.stale`. */
+  readonly stale: string | undefined
+}
 
 /** What a creation is called in the labels, and the sandbox where the command told it. */
 interface Creation {
@@ -34,14 +45,13 @@ const mostCreations = 3
 
 /**
  * Finds the sandbox of `spec` or creates it, and waits until it is Ready. What was created is deleted
- * again when that fails or is cancelled. Resolves with what the creation is called, for `discard`, and
- * with undefined for a sandbox that was there before.
+ * again when that fails or is cancelled.
  */
 export async function settle(
   command: OpenShellCommand,
   spec: SandboxSpec,
   context: OpenContext,
-): Promise<string | undefined> {
+): Promise<Settled> {
   const made = new Set<string>()
   try {
     return await reachReady(command, spec, context, made)
@@ -57,7 +67,7 @@ async function reachReady(
   spec: SandboxSpec,
   { signal, report }: OpenContext,
   made: Set<string>,
-): Promise<string | undefined> {
+): Promise<Settled> {
   const { name } = spec
   const readyMs = createSeconds(command.settings.timeoutSeconds) * 1000
   const wait = new PhaseWait(signal, readyMs)
@@ -79,12 +89,16 @@ async function reachReady(
     }
     refuseForeign(facts, spec)
     const { phase } = facts
-    const creation = recordOf(facts.labels)?.creation ?? ''
+    const { creation = '', settings } = recordOf(facts.labels) ?? {}
     const isNew = made.has(creation)
-    if (phase === 'Ready') return isNew ? creation : undefined
+    if (phase === 'Ready') {
+      const stale = settings === settingsHash(command.settings) ? undefined : keptStale(spec)
+      if (stale !== undefined) report(stale)
+      return { creation: isNew ? creation : undefined, stale }
+    }
     if (phase === 'Error' || phase === 'Completed') {
       if (isNew) throw endsAtOnce(facts)
-      if (command.settings.mode === 'remote') throw holdsWork(facts)
+      if (command.settings.mode === 'remote') throw holdsWork(facts, spec)
       report(`sandbox ${name} has ended (${phase}), and is made anew`)
       await erase(command, facts, signal)
       continue
@@ -146,7 +160,7 @@ async function create(
   const { settings } = command
   const { name } = spec
   const creation = randomBytes(6).toString('hex')
-  const labels = labelsFor(spec, creation)
+  const labels = labelsFor(spec, creation, settingsHash(settings))
   const withinMs = createSeconds(settings.timeoutSeconds) * 1000
   const make = (features: Features) => createCall(settings, name, labels, features)
   let answer: Answer
@@ -198,10 +212,10 @@ const vanishes = (name: string) =>
     'Look who deletes it, then call again.',
   )
 
-const holdsWork = ({ name, phase }: SandboxFacts) =>
+const holdsWork = ({ name, phase }: SandboxFacts, { scopeKey }: SandboxSpec) =>
   sandboxStartFailed(
     `sandbox ${name} has ended (${phase}), and OpenShell cannot start it again; it is kept, as it may hold work that is nowhere else`,
-    `See why with "openshell logs ${name}". To begin anew from the files on the host, give up what is only in it: "openshell sandbox delete ${name}", then call again.`,
+    `See why with "openshell logs ${name}". "sandbox-mcp recreate --session ${quote(scopeKey)}" gives up what is only in it, and begins anew from the files on the host.`,
   )
 
 const endsAtOnce = ({ name, phase }: SandboxFacts) =>

@@ -37,7 +37,12 @@ export class PhaseWait {
 const stuck = (name: string, phase: string, afterMs: number) =>
   backendUnavailable(
     `sandbox ${name} is ${phase} for more than ${Math.round(afterMs / 1000)} s`,
-    phase === 'Deleting'
-      ? 'Restart the gateway of OpenShell; if the sandbox is then still listed, remove its record as the manual of the gateway says.'
-      : `Look with "openshell logs ${name}", then call again.`,
+    hints[phase] ?? `Look with "openshell logs ${name}", then call again.`,
   )
+
+const hints: Readonly<Record<string, string>> = {
+  Deleting:
+    'Restart the gateway of OpenShell; if the sandbox is then still listed, remove its record as the manual of the gateway says.',
+  // What the command calls a phase of a gateway that is newer.
+  Unknown: 'Update the command openshell to the release of its gateway, then call again.',
+}
