@@ -9,6 +9,7 @@ import { runScript } from '../script.ts'
 import { type Seeded, seedOnce } from '../sync/seed.ts'
 import type { LeavingOut } from '../sync/seed-archive.ts'
 import type { Tree } from '../tree.ts'
+import { SandboxGlance } from '../trees/sandbox-glance.ts'
 import { exits } from '../trees/sandbox-scripts.ts'
 import { SandboxTree, type ScriptRunner } from '../trees/sandbox-tree.ts'
 import type { Located, News, Opened, Workspace } from '../workspace.ts'
@@ -30,6 +31,8 @@ export interface RemoteOptions {
 
 export class RemoteWorkspace implements Workspace {
   readonly files: Tree
+  /** Many of them in one round trip. */
+  readonly glance: SandboxGlance
   readonly #options: RemoteOptions
   readonly #trees: readonly Tree[]
   readonly #inside: Tree
@@ -47,10 +50,12 @@ export class RemoteWorkspace implements Workspace {
       if (result.code === exits.noRoot) await this.#gone(sandbox)
       return result
     }
+    const rootAt = (i: number) => async () => rootOf(await opened(), i)
     this.#trees = spec.mounts.map(({ writable }, i) => {
-      const root = async () => rootOf(await opened(), i)
+      const root = rootAt(i)
       return new SandboxTree(inWorkspace, { root, lock: spec.name, readOnly: !writable })
     })
+    this.glance = new SandboxGlance(inWorkspace, rootAt(0))
     this.files = this.#trees[0] as Tree
     this.#inside = new SandboxTree(run, { root: '/', lock: spec.name })
   }
