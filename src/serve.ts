@@ -7,7 +7,7 @@ import { instructionFacts } from './sessions/instruction-facts.ts'
 import { sweepLogDirectories } from './sessions/log-directory.ts'
 import { makeSession } from './sessions/make-session.ts'
 import { planSandbox } from './sessions/plan-sandbox.ts'
-import { sweepPrivateWorkspaces } from './sessions/private-workspace.ts'
+import { privateWorkspaces, sweepPrivateWorkspaces } from './sessions/private-workspace.ts'
 import { stateDirectory } from './sessions/state-directory.ts'
 import { sweepEphemeral } from './sessions/sweep.ts'
 import type { Settings } from './settings.ts'
@@ -38,7 +38,7 @@ export async function serve(settings: Settings, version: string): Promise<void> 
   })
   const sweeping = new AbortController()
   sweepLogDirectories()
-  sweepPrivateWorkspaces(state)
+  sweepPrivateWorkspaces(privateWorkspaces(settings, state))
   const swept = sweepEphemeral(choose, spec.installation, sweeping.signal)
   const reason = await Promise.race([ended, closed])
   sweeping.abort()

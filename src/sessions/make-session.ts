@@ -5,6 +5,7 @@ import { Session, type SessionOptions } from '../session.ts'
 import type { Settings } from '../settings.ts'
 import { chooseBackend } from './choose-backend.ts'
 import { makeWorkspace } from './make-workspace.ts'
+import { backendOf } from './mode.ts'
 import type { SandboxPlan } from './plan-sandbox.ts'
 
 export interface SessionParts {
@@ -19,7 +20,7 @@ export function makeSession(
   { spec, state }: SandboxPlan,
   limits: Omit<SessionOptions, 'ephemeral'> = {},
 ): SessionParts {
-  const choose = once((signal) => chooseBackend(settings, signal))
+  const choose = once((signal) => chooseBackend(settings, signal, state))
   const never: OpenContext = { signal: new AbortController().signal, report: () => {} }
   const workspace = makeWorkspace(
     settings,
@@ -34,7 +35,8 @@ export function makeSession(
   const session: Session = new Session(workspace, {
     ephemeral: settings.ephemeral,
     outputLimits: outputLimitsOf(settings.outputCharacters),
-    env: settings.docker.env,
+    // On the host they would be nobody's wish: they are a sandbox's.
+    env: backendOf(settings) === 'host' ? {} : settings.docker.env,
     commandTimeoutSeconds: settings.commandTimeoutSeconds,
     ...limits,
   })

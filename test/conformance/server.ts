@@ -48,7 +48,9 @@ function shipped(root: string, inside: string): ServerOptions {
     workspaceRoot: { path: root, sandboxRoot: '/workspace', pinned: canPin },
     instructions: instructions({
       project: 'real',
+      uncertain: false,
       writable: true,
+      onHost: false,
       account: undefined,
       names: undefined,
       network: 'none',
