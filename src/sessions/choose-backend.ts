@@ -31,6 +31,18 @@ export async function chooseBackend(
   }
 }
 
+/** The same one for all who ask, chosen when it is asked for first; a failure is not kept. */
+export function backendOnce(
+  settings: Settings,
+  state: string,
+): (signal: AbortSignal) => Promise<Backend> {
+  let chosen: Backend | undefined
+  return async (signal) => {
+    chosen ??= await chooseBackend(settings, signal, state)
+    return chosen
+  }
+}
+
 async function bestHere(settings: Settings, signal: AbortSignal): Promise<Backend> {
   const docker = await dockerBackend(settings)
   const dockerFinding = await docker.checks[0]?.run(signal)
