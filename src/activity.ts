@@ -20,8 +20,6 @@ export interface SandboxUse {
   failed(error: Error): void
 }
 
-/** Calls often follow each other closely: the claim is kept for a while. */
-const lingerMs = 5_000
 /** How often it is looked whether what was left running has ended. */
 const lookMs = 30_000
 /** How often a claim is renewed. */
@@ -30,18 +28,20 @@ const renewMs = 15_000
 export class Activity {
   readonly #claim: OpenOnce<UseClaim>
   readonly #isQuiet: () => Promise<boolean>
+  readonly #lingerMs: number
   #busy = 0
   #look: NodeJS.Timeout | undefined
   #renew: NodeJS.Timeout | undefined
 
-  /** `isQuiet` tells whether nothing is left running in the sandbox. */
-  constructor(use: SandboxUse, isQuiet: () => Promise<boolean>) {
+  /** `isQuiet` tells whether nothing is left running in the sandbox; it is asked after `lingerMs`. */
+  constructor(use: SandboxUse, isQuiet: () => Promise<boolean>, lingerMs: number) {
     this.#claim = new OpenOnce(async (context) => {
       const claim = await use.begin(context)
       this.#renew = setInterval(() => claim.touch(), renewMs).unref()
       return claim
     })
     this.#isQuiet = isQuiet
+    this.#lingerMs = lingerMs
   }
 
   /** Something begins that may need the sandbox; to be called back when it is over. */
@@ -54,7 +54,7 @@ export class Activity {
       left = true
       this.#busy -= 1
       this.#claim.opened?.touch()
-      if (this.#busy === 0) this.#lookIn(lingerMs)
+      if (this.#busy === 0) this.#lookIn(this.#lingerMs)
     }
   }
 
@@ -62,7 +62,7 @@ export class Activity {
   async hold(context: OpenContext): Promise<void> {
     const claim = await this.#claim.get(context)
     claim.touch()
-    if (this.#busy === 0) this.#lookIn(lingerMs)
+    if (this.#busy === 0) this.#lookIn(this.#lingerMs)
   }
 
   /** Nothing is in use any more. */

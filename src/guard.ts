@@ -144,6 +144,8 @@ function guardScript(session: string): string {
   return `trap '' HUP INT QUIT TERM PIPE
 if command -v bash >/dev/null 2>&1; then echo shell bash; else echo shell sh; fi
 groups=' '
+# Three processes for all of a busy machine; the shell alone takes seconds there.
+quick=; command -v cat >/dev/null && command -v tr >/dev/null && command -v grep >/dev/null && quick=1
 marked() {
 for round in 1 2 3 4 5 6 7 8; do
 found=
@@ -161,7 +163,12 @@ done
 while read -r verb request group mark; do
 case $verb in
 check) echo "$request" ;;
-any) marked 0 ${session}; echo "$request \${found:+yes}" ;;
+any)
+found=
+if [ "$quick" ]; then
+cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' 2>/dev/null | grep -q '^${markVariable}=${session}' && found=1
+else marked 0 ${session}; fi
+echo "$request \${found:+yes}" ;;
 add) groups="$groups$group " ;;
 drop) case $groups in *" $group "*) groups="\${groups%% "$group" *} \${groups#* "$group" }" ;; esac ;;
 TERM) kill -TERM "-$group" 2>/dev/null; echo "$request" ;;

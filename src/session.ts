@@ -23,6 +23,8 @@ export interface SessionLimits {
   readonly endedMs: number
   /** What the logs of all commands may take on disk together. */
   readonly logBytes: number
+  /** How long the sandbox is kept as in use after a call: calls often follow each other closely. */
+  readonly lingerMs: number
 }
 
 export const sessionLimits: SessionLimits = {
@@ -30,6 +32,7 @@ export const sessionLimits: SessionLimits = {
   ended: 50,
   endedMs: 30 * 60_000,
   logBytes: 1024 * 1024 * 1024,
+  lingerMs: 5_000,
 }
 
 /** How long a command may take that says nothing itself and of which no setting does. */
@@ -91,7 +94,7 @@ export class Session {
     this.#guard = new OpenOnce((context) => this.#openGuard(context))
     this.#steps = new SyncSteps(workspace, () => this.current)
     this.#use = options.use ?? unnoted
-    this.#activity = new Activity(this.#use, () => this.#isQuiet())
+    this.#activity = new Activity(this.#use, () => this.#isQuiet(), this.#limits.lingerMs)
     this.#news = (options.news ?? []).map((text) => ({ text }))
   }
 
