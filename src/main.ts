@@ -1,8 +1,17 @@
 #!/usr/bin/env node
-/** The command `sandbox-mcp`. Exit codes: 0 done, 1 could not, 2 bad usage or settings. */
+/**
+ * The command `sandbox-mcp`. Exit codes: 0 done, 1 could not, 2 bad usage or settings. Every
+ * subcommand is a file of its own, loaded when it is called: a server's start waits for no other.
+ */
 import packageJson from '../package.json' with { type: 'json' }
 import { isSandboxError } from './errors.ts'
-import { help, readSettings } from './settings.ts'
+
+/** What follows the subcommand's name; resolves with the exit code. */
+export type Subcommand = (argv: readonly string[], version: string) => Promise<number>
+
+const subcommands: Readonly<Record<string, () => Promise<{ readonly run: Subcommand }>>> = {
+  config: () => import('./cli/config.ts'),
+}
 
 // Only MCP may appear on stdout, whatever a dependency prints.
 console.log = console.error
@@ -10,14 +19,13 @@ console.info = console.error
 console.debug = console.error
 
 try {
-  const request = readSettings(process.argv.slice(2), process.env)
-  if (request.kind === 'help') process.stdout.write(help)
-  else if (request.kind === 'version') process.stdout.write(`${packageJson.version}\n`)
-  else {
-    const { serve } = await import('./serve.ts')
-    await serve(request.settings, packageJson.version)
-  }
-  process.exit(0)
+  const argv = process.argv.slice(2)
+  const [name = '', ...rest] = argv
+  const { version } = packageJson
+  const load = Object.hasOwn(subcommands, name) ? subcommands[name] : undefined
+  if (load !== undefined) process.exit(await (await load()).run(rest, version))
+  const { run } = await import('./cli/serve.ts')
+  process.exit(await run(argv, version))
 } catch (error) {
   if (!isSandboxError(error)) throw error
   process.stderr.write(`sandbox-mcp: ${error.message}\n${error.hint}\n`)

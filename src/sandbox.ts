@@ -23,6 +23,11 @@ export interface Backend {
   list(installation: string, signal: AbortSignal): Promise<readonly SandboxInfo[]>
   /** Removes the sandbox and all that is in it. Succeeds when it is already gone. */
   remove(name: string, signal: AbortSignal): Promise<void>
+  /**
+   * What `SandboxInfo.configHash` is of a sandbox that `open(spec)` would make now: one that has another
+   * was made with other settings. Makes nothing. Absent where sandboxes are not rebuilt.
+   */
+  configHash?(spec: SandboxSpec, signal: AbortSignal): Promise<string>
   /** What this backend needs of the machine; each is judged on its own, and none throws. */
   readonly checks: readonly Check[]
 }
@@ -78,6 +83,11 @@ export interface Sandbox {
    */
   readonly ownDirectory?: string
   /**
+   * Set when it was made with other settings and is kept because it is in use: one sentence that says
+   * so and names the command that applies them.
+   */
+  readonly stale?: string
+  /**
    * Starts `sh -c script`. Rejects only if nothing was started. The script's group, environment and
    * end are the caller's business; `process.ts` is the only caller that should need to know. `traffic`
    * is `command` unless it is said to be `bulk`.
@@ -117,6 +127,8 @@ export interface SandboxInfo {
   readonly workspace: string
   readonly createdMs: number
   readonly ephemeral?: ServerProcess
+  /** Stands for all settings that it was made with; see `Backend.configHash`. */
+  readonly configHash?: string
 }
 
 /** One need of a backend. Gets as far as it can, and says how to fix what it finds. */

@@ -1,4 +1,5 @@
 /** Serves a session over stdio until the client goes away. */
+import { isOffered } from './config/tool-policy.ts'
 import { instructions } from './mcp/instructions.ts'
 import { serveStdio } from './mcp/sdk-v1.ts'
 import { endOfStdio } from './mcp/stdio-end.ts'
@@ -28,7 +29,9 @@ export async function serve(settings: Settings, version: string): Promise<void> 
     version,
     session,
     sight,
-    tools: toolsFor(access).map((tool) => ({ ...tool, name: settings.toolPrefix + tool.name })),
+    tools: toolsFor(access)
+      .filter(({ name }) => isOffered(name, settings.tools))
+      .map((tool) => ({ ...tool, name: settings.toolPrefix + tool.name })),
     instructions: instructions(instructionFacts(settings, access)),
   })
   const sweeping = new AbortController()

@@ -31,11 +31,18 @@ export const sessionLimits: SessionLimits = {
   logBytes: 1024 * 1024 * 1024,
 }
 
+/** How long a command may take that says nothing itself and of which no setting does. */
+export const defaultTimeoutSeconds = 1_800
+
 export interface SessionOptions {
   /** The sandbox is removed when the session closes. */
   readonly ephemeral: boolean
   readonly limits?: SessionLimits
   readonly outputLimits?: OutputLimits
+  /** What every command has in its environment; what a call sets wins. */
+  readonly env?: Readonly<Record<string, string>>
+  /** For commands that set no limit themselves; 0 for none. */
+  readonly commandTimeoutSeconds?: number | undefined
 }
 
 /** A command as it was asked for: its working directory is written in any way that a path can be. */
@@ -45,6 +52,8 @@ export interface CommandRequest extends Omit<ExecRequest, 'workdir'> {
 
 export class Session {
   readonly workspace: Workspace
+  readonly commandTimeoutSeconds: number
+  readonly #env: Readonly<Record<string, string>>
   readonly #ephemeral: boolean
   readonly #guard: OpenOnce<Guard>
   readonly #executions = new Map<string, Execution>()
@@ -58,6 +67,8 @@ export class Session {
 
   constructor(workspace: Workspace, options: SessionOptions) {
     this.workspace = workspace
+    this.commandTimeoutSeconds = options.commandTimeoutSeconds ?? defaultTimeoutSeconds
+    this.#env = options.env ?? {}
     this.#ephemeral = options.ephemeral
     this.#limits = options.limits ?? sessionLimits
     this.#outputLimits = options.outputLimits ?? outputLimits
@@ -123,7 +134,7 @@ export class Session {
       const guard = await this.guard(context)
       await this.#steps.before(guard.sandbox, context)
       const output = new CapturedOutput(this.#logs, this.#outputLimits)
-      const placed = { ...request, workdir }
+      const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
       const execution = await Execution.start(guard, placed, output, context.signal).catch(
         async (error: unknown) => {
           // Without a working directory there may be no workspace either.

@@ -32,6 +32,7 @@ import { readFacts } from './bubblewrap/host.ts'
 import { BubblewrapSandbox, countConnections } from './bubblewrap/sandbox.ts'
 import { hashOf, protocol } from './bubblewrap/scripts.ts'
 import { verifyMount } from './mount-check.ts'
+import { keptStale } from './stale.ts'
 
 export type { BubblewrapSettings } from './bubblewrap/arguments.ts'
 
@@ -103,6 +104,10 @@ export class BubblewrapBackend implements Backend {
     }
   }
 
+  async configHash(spec: SandboxSpec): Promise<string> {
+    return (await this.#plan(spec, await runtimeDirectory(this.#settings.runtimeDir))).hash
+  }
+
   async #plan(spec: SandboxSpec, directory: string): Promise<Plan> {
     this.#facts ??= readFacts(this.#command)
     this.#facts.catch(() => {
@@ -135,11 +140,12 @@ export class BubblewrapBackend implements Backend {
     if (record.installation !== spec.installation) throw foreign(record)
     if (!(await isRunning(record))) return undefined
     const connections = await countConnections(layout.channelDirectory)
-    const stale = record.argumentsHash !== plan.hash
-    if (stale && connections === 0) return undefined
+    const isStale = record.argumentsHash !== plan.hash
+    if (isStale && connections === 0) return undefined
     if (record.protocol !== protocol) throw incompatible(record)
-    if (stale) report(`sandbox ${spec.name} is in use and keeps its settings until it is recreated`)
-    return this.#connect(plan, signal).catch((error: unknown) => {
+    const stale = isStale ? keptStale(spec) : undefined
+    if (stale !== undefined) report(stale)
+    return this.#connect(plan, signal, stale).catch((error: unknown) => {
       // The workspace was replaced by another directory of that name: the sandbox has the old one.
       if (isSandboxError(error, 'SANDBOX_START_FAILED')) return undefined
       // It ended under our hands: one that is made now does not.
@@ -174,10 +180,20 @@ export class BubblewrapBackend implements Backend {
     }
   }
 
-  async #connect({ spec, layout }: Plan, signal: AbortSignal): Promise<Sandbox | undefined> {
+  async #connect(
+    { spec, layout }: Plan,
+    signal: AbortSignal,
+    stale?: string,
+  ): Promise<Sandbox | undefined> {
     const root = spec.mounts[0].sandbox
     const { channelDirectory } = layout
-    const sandbox = await BubblewrapSandbox.connect(spec.name, root, channelDirectory, layout)
+    const sandbox = await BubblewrapSandbox.connect(
+      spec.name,
+      root,
+      channelDirectory,
+      layout,
+      stale,
+    )
     if (sandbox === undefined) return undefined
     try {
       await verifyMount(sandbox, spec, signal)
@@ -208,8 +224,10 @@ async function isRunning({ processes }: SandboxRecord): Promise<boolean> {
 
 async function describe(record: SandboxRecord): Promise<SandboxInfo> {
   const { name, scopeKey, agent, workspace, createdMs, ephemeral, processes } = record
+  const configHash = record.argumentsHash
   const state = (await isRunning(record)) ? 'running' : processes ? 'stopped' : 'broken'
-  const common = { name, kind: 'bubblewrap', state, scopeKey, agent, workspace, createdMs } as const
+  const kind = 'bubblewrap'
+  const common = { name, kind, state, scopeKey, agent, workspace, createdMs, configHash } as const
   return ephemeral === undefined ? common : { ...common, ephemeral }
 }
 

@@ -1,73 +1,70 @@
 /** Sandboxes in containers of a Docker-compatible engine, which is also their only registry. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isSandboxError, sandboxStartFailed, shown } from '../errors.ts'
-import type {
-  Backend,
-  Channel,
-  Check,
-  OpenContext,
-  Sandbox,
-  SandboxInfo,
-  SandboxSpec,
-} from '../sandbox.ts'
-import { dockerChecks, messageOf } from './docker/checks.ts'
-import { type ContainerFacts, DockerEngine, type EngineError } from './docker/engine.ts'
-import {
-  configHash,
-  containerOptions,
-  type DockerSettings,
-  dockerDefaults,
-  isMainProcess,
-  label,
-  serverOf,
-} from './docker/options.ts'
-import { verifyMount } from './mount-check.ts'
+import { sandboxStartFailed } from '../errors.ts'
+import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
+import { adopt } from './docker/adopt.ts'
+import { checkSettings } from './docker/check-settings.ts'
+import { dockerChecks } from './docker/checks.ts'
+import { createSandbox } from './docker/create.ts'
+import { DockerEngine } from './docker/engine.ts'
+import { infoOf, label, refuseForeign } from './docker/labels.ts'
+import { defaultImage } from './docker/options.ts'
+import { findOwnContainer } from './docker/own-container.ts'
+import { makePlan, type Plan, type Surroundings } from './docker/plan.ts'
+import { type DockerSettings, dockerDefaults } from './docker/settings.ts'
+import { sandboxNameOf, setupName } from './docker/setup.ts'
+import { SetupWatch } from './docker/setup-watch.ts'
 
 /** How long another process may take to make the container that both want. */
 const raceMs = 20_000
-
 export class DockerBackend implements Backend {
   readonly kind = 'docker'
   readonly #settings: DockerSettings
   readonly checks: readonly Check[]
   readonly #connect: (signal: AbortSignal) => Promise<DockerEngine>
   #engine: Promise<DockerEngine> | undefined
+  #surroundings: Promise<Surroundings> | undefined
 
-  /** `connect` is for engines at other places than the usual ones. */
+  /**
+   * `CONFIG_INVALID` for settings that no engine could honour. `connect` is for engines at other
+   * places than the usual ones.
+   */
   constructor(settings: Partial<DockerSettings> = {}, connect = DockerEngine.connect) {
     this.#settings = { ...dockerDefaults, ...settings }
+    checkSettings(this.#settings)
     this.#connect = (signal) => connect(signal)
-    this.checks = dockerChecks((signal) => this.#reach(signal), this.#settings.image)
+    const { image = defaultImage, platform } = this.#settings
+    this.checks = dockerChecks((signal) => this.#reach(signal), image, platform)
   }
 
   async open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
-    const engine = await this.#reach(context.signal)
-    const deadline = Date.now() + raceMs
+    const { signal } = context
+    const engine = await this.#reach(signal)
+    const plan = await this.#plan(engine, spec, signal)
+    const setup = new SetupWatch(engine, plan, context)
+    let deadline = Date.now() + raceMs
     for (;;) {
-      const found = await engine.inspect(spec.name, context.signal)
-      if (found !== undefined) this.#refuseForeign(found, spec)
-      const usable = found && (await this.#adopt(engine, found, spec, context))
-      const container = usable ? found : await this.#create(engine, spec, context)
-      // Another process can win the race to create it, or remove it under our hands: look again.
-      // A name that is taken is not shown before its container is whole.
-      if (container === undefined && Date.now() < deadline) {
-        await sleep(50)
+      const found = await engine.inspect(spec.name, signal)
+      if (found !== undefined) {
+        refuseForeign(found, spec)
+        const sandbox = await adopt(engine, found, plan, context)
+        if (sandbox !== undefined) return sandbox
+      }
+      if (await setup.isOthers()) {
+        deadline = Date.now() + raceMs
         continue
       }
-      if (container === undefined) {
+      const made = await createSandbox(engine, plan, context)
+      if (made !== undefined) return made
+      // Another process can win the race to create it, or remove it under our hands: look again.
+      // A name that is taken is not shown before its container is whole.
+      if (Date.now() >= deadline) {
         throw sandboxStartFailed(
           `container ${spec.name} keeps appearing and vanishing`,
           'Look who removes it with "docker events", then call again.',
         )
       }
-      const sandbox = new DockerSandbox(engine, spec, container.id)
-      try {
-        await verifyMount(sandbox, spec, context.signal)
-        return sandbox
-      } catch (error) {
-        if (!usable) await engine.remove(container.id, new AbortController().signal)
-        throw error
-      }
+      await sleep(50)
     }
   }
 
@@ -75,23 +72,26 @@ export class DockerBackend implements Backend {
     const engine = await this.#reach(signal)
     const containers = await engine.list(`${label.installation}=${installation}`, signal)
     return containers.map(({ name, labels, status, createdMs }) => ({
-      name,
+      ...infoOf(labels),
+      name: sandboxNameOf(name),
       kind: this.kind,
-      state: stateOf(status),
-      scopeKey: labels[label.scopeKey] ?? '',
-      agent: labels[label.agent] ?? '',
-      workspace: labels[label.workspace] ?? '',
+      state: sandboxNameOf(name) === name ? stateOf(status) : 'broken',
       createdMs,
-      ...(labels[label.ephemeral] ? { ephemeral: serverOf(labels[label.ephemeral] ?? '') } : {}),
     }))
+  }
+
+  async configHash(spec: SandboxSpec, signal: AbortSignal): Promise<string> {
+    const engine = await this.#reach(signal)
+    return (await this.#plan(engine, spec, signal)).hash
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
     const engine = await this.#reach(signal)
-    await engine.remove(name, signal)
-    // The engine answers "removal in progress" before it is done.
-    while ((await engine.inspect(name, signal)) !== undefined) {
-      await sleep(50)
+    for (const container of [name, setupName(name)]) {
+      if ((await engine.inspect(container, signal)) === undefined) continue
+      await engine.remove(container, signal)
+      // The engine answers "removal in progress" before it is done.
+      while ((await engine.inspect(container, signal)) !== undefined) await sleep(50)
     }
   }
 
@@ -105,125 +105,23 @@ export class DockerBackend implements Backend {
     }
   }
 
-  #refuseForeign(found: ContainerFacts, spec: SandboxSpec): void {
-    const owner = found.labels[label.installation]
-    if (owner === spec.installation) return
-    throw sandboxStartFailed(
-      `a container named ${spec.name} exists and ${owner === undefined ? 'is not a sandbox of this server' : `belongs to another installation (${owner})`}`,
-      `Remove or rename it ("docker rm -f ${spec.name}"), or choose another --session.`,
-    )
-  }
-
-  /** Makes a container of ours run, whatever state it is in. False: it was removed, make a new one. */
-  async #adopt(
-    engine: DockerEngine,
-    found: ContainerFacts,
-    spec: SandboxSpec,
-    { signal, report }: OpenContext,
-  ): Promise<boolean> {
-    const stale = found.labels[label.config] !== configHash(spec, this.#settings)
-    if (stale && (found.status !== 'running' || (await isIdle(engine, found.id, signal)))) {
-      report(`rebuilding sandbox ${spec.name}: its settings changed`)
-      await engine.remove(found.id, signal)
-      return false
-    }
-    if (stale) report(`sandbox ${spec.name} is in use and keeps its old settings`)
+  async #look(engine: DockerEngine, signal: AbortSignal): Promise<Surroundings> {
+    const look = async () => ({
+      traits: await engine.traits(signal),
+      own: await findOwnContainer(engine, signal),
+    })
+    this.#surroundings ??= look()
     try {
-      switch (found.status) {
-        case 'running':
-          return true
-        case 'paused':
-          await engine.unpause(found.id, signal)
-          return true
-        case 'created':
-        case 'exited':
-          report(`starting sandbox ${spec.name}`)
-          await engine.start(found.id, signal)
-          return true
-        default:
-          await engine.remove(found.id, signal)
-          return false
-      }
+      return await this.#surroundings
     } catch (error) {
-      if (signal.aborted || isSandboxError(error)) throw error
-      // It cannot be made to run, and nothing in it is worth more than a fresh start.
-      await engine.remove(found.id, signal)
-      return false
+      this.#surroundings = undefined
+      throw error
     }
   }
 
-  /** Undefined when another process has made one of that name meanwhile. */
-  async #create(engine: DockerEngine, spec: SandboxSpec, { signal, report }: OpenContext) {
-    const { image } = this.#settings
-    if (!(await engine.hasImage(image, signal))) {
-      report(`pulling ${image}`)
-      await engine.pull(image, signal, report).catch((error: unknown) => {
-        if (signal.aborted || isSandboxError(error)) throw error
-        throw sandboxStartFailed(
-          `the image ${shown(image)} is not on this machine and could not be pulled: ${messageOf(error)}`,
-          `Check the name, "docker pull ${image}" or "docker load" it, or choose one of "docker images" with --image.`,
-          error,
-        )
-      })
-    }
-    report(`creating sandbox ${spec.name} from ${image}`)
-    const never = new AbortController().signal
-    const traits = await engine.traits(signal)
-    const options = containerOptions(spec, this.#settings, traits)
-    let id: string | undefined
-    try {
-      id = await engine.create(options, signal)
-      if (spec.ephemeral) await engine.holdStdin(id, signal)
-      await engine.start(id, signal)
-      return { id }
-    } catch (error) {
-      if (id === undefined && (error as EngineError).statusCode === 409) return undefined
-      // By name: a create that was cancelled may have been done all the same.
-      const made = await engine.inspect(spec.name, never).catch(() => undefined)
-      if (made && (made.id === id || (id === undefined && made.status === 'created'))) {
-        await engine.remove(made.id, never).catch(() => {})
-      }
-      if (signal.aborted || isSandboxError(error)) throw error
-      throw sandboxStartFailed(
-        `a container from ${shown(image)} could not be started: ${messageOf(error)}`,
-        'Act on what the engine says, then call again. Of the image only a POSIX sh is needed; the workspace must be shared with the engine.',
-        error,
-      )
-    }
+  async #plan(engine: DockerEngine, spec: SandboxSpec, signal: AbortSignal): Promise<Plan> {
+    return makePlan(spec, this.#settings, await this.#look(engine, signal))
   }
-}
-
-class DockerSandbox implements Sandbox {
-  readonly kind = 'docker'
-  readonly name: string
-  readonly root: string
-  readonly #engine: DockerEngine
-  readonly #id: string
-  readonly #channels = new Set<Channel>()
-
-  constructor(engine: DockerEngine, spec: SandboxSpec, id: string) {
-    this.name = spec.name
-    this.root = spec.mounts[0].sandbox
-    this.#engine = engine
-    this.#id = id
-  }
-
-  async start(script: string, signal: AbortSignal): Promise<Channel> {
-    const channel = await this.#engine.exec(this.#id, this.name, script, signal)
-    this.#channels.add(channel)
-    channel.exit.catch(() => {}).finally(() => this.#channels.delete(channel))
-    return channel
-  }
-
-  async close(): Promise<void> {
-    for (const channel of this.#channels) channel.close()
-  }
-}
-
-/** True when nothing runs inside but its main process: no session uses it. */
-async function isIdle(engine: DockerEngine, id: string, signal: AbortSignal): Promise<boolean> {
-  const lines = await engine.processes(id, signal)
-  return lines.every((line) => line.includes('docker-init') || isMainProcess(line))
 }
 
 function stateOf(status: string): SandboxInfo['state'] {

@@ -34,7 +34,7 @@ export class OpenShellBackend implements Backend {
 
   async open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
     if (context.signal.aborted) throw cancelled('opening the sandbox')
-    const { creation } = await settle(this.#command, spec, context)
+    const creation = await settle(this.#command, spec, context)
     try {
       context.report(`connecting to sandbox ${spec.name}`)
       return await this.#connect(spec, context.signal)
@@ -90,10 +90,11 @@ const silent = (name: string) =>
 
 /**
  * The login shell stays, and tells how the program ended: OpenShell itself tells every signal as exit
- * code 1. It says nothing about it, and leaves without `exit`, which would run a .bash_logout.
+ * code 1. It says nothing about it, and leaves without `exit`, which would run a .bash_logout. The program
+ * gets pipes of its own, as OpenShell's belong to its supervisor: `/dev/stdout` could not be opened.
  */
 const keptShell = (home: string | undefined) => (words: string) =>
-  `exec 4>&2 2>/dev/null; ${home === undefined ? '' : `HOME=${home} `}${words} 2>&4 4>&-; (exit $?)`
+  `exec 3>&1 4>&2 2>/dev/null; ( ${home === undefined ? '' : `HOME=${home} `}${words} 2>&5 3>&- 4>&- 5>&- | cat >&3 5>&-; exit "\${PIPESTATUS[0]}" ) 5>&1 | cat >&4; (exit "\${PIPESTATUS[0]}")`
 
 function stateOf({ phase }: SandboxFacts): SandboxInfo['state'] {
   if (['Ready', 'Provisioning', 'Starting'].includes(phase)) return 'running'

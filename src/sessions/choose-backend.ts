@@ -41,17 +41,14 @@ async function bestHere(settings: Settings, signal: AbortSignal): Promise<Backen
 
 // Each is loaded when it is chosen: a client's first answer waits for none.
 
-async function dockerBackend({ image, network }: Settings): Promise<Backend> {
+async function dockerBackend({ docker }: Settings): Promise<Backend> {
   const { DockerBackend } = await import('../backends/docker.ts')
-  return new DockerBackend({ network, ...(image === undefined ? {} : { image }) })
+  return new DockerBackend(docker)
 }
 
-async function bubblewrapBackend({ network }: Settings): Promise<Backend> {
+async function bubblewrapBackend({ bubblewrap }: Settings): Promise<Backend> {
   const { BubblewrapBackend } = await import('../backends/bubblewrap.ts')
-  return new BubblewrapBackend({
-    network: network === 'none' ? 'none' : 'host',
-    extraReadOnly: [],
-  })
+  return new BubblewrapBackend({ network: bubblewrap.network, extraReadOnly: [] })
 }
 
 async function sshBackend({ ssh }: Settings): Promise<Backend> {

@@ -37,6 +37,8 @@ export function makeSession(
   const session: Session = new Session(workspace, {
     ephemeral: settings.ephemeral,
     outputLimits: outputLimitsOf(settings.outputCharacters),
+    env: settings.docker.env,
+    commandTimeoutSeconds: settings.commandTimeoutSeconds,
     ...limits,
   })
   return { session, choose, sight }

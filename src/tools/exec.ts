@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { argumentInvalid, SandboxError, shown } from '../errors.ts'
 import type { Execution } from '../exec.ts'
 import { isVariableName } from '../posix-sh.ts'
+import { defaultTimeoutSeconds } from '../session.ts'
 import { lastLines } from './exec/last-lines.ts'
 import { executionShape, reportExecution } from './execution-report.ts'
 import { defineTool, openContext, type ToolCall } from './tool.ts'
 
 /** How long a command may run in the foreground before it goes on as a process. */
 const defaultYieldMs = 10_000
-const defaultTimeoutSeconds = 1_800
 /** setTimeout counts in 32 bits; what is asked for beyond that comes to the same. */
 const longestMs = 2_000_000_000
 
@@ -25,7 +25,9 @@ const input = z.strictObject({
     .number()
     .min(0)
     .optional()
-    .describe(`Default ${defaultTimeoutSeconds}, 0 never; counts in the background too`),
+    .describe(
+      `Default ${defaultTimeoutSeconds} unless configured, 0 never; counts in the background too`,
+    ),
   background: z.boolean().optional().describe('Return at once'),
   yieldMs: z.number().int().min(0).max(600_000).optional().describe(`Default ${defaultYieldMs}`),
 })
@@ -50,7 +52,7 @@ export const exec = defineTool({
     checkCommand(args.command)
     checkEnv(args.env ?? {})
     checkStdin(args.stdin)
-    const timeoutSeconds = args.timeoutSeconds ?? defaultTimeoutSeconds
+    const timeoutSeconds = args.timeoutSeconds ?? session.commandTimeoutSeconds
     const background = args.background === true
     const stdin = args.stdin ?? (background ? 'open' : undefined)
     const execution = await session.execute(

@@ -187,6 +187,8 @@ export const lifecycle: Record<string, Scenario> = {
     const kept = await world.open({}, changed)
     assert.equal(await output(kept, 'ls /tmp'), 'old')
     assert.match(world.reports.join(), /in use/)
+    assert.match(kept.stale ?? '', /recreate --session/)
+    assert.equal(sandbox.stale, undefined)
     await kept.close()
     await sandbox.close()
     const fresh = await world.open({}, changed)

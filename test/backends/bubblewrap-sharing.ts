@@ -15,7 +15,7 @@ export const sharing: Record<string, Scenario> = {
     const [found, ...others] = await world.backend.list('ours', signal)
     assert.deepEqual(others, [])
     assert(found)
-    const { createdMs, ...rest } = found
+    const { createdMs, configHash, ...rest } = found
     assert.deepEqual(rest, {
       name,
       kind: 'bubblewrap',
@@ -24,6 +24,7 @@ export const sharing: Record<string, Scenario> = {
       agent: 'main',
       workspace: world.workspace,
     })
+    assert.match(configHash ?? '', /^[0-9a-f]{64}$/)
     assert(Math.abs(Date.now() - createdMs) < 60_000)
     assert.deepEqual(await world.backend.list('theirs', signal), [])
   },

@@ -1,10 +1,11 @@
 /** What becomes of a container that is there already. */
-import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { containerOptions, dockerDefaults } from '../../src/backends/docker/options.ts'
+import { containerOptions } from '../../src/backends/docker/options.ts'
+import { dockerDefaults } from '../../src/backends/docker/settings.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 import { openGuard } from '../../src/guard.ts'
 import type { SandboxSpec } from '../../src/sandbox.ts'
@@ -41,6 +42,13 @@ describeWhere('docker', 'docker: a container that is there already', () => {
 
   const open = (with_ = backend) =>
     with_.open(spec, { signal: never, report: (line) => reports.push(line) })
+  const optionsOf = (of: SandboxSpec) =>
+    containerOptions({
+      spec: of,
+      settings,
+      mounts: of.mounts,
+      traits: { selinux: false, podman: undefined },
+    })
   const idOf = async () => (await docker.getContainer(name).inspect()).Id
   const run = async (script: string, with_ = backend) => {
     const sandbox = await open(with_)
@@ -52,9 +60,7 @@ describeWhere('docker', 'docker: a container that is there already', () => {
   }
 
   test('half-made: it is started', async () => {
-    await docker.createContainer(
-      containerOptions(spec, settings, { selinux: false, podman: false }),
-    )
+    await docker.createContainer(optionsOf(spec))
     const id = await idOf()
     expect(await run('echo up')).toBe('up\n')
     expect(await idOf()).toBe(id)
@@ -101,9 +107,13 @@ describeWhere('docker', 'docker: a container that is there already', () => {
     const sandbox = await open()
     const guard = await openGuard(sandbox, never)
     const id = await idOf()
-    expect(await run('echo up', new DockerBackend({ ...settings, pidsLimit: 99 }))).toBe('up\n')
+    const again = await open(new DockerBackend({ ...settings, pidsLimit: 99 }))
     expect(await idOf()).toBe(id)
-    expect(reports).toContain(`sandbox ${name} is in use and keeps its old settings`)
+    expect(again.stale).toBe(
+      `Sandbox ${name} is in use and keeps its old settings; "sandbox-mcp recreate --session adopt" applies the new ones.`,
+    )
+    expect(reports).toContain(again.stale)
+    await again.close()
     await guard.close()
     await sandbox.close()
   })
@@ -127,16 +137,31 @@ describeWhere('docker', 'docker: a container that is there already', () => {
     )
   })
 
-  test('a workspace that another machine would have is found out', async () => {
-    const elsewhere = { ...spec.mounts[0], host: tmpdir() }
-    const made = { ...spec, mounts: [elsewhere] as const }
-    await docker.createContainer({
-      ...containerOptions(made, settings, { selinux: false, podman: false }),
-      Labels: containerOptions(spec, settings, { selinux: false, podman: false }).Labels ?? {},
+  test('with another directory than the workspace: it is refused while it is in use', async () => {
+    const elsewhere = { ...spec.mounts[0], host: realpathSync(tmpdir()) }
+    const made = await docker.createContainer({
+      ...optionsOf({ ...spec, mounts: [elsewhere] }),
+      Labels: optionsOf(spec).Labels ?? {},
     })
+    await made.start()
+    const exec = await made.exec({ Cmd: ['sleep', '300'], AttachStdout: true })
+    await exec.start({})
     await expect(open()).rejects.toMatchObject({
       code: 'SANDBOX_START_FAILED',
       message: expect.stringContaining('mounted another directory at /workspace'),
     })
+    expect(await idOf()).toBe(made.id)
+  })
+
+  test('with a workspace that was replaced since, and idle: it is rebuilt', async () => {
+    const [{ host }] = spec.mounts
+    await run('true')
+    const id = await idOf()
+    renameSync(host, `${host}-old`)
+    mkdirSync(host)
+    expect(await run('touch /workspace/new && echo made')).toBe('made\n')
+    expect(existsSync(join(host, 'new'))).toBe(true)
+    expect(await idOf()).not.toBe(id)
+    rmSync(`${host}-old`, { recursive: true })
   })
 })

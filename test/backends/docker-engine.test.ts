@@ -102,6 +102,27 @@ describe('an engine that does not work', () => {
     await expect(asking).rejects.toMatchObject({ code: 'CANCELLED' })
   })
 
+  test('what a container is made of is in the body of the request, and not in its URL', async () => {
+    let url: string | undefined
+    let body = ''
+    await listen((request, response) => {
+      if (!request.url?.includes('/containers/create')) return void response.end('OK')
+      url = request.url
+      request.setEncoding('utf8').on('data', (part: string) => {
+        body += part
+      })
+      request.on('end', () => {
+        response.writeHead(201, { 'content-type': 'application/json' })
+        response.end('{"Id":"made"}')
+      })
+    })
+    const engine = await DockerEngine.connect(never, candidates())
+    const options = { name: 'one', platform: 'linux/arm64', Image: 'x', Env: ['TOKEN=hunter2'] }
+    expect(await engine.create(options, never)).toBe('made')
+    expect(url).toBe('/containers/create?name=one&platform=linux%2Farm64')
+    expect(JSON.parse(body)).toEqual({ Image: 'x', Env: ['TOKEN=hunter2'] })
+  })
+
   test('an image that is missing and cannot be pulled: the error says what to do', async () => {
     await listen((request, response) => {
       const answer = (status: number, body: unknown) => {
@@ -109,6 +130,7 @@ describe('an engine that does not work', () => {
         response.end(JSON.stringify(body))
       }
       if (request.url?.includes('_ping')) response.end('OK')
+      else if (/\/(info|version)/.test(request.url ?? '')) answer(200, {})
       else if (request.url?.includes('/images/create')) {
         answer(200, { error: 'no such host: registry', errorDetail: {} })
       } else answer(404, { message: 'no such thing' })

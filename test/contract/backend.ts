@@ -440,6 +440,16 @@ export function describeBackend(
       expect((await sh('echo untouched')).stdout).toBe('untouched\n')
     })
 
+    behaviour(
+      'list tells the settings it was made with by the hash that open goes by',
+      async () => {
+        const ours = await subject.other.list('contract', never)
+        const listed = ours.find(({ name }) => name === spec.name)
+        expect(listed?.configHash).toBe(await subject.other.configHash?.(spec, never))
+        expect(sandbox.stale).toBeUndefined()
+      },
+    )
+
     behaviour('list shows ours only', async () => {
       const ours = await subject.other.list('contract', never)
       expect(ours.find(({ name }) => name === spec.name)).toMatchObject({

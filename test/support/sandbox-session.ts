@@ -152,7 +152,7 @@ function describeSubject(name: string, fn: (open: Opener) => void, subject: Subj
   })
 }
 
-async function openSession(
+export async function openSession(
   { settings: base, sandboxes, cut }: Started,
   { settings, prepare, warm = true, beside, ...limits }: OpenOptions = {},
 ): Promise<TestSession> {

@@ -1,8 +1,15 @@
-/** Settings as the command line gives them, with what a test changes. */
-import { readSettings, type Settings } from '../../src/settings.ts'
+/** Settings as they are without flags, environment and file, with what a test changes. */
+import { merge } from '../../src/config/merge.ts'
+import { settingsFrom } from '../../src/config/settings-from.ts'
+import type { Settings } from '../../src/settings.ts'
 
 export function settingsWith(changes: Partial<Settings>): Settings {
-  const request = readSettings([], {})
-  if (request.kind !== 'serve') throw new Error('no arguments ask to serve')
-  return { ...request.settings, ...changes }
+  const settings = settingsFrom(merge([]), '/')
+  const { docker, image, network } = { ...settings, ...changes }
+  // What is told in two places is the same.
+  return {
+    ...settings,
+    ...changes,
+    docker: { ...docker, network, ...(image === undefined ? {} : { image }) },
+  }
 }

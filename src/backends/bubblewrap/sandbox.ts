@@ -20,6 +20,7 @@ export class BubblewrapSandbox implements Sandbox {
   readonly kind = 'bubblewrap'
   readonly name: string
   readonly root: string
+  readonly stale?: string
   readonly #place: ChannelPlace
   readonly #requests: number
   readonly #alive: Socket
@@ -28,9 +29,16 @@ export class BubblewrapSandbox implements Sandbox {
   readonly #running = new Set<Handler>()
   #ended = false
 
-  private constructor(root: string, place: ChannelPlace, requests: number, alive: number) {
+  private constructor(
+    root: string,
+    place: ChannelPlace,
+    requests: number,
+    alive: number,
+    stale: string | undefined,
+  ) {
     this.name = place.sandbox
     this.root = root
+    if (stale !== undefined) this.stale = stale
     this.#place = place
     this.#requests = requests
     this.#handlers = new HandlerPool(place, requests)
@@ -44,7 +52,13 @@ export class BubblewrapSandbox implements Sandbox {
    * Connects to the holder at `directory`; undefined when there is none. The caller has made sure
    * that the directory is ours.
    */
-  static async connect(name: string, root: string, directory: string, owner: Numbers) {
+  static async connect(
+    name: string,
+    root: string,
+    directory: string,
+    owner: Numbers,
+    stale?: string,
+  ) {
     const own = join(directory, connectionName(randomBytes(6).toString('hex')))
     const place = { sandbox: name, directory: own, ...owner }
     const opened: number[] = []
@@ -59,7 +73,7 @@ export class BubblewrapSandbox implements Sandbox {
       throw error
     }
     const [requests, alive] = opened as [number, number]
-    return new BubblewrapSandbox(root, place, requests, alive)
+    return new BubblewrapSandbox(root, place, requests, alive, stale)
   }
 
   async start(script: string, signal: AbortSignal): Promise<Channel> {

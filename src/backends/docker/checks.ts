@@ -6,6 +6,7 @@ import type { DockerEngine } from './engine.ts'
 export function dockerChecks(
   reach: (signal: AbortSignal) => Promise<DockerEngine>,
   image: string,
+  platform: string | undefined,
 ): readonly Check[] {
   return [
     {
@@ -17,7 +18,7 @@ export function dockerChecks(
       run: (signal) =>
         found(async () => {
           const engine = await reach(signal)
-          if (await engine.hasImage(image, signal)) return { ok: true, detail: image }
+          if (await engine.hasImage(image, platform, signal)) return { ok: true, detail: image }
           const detail = `${image} is not on this machine; it is pulled at first use`
           return { ok: false, detail, fix: `docker pull ${image}` }
         }),

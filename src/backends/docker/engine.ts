@@ -3,34 +3,20 @@
  * Every call has a deadline: an engine that accepts a connection and never answers is an error in
  * seconds, and an abort of the caller's signal ends the wait at once.
  */
-import type { Duplex, Readable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import Docker from 'dockerode'
-import { backendUnavailable, engineSilent, sandboxLost } from '../../errors.ts'
+import { backendUnavailable } from '../../errors.ts'
 import type { Channel } from '../../sandbox.ts'
 import { dockerChannel } from './channel.ts'
+import { type ContainerFacts, containerFacts } from './container-facts.ts'
 import { withDeadline } from './deadline.ts'
 import { connectionOptions, endpoints } from './endpoint.ts'
-import { followPull } from './pull.ts'
+import { type EngineTraits, engineTraits } from './engine-traits.ts'
+import { execExit } from './exec-exit.ts'
+import { pullImage } from './pull.ts'
 
 /** For calls that only look; the others name their own. */
 const lookMs = 10_000
-/** How long a pull may stand still. */
-const pullStallMs = 60_000
-
-export interface ContainerFacts {
-  readonly id: string
-  readonly name: string
-  readonly labels: Readonly<Record<string, string>>
-  /** `created running paused restarting removing exited dead`. */
-  readonly status: string
-}
-
-export interface EngineTraits {
-  /** Binds need a label, or confined containers may not touch the files. */
-  readonly selinux: boolean
-  /** It knows no owner of a tmpfs. */
-  readonly podman: boolean
-}
 
 /** What a container is created with, in the Engine API's words. */
 export type ContainerOptions = Docker.ContainerCreateOptions
@@ -78,12 +64,7 @@ export class DockerEngine {
       const found = await this.#call('inspect', lookMs, signal, (abortSignal) =>
         this.#docker.getContainer(name).inspect({ abortSignal }),
       )
-      return {
-        id: found.Id,
-        name: found.Name.replace(/^\//, ''),
-        labels: found.Config.Labels ?? {},
-        status: found.State.Status,
-      }
+      return containerFacts(found)
     } catch (error) {
       if ((error as EngineError).statusCode === 404) return undefined
       throw error
@@ -94,7 +75,7 @@ export class DockerEngine {
   async list(
     label: string,
     signal: AbortSignal,
-  ): Promise<(ContainerFacts & { createdMs: number })[]> {
+  ): Promise<(Omit<ContainerFacts, 'mounts'> & { createdMs: number })[]> {
     const all = await this.#call('list', lookMs, signal, (abortSignal) =>
       this.#docker.listContainers({ all: true, filters: { label: [label] }, abortSignal }),
     )
@@ -107,11 +88,49 @@ export class DockerEngine {
     }))
   }
 
-  async create(options: ContainerOptions, signal: AbortSignal): Promise<string> {
-    const made = await this.#call('create', 60_000, signal, (abortSignal) =>
-      this.#docker.createContainer({ ...options, abortSignal }),
-    )
-    return made.id
+  /** The id of the new container; undefined when its name is taken. */
+  async create(options: ContainerOptions, signal: AbortSignal): Promise<string | undefined> {
+    const { name = '', platform, ..._body } = options
+    try {
+      const made = await this.#call('create', 60_000, signal, (abortSignal) =>
+        // Taken apart, because dockerode would put all of it into the URL, the environment too.
+        this.#docker.createContainer({
+          _query: { name, ...(platform === undefined ? {} : { platform }) },
+          _body,
+          abortSignal,
+        } as ContainerOptions),
+      )
+      return made.id
+    } catch (error) {
+      if (isNameTaken(error as EngineError)) return undefined
+      throw error
+    }
+  }
+
+  /** Gives a container another name; false when that is taken. */
+  async rename(id: string, name: string, signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#call('rename', lookMs, signal, (abortSignal) =>
+        this.#docker.getContainer(id).rename({ name, abortSignal }),
+      )
+      return true
+    } catch (error) {
+      if (isNameTaken(error as EngineError)) return false
+      throw error
+    }
+  }
+
+  /** The driver of a network, or undefined when the engine says there is no such network. */
+  async networkDriver(name: string, signal: AbortSignal): Promise<string | undefined> {
+    try {
+      const found = await this.#call('network inspect', lookMs, signal, () =>
+        this.#docker.getNetwork(name).inspect(),
+      )
+      return found.Driver
+    } catch (error) {
+      if ((error as EngineError).statusCode === 404) return undefined
+      throw error
+    }
   }
 
   /** Starts it; harmless when it runs. */
@@ -138,21 +157,27 @@ export class DockerEngine {
   }
 
   /** The command lines of what runs inside. */
-  async processes(id: string, signal: AbortSignal): Promise<string[]> {
+  async processes(id: string, podman: boolean, signal: AbortSignal): Promise<string[]> {
+    // Podman looks itself for its own words, and for those of ps runs the ps of the image, if any.
+    const ps_args = podman ? 'pid,args' : '-eo pid,args'
     const table = await this.#call('top', lookMs, signal, (abortSignal) =>
-      this.#docker
-        .getContainer(id)
-        .top({ ps_args: '-eo pid,args', abortSignal } as { ps_args: string }),
+      this.#docker.getContainer(id).top({ ps_args, abortSignal } as { ps_args: string }),
     )
     return (table.Processes as string[][]).map((row) => row.slice(1).join(' '))
   }
 
-  async hasImage(reference: string, signal: AbortSignal): Promise<boolean> {
+  /** True when the engine has the image, for that platform if one is given. */
+  async hasImage(
+    reference: string,
+    platform: string | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     try {
-      await this.#call('image inspect', lookMs, signal, () =>
+      const image = await this.#call('image inspect', lookMs, signal, () =>
         this.#docker.getImage(reference).inspect(),
       )
-      return true
+      const [os, architecture] = platform?.split('/') ?? []
+      return platform === undefined || (image.Os === os && image.Architecture === architecture)
     } catch (error) {
       if ((error as EngineError).statusCode === 404) return false
       throw error
@@ -162,41 +187,21 @@ export class DockerEngine {
   /** Pulls an image, telling how far it is; gives up when nothing moves for a minute. */
   async pull(
     reference: string,
+    platform: string | undefined,
     signal: AbortSignal,
     report: (line: string) => void,
   ): Promise<void> {
-    const stream = (await this.#call('pull', pullStallMs, signal, () =>
-      this.#docker.pull(reference),
-    )) as Readable
-    const stalled = new AbortController()
-    const timer = setTimeout(() => stalled.abort(), pullStallMs)
-    const either = AbortSignal.any([signal, stalled.signal])
-    try {
-      await this.#call('pull', 24 * 3_600_000, either, () =>
-        followPull(stream, (progress) => {
-          timer.refresh()
-          report(`pulling ${reference}: ${progress}`)
-        }),
-      )
-    } catch (error) {
-      stream.destroy()
-      throw stalled.signal.aborted ? engineSilent(this.name, 'pull', pullStallMs) : error
-    } finally {
-      clearTimeout(timer)
-    }
+    const options = platform === undefined ? {} : { platform }
+    const start = async () => this.#docker.pull(reference, options)
+    await pullImage(start, { engine: this.name, reference, signal, report })
   }
 
-  /** What containers have to be made differently for. */
   async traits(signal: AbortSignal): Promise<EngineTraits> {
     const [info, version] = await Promise.all([
       this.#call('info', lookMs, signal, () => this.#docker.info()),
       this.#call('version', lookMs, signal, () => this.#docker.version()),
     ])
-    const security = (info.SecurityOptions as string[] | undefined) ?? []
-    return {
-      selinux: security.some((option) => option.includes('selinux')),
-      podman: (version.Components ?? []).some(({ Name }) => Name.includes('Podman')),
-    }
+    return engineTraits(info, version)
   }
 
   /** Connects to the main process's stdin, which ends when the connection does (`StdinOnce`). */
@@ -209,11 +214,16 @@ export class DockerEngine {
     return stream as unknown as Duplex
   }
 
-  /** Runs `sh -c script` in the container. */
-  async exec(id: string, sandbox: string, script: string, signal: AbortSignal): Promise<Channel> {
+  /** Runs a program in the container; messages call it `sandbox`. */
+  async exec(
+    id: string,
+    sandbox: string,
+    argv: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Channel> {
     const exec = await this.#call('exec create', lookMs, signal, (abortSignal) =>
       this.#docker.getContainer(id).exec({
-        Cmd: ['sh', '-c', script],
+        Cmd: [...argv],
         AttachStdin: true,
         AttachStdout: true,
         AttachStderr: true,
@@ -225,21 +235,13 @@ export class DockerEngine {
       exec.start({ hijack: true, stdin: true, Tty: false }),
     )
     const never = new AbortController().signal
-    return dockerChannel(stream, async () => {
-      const container = await this.inspect(id, never)
-      if (container?.status !== 'running') {
-        throw sandboxLost(
-          sandbox,
-          container === undefined ? 'it was removed' : `it is ${container.status}`,
-        )
-      }
-      for (let pause = 5; pause < 5_000; pause *= 2) {
-        const state = await this.#call('exec inspect', lookMs, never, () => exec.inspect())
-        if (!state.Running && typeof state.ExitCode === 'number') return state.ExitCode
-        await new Promise((resolve) => setTimeout(resolve, pause))
-      }
-      throw sandboxLost(sandbox, 'the connection to a command in it broke')
-    })
+    return dockerChannel(stream, () =>
+      execExit(
+        sandbox,
+        () => this.inspect(id, never),
+        () => this.#call('exec inspect', lookMs, never, () => exec.inspect()),
+      ),
+    )
   }
 
   #call<T>(
@@ -257,4 +259,9 @@ function unless(...statusCodes: number[]) {
   return (error: EngineError) => {
     if (!statusCodes.includes(error.statusCode ?? 0)) throw error
   }
+}
+
+/** Docker answers 409; Podman, when two ask at once, 500. */
+function isNameTaken({ statusCode, message }: EngineError): boolean {
+  return statusCode === 409 || (statusCode === 500 && /name .* is already in use/.test(message))
 }

@@ -1,100 +1,76 @@
 /** What a sandbox's container is made of: hardened, unless a setting says otherwise. Pure. */
-import { createHash } from 'node:crypto'
-import type { SandboxSpec, ServerProcess } from '../../sandbox.ts'
-import type { ContainerOptions, EngineTraits } from './engine.ts'
+import type { Mount, SandboxSpec } from '../../sandbox.ts'
+import { configHash } from './config-hash.ts'
+import { capDrop, securityOptions, userOf } from './confinement.ts'
+import type { ContainerOptions } from './engine.ts'
+import type { EngineTraits } from './engine-traits.ts'
+import { environment } from './environment.ts'
+import { labelsOf } from './labels.ts'
+import { limits } from './limits.ts'
+import { mainProcess } from './main-process.ts'
+import { joinedContainer, network } from './network.ts'
+import { forPodman } from './podman.ts'
+import type { DockerSettings } from './settings.ts'
+import { temporaryFiles } from './temporary-files.ts'
 
-export interface DockerSettings {
-  readonly image: string
-  /** A Docker network mode: `none` (our default), `bridge`, or a network's name. */
-  readonly network: string
-  /** The most processes and threads inside. */
-  readonly pidsLimit: number
-  readonly memoryBytes: number
+/** Git, Python, Node, a compiler and the usual tools: what a model expects of a computer. */
+export const defaultImage = 'node:22-bookworm'
+
+/** What a container is made from. */
+export interface ContainerPlan {
+  readonly spec: SandboxSpec
+  readonly settings: DockerSettings
+  /** All that is mounted, the workspace first; sources as the engine's machine calls them. */
+  readonly mounts: readonly Mount[]
+  /** The seccomp profile's text. */
+  readonly seccomp?: string
+  readonly traits: EngineTraits
 }
 
-export const dockerDefaults: DockerSettings = {
-  // Git, Python, Node, a compiler and the usual tools: what a model expects of a computer.
-  image: 'node:22-bookworm',
-  network: 'none',
-  pidsLimit: 1024,
-  memoryBytes: 4 * 1024 ** 3,
-}
-
-/** A writable home that is no host directory and no part of the image. */
-const home = '/home/sandbox'
-
-export const label = {
-  installation: 'sandbox-mcp.installation',
-  scopeKey: 'sandbox-mcp.scope-key',
-  agent: 'sandbox-mcp.agent',
-  workspace: 'sandbox-mcp.workspace',
-  config: 'sandbox-mcp.config',
-  ephemeral: 'sandbox-mcp.ephemeral',
-} as const
-
-/**
- * The main process: waits for ever, or, for an ephemeral sandbox, until the server that holds its
- * stdin is gone in whatever way; the container is then removed by the engine.
- */
-const waitForEver = 'trap "exit 0" TERM; while :; do sleep 86400 & wait $!; done'
-const waitForServer = 'trap "exit 0" TERM; while read -r _; do :; done'
-
-/** The name its processes have in a listing, apart from what commands run. */
-export function isMainProcess(commandLine: string): boolean {
-  return (
-    commandLine.endsWith(waitForEver) ||
-    commandLine.endsWith(waitForServer) ||
-    commandLine === 'sleep 86400'
-  )
-}
-
-export function containerOptions(
-  spec: SandboxSpec,
-  settings: DockerSettings,
-  { selinux, podman }: EngineTraits,
-): ContainerOptions {
-  const user = `${spec.owner.uid}:${spec.owner.gid}`
-  const owned = podman ? 'mode=1777' : `uid=${spec.owner.uid},gid=${spec.owner.gid},mode=0755`
-  const tmpfs = 'rw,nosuid,nodev,exec'
+/** `CONFIG_INVALID` for a setting that cannot be honoured. */
+export function containerOptions(plan: ContainerPlan): ContainerOptions {
+  const { spec, settings, traits } = plan
+  const made = traits.podman ? forPodman(unnamed(plan), plan, traits.podman) : unnamed(plan)
+  const hash = configHash({
+    made,
+    platform: settings.platform,
+    setupCommand: settings.setupCommand,
+    // Raised when containers are made differently in a way their options do not show.
+    epoch: 2,
+  })
   return {
+    ...made,
     name: spec.name,
-    Image: settings.image,
+    ...(settings.platform === undefined ? {} : { platform: settings.platform }),
+    Labels: labelsOf(spec, hash),
+  }
+}
+
+function unnamed({ spec, settings, mounts, seccomp, traits }: ContainerPlan): ContainerOptions {
+  const user = userOf(settings, spec.owner)
+  const ephemeral = spec.ephemeral !== undefined
+  return {
+    Image: settings.image ?? defaultImage,
     Entrypoint: ['sh', '-c'],
-    Cmd: [spec.ephemeral ? waitForServer : waitForEver],
-    User: user,
+    Cmd: [mainProcess(ephemeral)],
+    User: user.text,
     WorkingDir: spec.mounts[0].sandbox,
-    Hostname: 'sandbox',
-    Env: [`HOME=${home}`, 'LANG=C.UTF-8'],
-    Labels: {
-      [label.installation]: spec.installation,
-      [label.scopeKey]: spec.scopeKey,
-      [label.agent]: spec.agent,
-      [label.workspace]: spec.mounts[0].host,
-      [label.config]: configHash(spec, settings),
-      ...(spec.ephemeral ? { [label.ephemeral]: serverText(spec.ephemeral) } : {}),
-    },
-    OpenStdin: spec.ephemeral !== undefined,
-    StdinOnce: spec.ephemeral !== undefined,
+    ...(joinedContainer(settings.network) === undefined ? { Hostname: 'sandbox' } : {}),
+    Env: environment(settings),
+    OpenStdin: ephemeral,
+    StdinOnce: ephemeral,
     StopSignal: 'SIGKILL',
     HostConfig: {
       // Reaps the zombies of commands, which would fill the process limit.
       Init: true,
-      AutoRemove: spec.ephemeral !== undefined,
-      ReadonlyRootfs: true,
-      Tmpfs: {
-        '/tmp': `${tmpfs},mode=1777`,
-        '/var/tmp': `${tmpfs},mode=1777`,
-        '/run': `${tmpfs},mode=0755`,
-        [home]: `${tmpfs},${owned}`,
-      },
-      NetworkMode: settings.network,
-      CapDrop: ['ALL'],
-      SecurityOpt: ['no-new-privileges'],
-      PidsLimit: settings.pidsLimit,
-      Memory: settings.memoryBytes,
-      // The same number: no swap on top.
-      MemorySwap: settings.memoryBytes,
-      ...mounts(spec, selinux),
+      AutoRemove: ephemeral,
+      ReadonlyRootfs: settings.readOnlyRoot,
+      Tmpfs: temporaryFiles(settings, mounts, user),
+      CapDrop: capDrop(settings),
+      SecurityOpt: securityOptions(settings, seccomp),
+      ...network(settings),
+      ...limits(settings),
+      ...mountOptions(mounts, traits.selinux),
     },
   }
 }
@@ -103,40 +79,16 @@ export function containerOptions(
  * Mounts refuse a source that does not exist, where binds make it; but only binds can relabel for
  * SELinux, without which a confined container may not touch the files.
  */
-function mounts(spec: SandboxSpec, selinux: boolean) {
+function mountOptions(mounts: readonly Mount[], selinux: boolean) {
   if (selinux) {
-    return {
-      Binds: spec.mounts.map((m) => `${m.host}:${m.sandbox}:${m.writable ? 'z' : 'ro,z'}`),
-    }
+    return { Binds: mounts.map((m) => `${m.host}:${m.sandbox}:${m.writable ? 'z' : 'ro,z'}`) }
   }
   return {
-    Mounts: spec.mounts.map((m) => ({
+    Mounts: mounts.map((m) => ({
       Type: 'bind' as const,
       Source: m.host,
       Target: m.sandbox,
       ReadOnly: !m.writable,
     })),
   }
-}
-
-/** Differs when a container that was made then would be made differently now. */
-export function configHash(spec: SandboxSpec, settings: DockerSettings): string {
-  const made = [
-    settings.image,
-    settings.network,
-    settings.pidsLimit,
-    settings.memoryBytes,
-    spec.mounts.map((m) => [m.host, m.sandbox, m.writable]),
-    [spec.owner.uid, spec.owner.gid],
-    // Raised when this file makes containers differently.
-    1,
-  ]
-  return createHash('sha256').update(JSON.stringify(made)).digest('hex').slice(0, 32)
-}
-
-const serverText = ({ pid, started }: ServerProcess) => `${pid}:${started}`
-
-export function serverOf(text: string): ServerProcess {
-  const [pid = '', ...started] = text.split(':')
-  return { pid: Number(pid), started: started.join(':') }
 }

@@ -65,9 +65,10 @@ export class OpenShellCommand {
    */
   async run(make: (features: Features) => Call, options: CallOptions): Promise<Answer> {
     for (;;) {
-      const features = await this.features(options.signal)
+      const { signal } = options
+      const [features, scope] = await Promise.all([this.features(signal), this.scope(signal)])
       const call = make(features)
-      const args = argumentsOf(await this.scope(options.signal), call, features)
+      const args = argumentsOf(scope, call, features)
       const ended = await this.#execute(args, call.command, options)
       const refused = ended.code === 2 ? refusedFeature(call.command, ended.stderr) : undefined
       if (refused === undefined || !features.has(refused)) {

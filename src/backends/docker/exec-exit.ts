@@ -1,0 +1,27 @@
+/** How a program that ran in a container ended, once its connection has. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { sandboxLost } from '../../errors.ts'
+
+/** Engines note an exit a little after they have closed the connection. */
+const patienceMs = 5_000
+
+/** The exit code, or `SANDBOX_LOST`: one is never guessed. */
+export async function execExit(
+  sandbox: string,
+  inspectContainer: () => Promise<{ readonly status: string } | undefined>,
+  inspectExec: () => Promise<{ readonly Running: boolean; readonly ExitCode: number | null }>,
+): Promise<number> {
+  const container = await inspectContainer()
+  if (container?.status !== 'running') {
+    throw sandboxLost(
+      sandbox,
+      container === undefined ? 'it was removed' : `it is ${container.status}`,
+    )
+  }
+  for (let pause = 5; pause < patienceMs; pause *= 2) {
+    const state = await inspectExec()
+    if (!state.Running && typeof state.ExitCode === 'number') return state.ExitCode
+    await sleep(pause)
+  }
+  throw sandboxLost(sandbox, 'the connection to a command in it broke')
+}

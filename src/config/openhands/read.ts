@@ -1,0 +1,86 @@
+/** OpenHands' environment, as sources of settings, from the weakest to the strongest. */
+import { configInvalid, shown } from '../../errors.ts'
+import { nearestWord } from '../nearest-word.ts'
+import type { Layer, Values } from '../values.ts'
+import { ignoredVariables } from './ignored.ts'
+import { isTrue, variables } from './variables.ts'
+
+/** What OpenHands' variables come to. */
+export interface OpenHandsSettings {
+  readonly layers: readonly Layer[]
+  readonly warnings: readonly string[]
+}
+
+const perCommand = 'SANDBOX_ENV_'
+
+/** `CONFIG_INVALID` for a value that cannot be what was meant. */
+export function readOpenHands(env: NodeJS.ProcessEnv): OpenHandsSettings {
+  const layers: Layer[] = []
+  const warnings: string[] = []
+  const add = (name: string, values: Values) =>
+    layers.push({ values, sourceOf: () => ({ kind: 'environment', name }) })
+
+  for (const { name, read } of variables) {
+    const value = env[name]
+    if (!value) continue
+    if (env.SANDBOX_VOLUMES && name.startsWith('WORKSPACE_')) {
+      warnings.push(`${name} has no effect: SANDBOX_VOLUMES is set`)
+      continue
+    }
+    const values = read(value, env)
+    if (values !== undefined) add(name, values)
+  }
+  for (const [name, value] of Object.entries(env)) {
+    if (!name.startsWith(perCommand) || value === undefined) continue
+    add(name, { docker: { env: { [environmentName(name)]: value } } })
+  }
+  return { layers, warnings: [...warnings, ...withoutEffect(env)] }
+}
+
+function environmentName(variable: string): string {
+  const name = variable.slice(perCommand.length)
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name
+  throw configInvalid(
+    `${variable} names no environment variable: ${shown(name)}`,
+    'After SANDBOX_ENV_ write letters, digits and _, and no digit first.',
+  )
+}
+
+function withoutEffect(env: NodeJS.ProcessEnv): string[] {
+  const warnings: string[] = []
+  const warn = (name: string, why: string) => warnings.push(`${name} has no effect: ${why}`)
+  const known = [...variables.map(({ name }) => name), ...Object.keys(ignoredVariables), ...helping]
+  for (const [name, value = ''] of Object.entries(env)) {
+    // What is switched off is as it would be without the variable.
+    if (value === '' || ['false', '0'].includes(value.toLowerCase())) continue
+    const why = Object.hasOwn(ignoredVariables, name) ? ignoredVariables[name] : undefined
+    if (why !== undefined) warn(name, why)
+    if (known.includes(name) || !/^SANDBOX_(?!MCP_|ENV_)/.test(name)) continue
+    const near = nearestWord(name, known, 2)
+    if (near !== undefined) warnings.push(`${name} is not read; did you mean ${near}?`)
+  }
+  const { RUNTIME: runtime = '' } = env
+  if (['local', 'cli', 'process'].includes(runtime)) {
+    warn(`RUNTIME=${runtime}`, 'commands run on the host only where a file sets "mode" to "off"')
+  }
+  if (['remote', 'modal', 'daytona', 'e2b', 'runloop', 'kubernetes'].includes(runtime)) {
+    warn(`RUNTIME=${runtime}`, 'there is no such backend')
+  }
+  if (isTrue(env.SANDBOX_USE_HOST_NETWORK ?? '')) {
+    warn('SANDBOX_USE_HOST_NETWORK', 'the host’s network is closed to containers; see --network')
+  }
+  if (env.SANDBOX_KEEP_RUNTIME_ALIVE && !isTrue(env.SANDBOX_KEEP_RUNTIME_ALIVE)) {
+    warn('SANDBOX_KEEP_RUNTIME_ALIVE', ignoredVariables.SANDBOX_CLOSE_DELAY ?? '')
+  }
+  if (env.SANDBOX_GROUP_ID && !env.SANDBOX_USER_ID) {
+    warn('SANDBOX_GROUP_ID', 'SANDBOX_USER_ID is not set')
+  }
+  const { WORKSPACE_BASE: base, WORKSPACE_MOUNT_PATH: mount } = env
+  if (base && mount && base !== mount && !env.SANDBOX_VOLUMES) {
+    warn('WORKSPACE_BASE', `WORKSPACE_MOUNT_PATH names another directory, ${shown(mount)}`)
+  }
+  return warnings
+}
+
+/** Read together with others. */
+const helping = ['SANDBOX_GROUP_ID', 'SANDBOX_CUDA_VISIBLE_DEVICES', 'SANDBOX_USE_HOST_NETWORK']

@@ -1,0 +1,75 @@
+/**
+ * What a file takes from the environment: `${NAME}` in any text, and OpenClaw's references where a
+ * secret is wanted. `$${NAME}` is the text `${NAME}`. Names are capital letters, digits and `_`.
+ */
+import type { Path, Problem } from './problem.ts'
+
+/** A document with its references resolved, as far as they can be. */
+export interface Referred {
+  readonly value: unknown
+  /** Where something could not be found. */
+  readonly problems: readonly Problem[]
+  /** Paths, as JSON, whose text came from the environment: it may be a secret. */
+  readonly taken: ReadonlySet<string>
+}
+
+/** Only where `isOurs` holds: what others' parts of a file need is not missed. */
+export function resolveReferences(
+  value: unknown,
+  env: NodeJS.ProcessEnv,
+  isOurs: (path: Path) => boolean,
+): Referred {
+  const problems: Problem[] = []
+  const taken = new Set<string>()
+
+  const lookUp = (name: string, path: Path): string | undefined => {
+    taken.add(JSON.stringify(path))
+    const found = env[name]
+    if (found) return found
+    problems.push({ what: `the environment variable ${name} is not set`, path, isUnset: true })
+    return undefined
+  }
+
+  const walk = (node: unknown, path: Path): unknown => {
+    if (typeof node === 'string') {
+      if (!isOurs(path)) return node
+      return node.replace(
+        /(\$?)\$\{([A-Z_][A-Z0-9_]*)\}/g,
+        (whole, doubled: string, name: string) =>
+          doubled === '' ? (lookUp(name, path) ?? whole) : whole.slice(1),
+      )
+    }
+    if (Array.isArray(node)) return node.map((element, at) => walk(element, [...path, at]))
+    if (typeof node !== 'object' || node === null) return node
+    if (isOurs(path) && isSecret(path) && 'source' in node) return referred(node, path)
+    const copy: Record<string, unknown> = {}
+    for (const [key, inner] of Object.entries(node)) {
+      Object.defineProperty(copy, key, {
+        value: walk(inner, [...path, key]),
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      })
+    }
+    return copy
+  }
+
+  const referred = (node: { source?: unknown; id?: unknown }, path: Path): unknown => {
+    if (node.source === 'env' && typeof node.id === 'string') return lookUp(node.id, path) ?? node
+    const others = ['file', 'exec', 'store']
+    if (others.includes(String(node.source))) {
+      const what = `secrets from source ${JSON.stringify(node.source)} are not read; use {source: "env"}, or name a file`
+      problems.push({ what, path })
+    }
+    return node
+  }
+
+  return { value: walk(value, []), problems, taken }
+}
+
+/** Never shown: the secrets of a connection, and what commands get as their environment. */
+export function isSecret(path: Path): boolean {
+  const last = path.at(-1)
+  if (['identityData', 'certificateData', 'knownHostsData'].includes(String(last))) return true
+  return path.at(-2) === 'env' && path.at(-3) === 'docker'
+}

@@ -1,0 +1,28 @@
+/** Which tools are offered, by OpenClaw's rules: names in any case, groups, and `*` for any letters. */
+import type { Settings } from '../settings.ts'
+
+const groups: Readonly<Record<string, readonly string[]>> = {
+  'group:fs': ['read', 'write', 'edit', 'apply_patch'],
+  'group:runtime': ['exec', 'process'],
+}
+
+/** `deny` wins. An `allow` that is empty or not given allows all; with `write` comes `apply_patch`. */
+export function isOffered(tool: string, { allow = [], deny }: Settings['tools']): boolean {
+  if (deny.some((pattern) => matches(pattern, tool))) return false
+  if (allow.length === 0) return true
+  return allow.some(
+    (pattern) =>
+      matches(pattern, tool) ||
+      (tool === 'apply_patch' && pattern.trim().toLowerCase() === 'write'),
+  )
+}
+
+function matches(pattern: string, tool: string): boolean {
+  const name = pattern.trim().toLowerCase()
+  const group = Object.hasOwn(groups, name) ? groups[name] : undefined
+  if (group !== undefined) return group.includes(tool)
+  // OpenClaw's older name of it.
+  if (name === 'bash') return tool === 'exec'
+  const parts = name.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${parts.join('.*')}$`).test(tool)
+}

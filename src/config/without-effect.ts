@@ -1,0 +1,28 @@
+/** What was set and does nothing, because of another setting. */
+import type { Settings } from '../settings.ts'
+import type { Merged } from './merge.ts'
+import { sourceText } from './source.ts'
+
+/** One line for each reason. */
+export function withoutEffect({ origins }: Merged, { backend }: Settings): string[] {
+  const given = [...origins].filter(([, { source }]) => source.kind !== 'default')
+  const warn = (isMeant: (key: string, name: string) => boolean, because: string): string[] => {
+    const keys = given.filter(([key, { source }]) => isMeant(key, source.name))
+    if (keys.length === 0) return []
+    const named = keys.map(([key, { source }]) => `${key} (${sourceText(source)})`)
+    return [`${named.join(', ')} ${keys.length === 1 ? 'has' : 'have'} no effect: ${because}`]
+  }
+  const isDockers = (key: string) => key.startsWith('docker.') && !key.startsWith('docker.env.')
+  return [
+    ...(backend === 'auto' || backend === 'docker'
+      ? []
+      : warn(
+          // The flag means whichever backend there is.
+          (key, name) => isDockers(key) && !(backend === 'bubblewrap' && name === '--network'),
+          `the backend is ${backend}`,
+        )),
+    ...(backend === 'docker' || backend === 'bubblewrap'
+      ? warn((key) => key.startsWith('sync.'), `nothing is copied with the backend ${backend}`)
+      : []),
+  ]
+}

@@ -1,0 +1,115 @@
+/** A mirrored workspace as a client meets it, in a sandbox of the OpenShell double. */
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { describeWhere } from '../support/available.ts'
+import { type MirrorServer, startMirrorServer } from '../support/mirror-session.ts'
+import type { TestSession } from '../support/sandbox-session.ts'
+
+describeWhere('bubblewrap', 'a mirrored workspace', () => {
+  let server: MirrorServer
+  let session: TestSession
+  beforeAll(async () => {
+    server = await startMirrorServer()
+  })
+  afterAll(() => server.close())
+  beforeEach(async () => {
+    session = await server.open({
+      prepare: (host) => {
+        writeFileSync(join(host, 'a.txt'), 'of the host\n')
+        mkdirSync(join(host, 'src'))
+        writeFileSync(join(host, 'src/run'), '#!/bin/sh\necho ran\n')
+        chmodSync(join(host, 'src/run'), 0o755)
+        symlinkSync('src/run', join(host, 'link'))
+      },
+    })
+  })
+  afterEach(() => session.close())
+  const host = (path: string) => join(session.host, path)
+
+  test('a command works on the files of the host, and what it makes is there when it has ended', async () => {
+    utimesSync(host('a.txt'), 1_000_000, 1_000_000)
+    const { text } = await session.sh(
+      'cat a.txt; ./link; pwd; echo made > made.txt; echo more >> src/run; rm link',
+    )
+    expect(text).toContain('of the host\nran\n/sandbox\n')
+    expect(readFileSync(host('made.txt'), 'utf8')).toBe('made\n')
+    expect(readFileSync(host('src/run'), 'utf8')).toBe('#!/bin/sh\necho ran\nmore\n')
+    expect(statSync(host('src/run')).mode & 0o111).toBe(0o111)
+    expect(existsSync(host('link'))).toBe(false)
+    expect(statSync(host('a.txt')).mtimeMs).toBe(1_000_000_000)
+  })
+
+  test('what changes on the host between two commands is in the sandbox', async () => {
+    await session.sh('true')
+    writeFileSync(host('a.txt'), 'changed\n')
+    await session.call('write', { path: 'by-tool.txt', content: 'tool\n' })
+    const { text } = await session.sh('cat a.txt by-tool.txt')
+    expect(text).toContain('changed\ntool\n')
+  })
+
+  test('what a tool writes reaches what runs inside', async () => {
+    const { facts } = await session.sh(
+      'until [ -f signal.txt ]; do sleep 0.05; done; cat signal.txt',
+      { background: true },
+    )
+    await session.call('write', { path: 'signal.txt', content: 'seen\n' })
+    const told = await session.call('process', { action: 'poll', id: facts.id, waitMs: 20_000 })
+    expect(told.text).toContain('seen')
+  })
+
+  test('both versions are kept when the host and a command write the same file, and the result names them', async () => {
+    await session.sh('true')
+    const running = session.sh(
+      'echo ready > ready.txt; until [ -f go.txt ]; do sleep 0.05; done; echo "of the sandbox" > a.txt',
+      { background: true },
+    )
+    const { facts } = await running
+    await expect.poll(() => existsSync(host('ready.txt')), { timeout: 20_000 }).toBe(true)
+    writeFileSync(host('a.txt'), 'of an editor\n')
+    await session.call('write', { path: 'go.txt', content: '' })
+    await expect
+      .poll(
+        async () =>
+          (await session.call('process', { action: 'poll', id: facts.id, waitMs: 0 })).facts
+            .outcome,
+        { timeout: 20_000 },
+      )
+      .toBe('exited')
+    writeFileSync(host('a.txt'), 'of an editor, again\n')
+    const told = await session.sh('cat a.txt; cat a.sandbox-conflict-*')
+    const all = (await session.call('read', { path: '.' })).text
+    const kept = /a\.sandbox-conflict-\w+\.txt/.exec(all)?.[0] ?? ''
+    expect(readFileSync(host('a.txt'), 'utf8')).toBe('of an editor, again\n')
+    expect(readFileSync(host(kept), 'utf8')).toBe('of the sandbox\n')
+    expect(told.text).toContain('of the sandbox')
+  })
+
+  test('an exec with nothing to sync transfers nothing and opens no connection', async () => {
+    await session.sh('true')
+    const calls = server.double.invocations().length
+    const before = await server.double.connections()
+    await session.sh('true')
+    expect(server.double.invocations().length).toBe(calls)
+    expect(await server.double.connections()).toEqual(before)
+  })
+
+  test('a command that deletes everything is stopped from deleting it on the host', async () => {
+    await session.sh('true')
+    const { text, isError } = await session.sh('rm -rf ./* && ls')
+    expect(isError).toBe(false)
+    expect(text).toContain('not in step')
+    expect(readFileSync(host('a.txt'), 'utf8')).toBe('of the host\n')
+    const next = await session.sh('true')
+    expect(next.text).toContain('SYNC_HALTED')
+  })
+})
