@@ -1,6 +1,6 @@
 // `npm test`: prepares the machine as far as that is ours to do, then runs the tests. Needs Node
 // and nothing else to begin with. `npm test -- test/x` runs a part;
-// REQUIRE_BACKENDS=docker,bubblewrap,ssh,codex,conformance turns what is missing into a failure.
+// REQUIRE_BACKENDS=docker,bubblewrap turns what is missing into a failure, in CI every part.
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,8 +11,10 @@ import { buildServer, ensureDependencies, root } from './machine/dependencies.mj
 import { findEngine } from './machine/docker.mjs'
 import { daemonIsStarting, dockerdProblem, startDockerd } from './machine/dockerd.mjs'
 import { findOpenShellDouble } from './machine/openshell-double.mjs'
+import { neededForOpenShell } from './machine/openshell-programs.mjs'
 import { partsEnvironment, requiredParts } from './machine/parts.mjs'
-import { ensureProgram, programNames } from './machine/reference-programs.mjs'
+import { findPodman } from './machine/podman.mjs'
+import { ensureProgram, findProgram, programNames } from './machine/reference-programs.mjs'
 import { checkInterrupted, inherit, Problem, runMain, which } from './machine/run.mjs'
 import { bold, done, during, say, missing as sayMissing } from './machine/say.mjs'
 import { findSshd } from './machine/ssh.mjs'
@@ -31,6 +33,9 @@ await runMain(async () => {
     stopDaemon = stop
     if (problem !== undefined) missing.docker = problem
     else await ensureImages(engine).catch((error) => noteProblem(missing, 'docker', error))
+    const podman = await findPodman()
+    if (podman.problem === undefined) done('podman', `${podman.version} starts containers`)
+    else missing.podman = podman.problem
     const bubblewrap = await findBubblewrap()
     if (bubblewrap.problem === undefined) done('bubblewrap', `${bubblewrap.version} works`)
     else missing.bubblewrap = `${bubblewrap.problem}. ${bubblewrap.fix}`
@@ -63,10 +68,13 @@ async function ensurePackages() {
   const { engine } = await findEngine()
   const names = [
     ...(engine === undefined ? dockerPackages() : []),
+    ...(which('podman') === undefined ? ['podman', 'catatonit'] : []),
+    ...(which('runc') === undefined ? ['runc'] : []),
     ...(which('bwrap') === undefined ? ['bubblewrap'] : []),
     ...(which('sshd') === undefined ? ['openssh-server'] : []),
     ...(which('ssh-keygen') === undefined ? ['openssh-client'] : []),
     ...(which('busybox') === undefined ? ['busybox-static'] : []),
+    ...(findProgram('openshell') === undefined ? await neededForOpenShell() : []),
     ...(await neededPackages(engine)),
   ]
   if (names.length === 0) return

@@ -132,7 +132,8 @@ class ChannelGuard implements Guard {
   }
 
   #tell(line: string): void {
-    if (this.#gone === undefined) this.#channel.stdin.write(`${line}\n`)
+    // A write after the end would destroy the channel, and the guard would not be waited for.
+    if (this.#gone === undefined && !this.#closing) this.#channel.stdin.write(`${line}\n`)
   }
 }
 

@@ -15,6 +15,7 @@ import { refuseUnlabelled } from './openshell/ownership.ts'
 import { preparedHome, prepareScript, type Roots } from './openshell/prepare.ts'
 import { connectThroughProxy, openShellLimits } from './openshell/proxy.ts'
 import type { OpenShellSettings } from './openshell/settings.ts'
+import { settingsHash } from './openshell/settings-hash.ts'
 import { ConnectionPool } from './ssh/pool.ts'
 import { SshSandbox } from './ssh/sandbox.ts'
 
@@ -34,10 +35,10 @@ export class OpenShellBackend implements Backend {
 
   async open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
     if (context.signal.aborted) throw cancelled('opening the sandbox')
-    const { creation } = await settle(this.#command, spec, context)
+    const { creation, stale } = await settle(this.#command, spec, context)
     try {
       context.report(`connecting to sandbox ${spec.name}`)
-      return await this.#connect(spec, context.signal)
+      return await this.#connect(spec, stale, context.signal)
     } catch (error) {
       if (creation !== undefined) await discard(this.#command, spec.name, creation)
       throw error
@@ -51,8 +52,13 @@ export class OpenShellBackend implements Backend {
       const record = recordOf(facts.labels)
       const { scopeKey = '', agent = '', workspace = '', createdMs = 0, ephemeral } = record ?? {}
       const info = { scopeKey, agent, workspace, createdMs, ...(ephemeral && { ephemeral }) }
-      return { name: facts.name, kind: this.kind, state: stateOf(facts), ...info }
+      const configHash = record?.settings ?? ''
+      return { name: facts.name, kind: this.kind, state: stateOf(facts), configHash, ...info }
     })
+  }
+
+  async configHash(): Promise<string> {
+    return settingsHash(this.#command.settings)
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
@@ -62,7 +68,11 @@ export class OpenShellBackend implements Backend {
     await erase(this.#command, facts, signal)
   }
 
-  async #connect({ name, mounts }: SandboxSpec, signal: AbortSignal): Promise<Sandbox> {
+  async #connect(
+    { name, mounts }: SandboxSpec,
+    stale: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Sandbox> {
     const { remoteWorkspaceDir: root, remoteAgentWorkspaceDir: agentRoot } = this.#command.settings
     const roots: Roots = mounts.length > 1 ? { root, agentRoot } : { root }
     const connect = (stop: AbortSignal) => connectThroughProxy(this.#command, name, stop)
@@ -74,7 +84,8 @@ export class OpenShellBackend implements Backend {
       const limit = AbortSignal.any([signal, deadline])
       const prepared = await runScript(keeper, prepareScript(roots), undefined, limit)
       const home = preparedHome(name, roots, prepared)
-      return new SshSandbox(name, root, pool, { ...options, command: keptShell(home) })
+      const command = keptShell(home)
+      return new SshSandbox(name, root, pool, { ...options, command, ...(stale && { stale }) })
     } catch (error) {
       pool.close()
       throw deadline.aborted && !signal.aborted ? silent(name) : error
@@ -90,10 +101,11 @@ const silent = (name: string) =>
 
 /**
  * The login shell stays, and tells how the program ended: OpenShell itself tells every signal as exit
- * code 1. It says nothing about it, and leaves without `exit`, which would run a .bash_logout.
+ * code 1. It says nothing about it, and leaves without `exit`, which would run a .bash_logout. The program
+ * gets pipes of its own, as OpenShell's belong to its supervisor: `/dev/stdout` could not be opened.
  */
 const keptShell = (home: string | undefined) => (words: string) =>
-  `exec 4>&2 2>/dev/null; ${home === undefined ? '' : `HOME=${home} `}${words} 2>&4 4>&-; (exit $?)`
+  `exec 3>&1 4>&2 2>/dev/null; ( ${home === undefined ? '' : `HOME=${home} `}${words} 2>&5 3>&- 4>&- 5>&- | cat >&3 5>&-; exit "\${PIPESTATUS[0]}" ) 5>&1 | cat >&4; (exit "\${PIPESTATUS[0]}")`
 
 function stateOf({ phase }: SandboxFacts): SandboxInfo['state'] {
   if (['Ready', 'Provisioning', 'Starting'].includes(phase)) return 'running'

@@ -172,18 +172,19 @@ export class SshBackend implements Backend {
 
   /** What the script printed, unless its exit code says that it could not do what was asked. */
   #answered({ code, stdout, stderr }: ScriptResult, name: string): string {
-    const place = `${this.#root}/${name} on ${this.#settings.target}`
+    const place = `${shown(name === '' ? this.#root : `${this.#root}/${name}`)} on ${this.#settings.target}`
     if (code === 0) return stdout.toString()
     if (code === answer.foreign) {
       throw sandboxStartFailed(
-        `${shown(place)} exists and is not a sandbox of this server`,
+        `${place} exists and is not a sandbox of this server`,
         'Move it away, or choose another ssh.workspaceRoot.',
       )
     }
-    const words = stderr.trim() || `exit code ${code}`
+    // An account that may not run commands says so on stdout, in place of a script's answer.
+    const words = stderr.trim() || stdout.toString().trim().slice(-500) || `exit code ${code}`
     if (code === answer.noRoot || code === answer.unwritable) {
       throw sandboxStartFailed(
-        `${shown(place)} cannot be used: ${words}`,
+        `${place} cannot be used: ${words}`,
         'Check its permissions and the free space there, or choose another ssh.workspaceRoot.',
       )
     }

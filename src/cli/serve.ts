@@ -2,6 +2,7 @@
 import { resolveSettings } from '../config/resolve.ts'
 import { readFile } from './read-file.ts'
 
+/** Resolves when the client is gone. `CONFIG_INVALID` before anything is served. */
 export async function run(argv: readonly string[], version: string): Promise<number> {
   if (argv.some((argument) => argument === '--help' || argument === '-h')) {
     process.stdout.write((await import('./help.ts')).help)

@@ -13,10 +13,9 @@ export interface Checked {
   readonly problems: readonly Problem[]
   /** What has no effect, and why. */
   readonly warnings: readonly Problem[]
-  /** True for a value that may be a secret. */
-  isSecret(path: Path): boolean
 }
 
+/** `written` is what stands in a file, or what `--set` comes to. Never throws. */
 export function checkConfig(written: unknown, env: NodeJS.ProcessEnv): Checked {
   const referred = resolveReferences(written, env, isOurs)
   const secret = (path: Path) => isSecret(path) || referred.taken.has(JSON.stringify(path))
@@ -27,9 +26,9 @@ export function checkConfig(written: unknown, env: NodeJS.ProcessEnv): Checked {
     problems: [
       ...referred.problems,
       ...issues.flatMap((issue) => problemsOf(issue, written, secret)),
+      ...includes(configFile, written, []),
     ],
     warnings: withoutEffect(configFile, written, []),
-    isSecret: secret,
   }
 }
 
@@ -69,10 +68,6 @@ function problemsOf(
       return issue.origin === 'string'
         ? say(`${name} must not be empty`)
         : say(`${name} must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`)
-    case 'invalid_format':
-      return issue.format === 'starts_with'
-        ? say(`${name} must be an absolute path`)
-        : say(`${name} ${issue.message}`)
     default:
       return say(`${name} ${issue.message}`)
   }
@@ -133,6 +128,20 @@ function withoutEffect(schema: z.core.$ZodType, value: unknown, path: Path): Pro
     if (field !== undefined) return withoutEffect(field, inner, at)
     const near = fields === undefined || isOurs(path) ? undefined : misplaced(key, fields)
     return near === undefined ? [] : [{ what: `${shown(key)} is not read here; ${near}`, path: at }]
+  })
+}
+
+/** Where OpenClaw takes a part from another file, which may hold settings of ours. */
+function includes(schema: z.core.$ZodType, value: unknown, path: Path): Problem[] {
+  if (typeof value !== 'object' || value === null || isOurs(path)) return []
+  const fields = fieldsOf(schema)
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = [...path, Array.isArray(value) ? Number(key) : key]
+    if (key === '$include') {
+      return [{ what: '$include is not followed; write here what is in that file', path: at }]
+    }
+    const field = fields === undefined ? elementOf(schema) : fields[key]
+    return field === undefined ? [] : includes(field, inner, at)
   })
 }
 

@@ -1,11 +1,12 @@
 /** A configuration file's text, checked: everything that is wrong with it at once. */
 import { configInvalid, shown } from '../errors.ts'
-import { checkConfig } from './check.ts'
+import { checkConfig, isOurs } from './check.ts'
 import { agentsTwice, type Written } from './document.ts'
 import type { FoundFile } from './find-file.ts'
 import { parseJson5 } from './json5.ts'
 import { type Problem, pathText, problemText } from './problem.ts'
 
+/** All there is to tell about a file. */
 export interface FileReport {
   /** Undefined when what there is has not the right shape. */
   readonly written: Written | undefined
@@ -14,12 +15,17 @@ export interface FileReport {
   readonly warnings: readonly Problem[]
 }
 
+/** Never throws for what is in the file. */
 export function checkFile({ path, text }: FoundFile, env: NodeJS.ProcessEnv): FileReport {
   const parsed = parseJson5(text)
   if ('what' in parsed) return { written: undefined, problems: [parsed], warnings: [] }
   const { config, problems, warnings } = checkConfig(parsed.value, env)
   const twice = agentsTwice(config ?? {}).map(({ id, path }) => ({
     what: `there is more than one agent ${shown(id)}`,
+    path,
+  }))
+  const repeated = parsed.repeated.filter(isOurs).map((path) => ({
+    what: `${path.at(-1)} is there twice; this one, the later, counts`,
     path,
   }))
   const withLine = (problem: Problem): Problem => ({
@@ -36,7 +42,7 @@ export function checkFile({ path, text }: FoundFile, env: NodeJS.ProcessEnv): Fi
       },
     },
     problems: inOrder([...problems, ...twice].map(withLine)),
-    warnings: inOrder(warnings.map(withLine)),
+    warnings: inOrder([...warnings, ...repeated].map(withLine)),
   }
 }
 

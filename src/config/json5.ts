@@ -2,8 +2,11 @@
 import { parse, type ValueNode } from '@humanwhocodes/momoa'
 import type { Path, Problem } from './problem.ts'
 
+/** A text that was read. */
 export interface Json5 {
   readonly value: unknown
+  /** Keys that an object has twice, of which the later one counts. */
+  readonly repeated: readonly Path[]
   /** The line of what stands at `path`, or of the nearest thing around it. */
   lineOf(path: Path): number | undefined
 }
@@ -12,10 +15,12 @@ export interface Json5 {
 export function parseJson5(text: string): Json5 | Problem {
   try {
     const lines = new Map<string, number>()
+    const repeated: Path[] = []
     const { body } = parse(text, { mode: 'json5', allowTrailingCommas: true })
-    const value = nodeValue(body, [], lines)
+    const value = nodeValue(body, [], { lines, repeated })
     return {
       value,
+      repeated,
       lineOf(path) {
         for (let length = path.length; length >= 0; length--) {
           const line = lines.get(keyOf(path.slice(0, length)))
@@ -33,7 +38,13 @@ export function parseJson5(text: string): Json5 | Problem {
 
 const keyOf = (path: Path) => JSON.stringify(path.map(String))
 
-function nodeValue(node: ValueNode, path: Path, lines: Map<string, number>): unknown {
+interface Found {
+  readonly lines: Map<string, number>
+  readonly repeated: Path[]
+}
+
+function nodeValue(node: ValueNode, path: Path, found: Found): unknown {
+  const { lines } = found
   const key = keyOf(path)
   if (!lines.has(key)) lines.set(key, node.loc.start.line)
   switch (node.type) {
@@ -43,9 +54,10 @@ function nodeValue(node: ValueNode, path: Path, lines: Map<string, number>): unk
         const key = name.type === 'Identifier' ? name.name : name.value
         const inner = [...path, key]
         lines.set(keyOf(inner), loc.start.line)
+        if (Object.hasOwn(object, key)) found.repeated.push(inner)
         // Defined, not assigned: a key may be named __proto__.
         Object.defineProperty(object, key, {
-          value: nodeValue(value, inner, lines),
+          value: nodeValue(value, inner, found),
           enumerable: true,
           writable: true,
           configurable: true,
@@ -54,7 +66,7 @@ function nodeValue(node: ValueNode, path: Path, lines: Map<string, number>): unk
       return object
     }
     case 'Array':
-      return node.elements.map((element, at) => nodeValue(element.value, [...path, at], lines))
+      return node.elements.map((element, at) => nodeValue(element.value, [...path, at], found))
     case 'Null':
       return null
     case 'NaN':

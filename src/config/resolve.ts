@@ -4,16 +4,15 @@
  */
 import { homedir } from 'node:os'
 import type { Settings } from '../settings.ts'
+import { combine } from './combine.ts'
 import type { AgentLayers } from './document.ts'
 import { ownVariables } from './environment.ts'
 import { findFile, type ReadFile } from './find-file.ts'
 import { readFlags } from './flags.ts'
-import { merge } from './merge.ts'
-import { settingsFrom } from './settings-from.ts'
-import { type Sourced, sourceText } from './source.ts'
-import { defaults, type Layer, type Values } from './values.ts'
-import { withoutEffect } from './without-effect.ts'
+import type { Sourced } from './source.ts'
+import type { Layer, Values } from './values.ts'
 
+/** For a server, and for who wants to know why it does what it does. */
 export interface Resolved {
   readonly settings: Settings
   /** By key, such as `docker.image`: where each value comes from, and what lost against it. */
@@ -49,7 +48,6 @@ export async function resolveSettings(
         )
   const [file, set] = [layersOf(written?.file), layersOf(written?.set)]
   const layers = [
-    { values: defaults, sourceOf: () => ({ kind: 'default', name: 'default' }) as const },
     // The one value for which a file comes before the environment.
     ...openHands.layers.map((layer) => only('workspace', layer)),
     ...(written?.agent === undefined ? [] : [written.agent]),
@@ -59,19 +57,11 @@ export async function resolveSettings(
     ...set,
     flags.layer,
   ]
-  const { layers: counted, warnings: shared } = withoutAgentsOwn(layers)
-  const merged = merge(counted)
-  const settings = settingsFrom(merged, home)
+  const { settings, origins, warnings } = combine(layers, home)
   return {
     settings,
-    origins: merged.origins,
-    warnings: [
-      ...(written?.warnings ?? []),
-      ...shared,
-      ...own.warnings,
-      ...openHands.warnings,
-      ...withoutEffect(merged, settings),
-    ],
+    origins,
+    warnings: [...(written?.warnings ?? []), ...own.warnings, ...openHands.warnings, ...warnings],
     filesRead: found === undefined ? [] : [found.path],
   }
 }
@@ -90,22 +80,4 @@ function only(key: keyof Values, layer: Layer): Layer {
 function without(key: keyof Values, layer: Layer): Layer {
   const { [key]: _, ...values } = layer.values
   return { ...layer, values }
-}
-
-/** In scope `shared` an agent's own docker, ssh and prune are not heeded, as in OpenClaw. */
-function withoutAgentsOwn(layers: readonly Layer[]): { layers: Layer[]; warnings: string[] } {
-  const isShared = merge(layers).values.scope === 'shared'
-  const warnings: string[] = []
-  return {
-    layers: layers.map((layer) => {
-      if (!isShared || !layer.isAgents) return layer
-      const { docker, ssh, prune, ...values } = layer.values
-      for (const [name, value] of Object.entries({ docker, ssh, prune })) {
-        if (value === undefined) continue
-        warnings.push(`${sourceText(layer.sourceOf(name))} is not heeded: the scope is shared`)
-      }
-      return { ...layer, values }
-    }),
-    warnings,
-  }
 }

@@ -5,6 +5,7 @@
  */
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
   CallToolRequestSchema,
@@ -16,11 +17,14 @@ import {
   McpError,
   ReadResourceRequestSchema,
   RootsListChangedNotificationSchema,
+  type ServerNotification,
+  type ServerRequest,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { z } from 'zod'
 import { isSandboxError } from '../errors.ts'
+import type { OpenContext } from '../sandbox.ts'
 import type { Tool } from '../tools/tool.ts'
 import { callTool, listTool, refusedCall, unknownTool } from './call-tool.ts'
 import type { ClientRoots } from './client-roots.ts'
@@ -99,12 +103,12 @@ function serveSession(server: Server, sessions: SessionProvider): Current {
   let opened: Open | undefined
   const listChanged = () => void server.sendResourceListChanged().catch(() => {})
   const get = async () => {
-    const { session, workspaceRoot } = await sessions.get(roots)
+    const { session, sight } = await sessions.get(roots)
     if (opened?.session !== session) {
       const updated = (uri: string) => void server.sendResourceUpdated({ uri }).catch(() => {})
-      const resources = new ResourceRequests(session, workspaceRoot, { updated, listChanged })
+      const resources = new ResourceRequests(session, sight, { updated, listChanged })
       opened?.resources.close()
-      opened = { session, workspaceRoot, resources }
+      opened = { session, sight, resources }
     }
     return opened
   }
@@ -151,16 +155,7 @@ function answerTools(server: Server, { tools }: ServerOptions, current: Current)
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = tools.find(({ name }) => name === params.name)
     if (tool === undefined) throw invalidParams(unknownTool(params.name, tools))
-    const progressToken = extra._meta?.progressToken
-    const progress = new Progress((done, message) => {
-      if (progressToken === undefined) return
-      void extra
-        .sendNotification({
-          method: 'notifications/progress',
-          params: { progressToken, progress: done, message },
-        })
-        .catch(() => {})
-    })
+    const progress = progressOf(extra)
     try {
       const open = await current.get().catch(refusedCall)
       if (!('session' in open)) return open as never
@@ -178,35 +173,63 @@ function answerTools(server: Server, { tools }: ServerOptions, current: Current)
 }
 
 function answerResources(server: Server, current: Current): void {
-  const ask = <T>(run: (resources: ResourceRequests) => T | Promise<T>) =>
+  const ask = <T>(
+    extra: Extra,
+    run: (resources: ResourceRequests, context: OpenContext) => Promise<T>,
+  ) =>
     asRpc(async () => {
-      const { resources } = await current.get()
-      return run(resources)
+      const { session, resources } = await current.get()
+      return inContext(extra, (context) => session.during(() => run(resources, context)))
     })
-  server.setRequestHandler(ListResourcesRequestSchema, ({ params }, { signal }) =>
-    ask((resources) => resources.list(params?.cursor, signal)),
+  server.setRequestHandler(ListResourcesRequestSchema, ({ params }, extra) =>
+    ask(extra, (resources, context) => resources.list(params?.cursor, context)),
   )
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
     resourceTemplates: [...resourceTemplates],
   }))
-  server.setRequestHandler(ReadResourceRequestSchema, ({ params }) =>
-    ask((resources) => resources.read(params.uri)),
+  server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
+    ask(extra, (resources, context) => resources.read(params.uri, context)),
   )
-  server.setRequestHandler(SubscribeRequestSchema, async ({ params }) => {
-    await ask((resources) => resources.subscribe(params.uri))
+  server.setRequestHandler(SubscribeRequestSchema, async ({ params }, extra) => {
+    await ask(extra, (resources, context) => resources.subscribe(params.uri, context))
     return {}
   })
   server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => {
     current.opened?.resources.unsubscribe(params.uri)
     return {}
   })
-  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }) =>
-    ask(async (resources) => {
+  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }, extra) =>
+    ask(extra, async (resources) => {
       if (ref.type !== 'ref/resource') throw new RequestError('there are no prompts')
       const completion = await resources.complete(ref.uri, argument.name, argument.value)
       return { completion: { ...completion } }
     }),
   )
+}
+
+/** What a handler is told besides its request. */
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+
+/** Sends nothing where the client did not ask for progress. */
+function progressOf({ _meta, sendNotification }: Extra): Progress {
+  const progressToken = _meta?.progressToken
+  return new Progress((done, message) => {
+    if (progressToken === undefined) return
+    void sendNotification({
+      method: 'notifications/progress',
+      params: { progressToken, progress: done, message },
+    }).catch(() => {})
+  })
+}
+
+/** For what may have to open the sandbox. */
+async function inContext<T>(extra: Extra, run: (context: OpenContext) => Promise<T>): Promise<T> {
+  const progress = progressOf(extra)
+  try {
+    return await run({ signal: extra.signal, report: (message) => progress.tell(0, message) })
+  } finally {
+    progress.stop()
+  }
 }
 
 /** What is nobody's mistake but ours is told without its details: they can hold the host's paths. */

@@ -1,12 +1,12 @@
 /** Where a server gets the session from that its client's calls act in. */
+import type { Sight } from '../resources/sight.ts'
 import type { Session } from '../session.ts'
-import type { HostRoot } from '../trees/host-walk.ts'
 import type { ClientRoots } from './client-roots.ts'
 
 export interface Served {
   readonly session: Session
-  /** Where the workspace's files are on this host. */
-  readonly workspaceRoot: HostRoot
+  /** What is seen of the session's workspace. */
+  readonly sight: Sight
 }
 
 export interface SessionProvider {

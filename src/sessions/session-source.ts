@@ -4,7 +4,6 @@ import type { ClientRoots } from '../mcp/client-roots.ts'
 import type { Served, SessionProvider } from '../mcp/session-provider.ts'
 import type { Backend } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
-import { canPin } from '../trees/host-walk.ts'
 import { makeSession } from './make-session.ts'
 import { planSandbox, type SandboxPlan } from './plan-sandbox.ts'
 import { chooseWorkspace, dependsOnRoots, type WorkspaceChoice } from './workspace-choice.ts'
@@ -78,10 +77,8 @@ export class SessionSource implements SessionProvider {
     if (choice.path !== undefined) refuseFilesIn(choice.path, filesRead)
     const plan = planSandbox(settings, state, choice)
     planned(plan)
-    const { session } = makeSession(settings, plan, {}, choose)
-    const [mount] = plan.spec.mounts
-    const workspaceRoot = { path: mount.host, sandboxRoot: mount.sandbox, pinned: canPin }
-    return { session, workspaceRoot, plan }
+    const { session, sight } = makeSession(settings, plan, {}, choose)
+    return { session, sight, plan }
   }
 }
 

@@ -30,18 +30,22 @@ export interface StagedFile {
   readonly mtimeMs: number
 }
 
+/** Removes what stages have left in `root` that were cut off. No other may be in use there. */
+export function sweepStages(root: string): void {
+  for (const entry of readdirSync(root, { withFileTypes: true })) {
+    if (!entry.isDirectory() || !isTemporaryName(entry.name)) continue
+    rmSync(join(root, entry.name), { recursive: true, force: true })
+  }
+}
+
 export class HostStage {
   readonly directory: string
   readonly #waiting = new Set<Promise<void>>()
   #failure: unknown
   #count = 0
 
-  /** `root` is the real path of the tree. Removes what earlier ones left there that were cut off. */
+  /** `root` is the real path of the tree. */
   constructor(root: string) {
-    for (const entry of readdirSync(root, { withFileTypes: true })) {
-      if (!entry.isDirectory() || !isTemporaryName(entry.name)) continue
-      rmSync(join(root, entry.name), { recursive: true, force: true })
-    }
     this.directory = join(root, temporaryName())
     mkdirSync(this.directory, { mode: 0o700 })
   }

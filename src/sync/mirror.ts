@@ -16,6 +16,7 @@ import { carryOut, type Made } from './carry-out.ts'
 import { DigestCache } from './digest-cache.ts'
 import { refuseEmptied } from './guard.ts'
 import { scanHost } from './host-scan.ts'
+import { sweepStages } from './host-stage.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
 import { seedOnce } from './seed.ts'
@@ -93,6 +94,7 @@ export class Mirror {
   async #with(sandbox: Sandbox, context: OpenContext): Promise<Partner> {
     if (this.#partner?.sandbox === sandbox) return this.#partner
     const { host, root, ignore, ancestorFile, oneWay } = this.#options
+    sweepStages(host)
     const own = this.#options.gitignore ? new WorkspaceIgnore(host) : undefined
     const rules = leavingOut(new SyncRules(ignore), own)
     const seeded = await seedOnce(sandbox, { host, rules, root: root(sandbox) }, context)

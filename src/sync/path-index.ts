@@ -31,6 +31,13 @@ export class PathIndex {
     return this.#below.keys()
   }
 
+  /** Whether all that `one` holds at `path` and below is the same in `other`, which may hold more. */
+  within(path: TreePath, one: Snapshot, other: Snapshot): boolean {
+    const entry = one.get(path)
+    if (entry !== undefined && !sameEntry(entry, other.get(path))) return false
+    return this.below(path).every((inner) => this.within(inner, one, other))
+  }
+
   /** Whether two snapshots hold the same at `path` and below. */
   same(path: TreePath, one: Snapshot, other: Snapshot): boolean {
     if (path !== treeRoot && !sameEntry(one.get(path), other.get(path))) return false

@@ -23,9 +23,7 @@ export function pushScript(root: string, stage: string): string {
 export LC_ALL
 cd -P ${quote(root)} 2>/dev/null || exit ${pushExits.noRoot}
 base=$PWD
-for left in ./.sbx-*; do
-  if [ -d "$left" ] && [ ! -L "$left" ]; then rm -rf "$left"; fi
-done
+${sweep}
 stage=$base/${stage}
 mkdir -m 700 "$stage" && mkdir "$stage/new" "$stage/old" || exit ${pushExits.noSpace}
 trap 'rm -rf "$stage"' EXIT
@@ -39,6 +37,11 @@ ${confirm}
 ${flushed}
 echo done`
 }
+
+/** Removes what was left at the root by a push that was cut off: a directory with a name of ours. */
+export const sweep = `for left in ./.sbx-*; do
+  if [ "\${#left}" -eq 39 ] && [ -d "$left" ] && [ ! -L "$left" ]; then rm -rf "$left"; fi
+done`
 
 /** `todo` gets `<N> <verb> <before> ./<path>` of what holds. Digests are taken in one go. */
 const judge = `

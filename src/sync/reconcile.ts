@@ -124,7 +124,8 @@ class Reconciliation {
     }
     if (sameEntry(agreed, other)) return this.#take(path, side)
     const { ancestor } = this.#found
-    if (this.#index.same(path, ancestor, this.#found[side].snapshot)) {
+    // Nothing in it is new: at most something was deleted, and the other side's edit outlives that.
+    if (this.#index.within(path, this.#found[side].snapshot, ancestor)) {
       return this.#take(path, side === 'host' ? 'sandbox' : 'host')
     }
     return this.#conflict(path)

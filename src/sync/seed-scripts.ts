@@ -1,6 +1,7 @@
 /** The sh that fills a root inside, once: for BusyBox tools. `own` is where the seed's mark is kept. */
 import { basename, dirname } from 'node:path/posix'
 import { quote } from '../posix-sh.ts'
+import { sweep } from './push-script.ts'
 import { ownName } from './sync-rules.ts'
 
 export const seedExits = { raced: 8, cut: 9 } as const
@@ -35,6 +36,7 @@ cd -- "$root" || exit 1`
 export function probeScript(place: SeedPlace): string {
   const unmarked = isBeside(place) ? `elif [ -n "$(ls -A)" ]; then echo unmarked; fi` : 'fi'
   return `${opening(place)}
+${sweep}
 ${isBeside(place) ? '' : finish}
 if [ -f "$mark" ]; then cat "$mark"
 ${unmarked}`

@@ -1,13 +1,19 @@
-/** The ssh backend against OpenSSH's own sshd on loopback. */
+/** The ssh backend against OpenSSH's own sshd on loopback, and against ssh2's server. */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll } from 'vitest'
+import type { Account, SshSettings } from '../../src/backends/ssh/destination.ts'
 import { SshBackend } from '../../src/backends/ssh.ts'
-import { type BackendSuiteOptions, describeBackend } from '../contract/backend.ts'
+import {
+  type BackendSubject,
+  type BackendSuiteOptions,
+  describeBackend,
+} from '../contract/backend.ts'
 import { describeWhere } from '../support/available.ts'
 import { startSshServer } from '../support/ssh-server.ts'
+import { Ssh2Server } from '../support/ssh2-server.ts'
 
 const options: BackendSuiteOptions = {
   unconfined:
@@ -25,23 +31,47 @@ describeWhere('ssh', 'ssh', () => {
   })
 })
 
+describeBackend(
+  'ssh2 server with a start-up file that talks, and few sessions on a connection',
+  async () => {
+    const profile = 'echo welcome; echo warning >&2'
+    const server = await Ssh2Server.start({ profile, channels: 3 })
+    return subject(server.settings, server.account, () => server.close())
+  },
+  {
+    ...options,
+    deviations: {
+      'streams can be opened again by name':
+        'Node gives its children sockets for pipes, which cannot be opened',
+    },
+  },
+)
+
 function suite(name: string, config: () => Promise<string[]>): void {
   describeBackend(
     name,
     async () => {
       const server = await startSshServer(await config())
-      return {
-        backend: new SshBackend(server.settings, server.account),
-        other: new SshBackend(server.settings, server.account),
-        end: async (name) => {
-          rmSync(join(server.folder, 'sandboxes', name), { recursive: true })
-          await endMarked(name)
-        },
-        close: () => server.close(),
-      }
+      return subject(server.settings, server.account, () => server.close())
     },
     options,
   )
+}
+
+function subject(
+  settings: SshSettings,
+  account: Account,
+  close: () => Promise<void>,
+): BackendSubject {
+  return {
+    backend: new SshBackend(settings, account),
+    other: new SshBackend(settings, account),
+    end: async (name) => {
+      rmSync(join(settings.workspaceRoot ?? '', name), { recursive: true })
+      await endMarked(name)
+    },
+    close,
+  }
 }
 
 /** As somebody who kills all that runs in it. */

@@ -10,6 +10,7 @@ import { ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { listTool } from '../../src/mcp/call-tool.ts'
 import { instructions } from '../../src/mcp/instructions.ts'
 import { buildServer, type ServerOptions, serveOn } from '../../src/mcp/sdk-v1.ts'
+import { HostSight } from '../../src/resources/host-sight.ts'
 import { tools } from '../../src/tools/all.ts'
 import { canPin } from '../../src/trees/host-walk.ts'
 import { directorySession } from '../support/directory-session.ts'
@@ -45,11 +46,10 @@ function shipped(root: string, inside: string): ServerOptions {
   return {
     version: '0',
     tools,
-    sessions: fixedSession(directorySession(root, inside), {
-      path: root,
-      sandboxRoot: '/workspace',
-      pinned: canPin,
-    }),
+    sessions: fixedSession(
+      directorySession(root, inside),
+      new HostSight({ path: root, sandboxRoot: '/workspace', pinned: canPin }),
+    ),
     instructions: instructions({
       project: 'real',
       uncertain: false,

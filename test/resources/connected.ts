@@ -32,7 +32,7 @@ export async function connect(): Promise<Connected> {
     version: '0',
     instructions: '',
     tools,
-    sessions: fixedSession(session, place.hostRoot),
+    sessions: fixedSession(session, place.sight),
   })
   const client = new Client({ name: 'test', version: '0' })
   const heard = listen(client)

@@ -6,6 +6,7 @@ import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished, test } from 'vitest'
 import { serveOn } from '../../src/mcp/sdk-v1.ts'
+import { HostSight } from '../../src/resources/host-sight.ts'
 import { tools } from '../../src/tools/all.ts'
 import { canPin } from '../../src/trees/host-walk.ts'
 import { describeWhere } from '../support/available.ts'
@@ -21,12 +22,12 @@ async function connect() {
   writeFileSync(join(root, 'a'), '1\n')
   const session = directorySession(root, inside)
   const [ours, theirs] = InMemoryTransport.createLinkedPair()
-  const workspaceRoot = { path: root, sandboxRoot: '/workspace', pinned: canPin }
+  const sight = new HostSight({ path: root, sandboxRoot: '/workspace', pinned: canPin })
   await serveOn(ours, {
     version: '0',
     instructions: '',
     tools,
-    sessions: fixedSession(session, workspaceRoot),
+    sessions: fixedSession(session, sight),
   })
   const wrong: string[] = []
   const client = new Client({ name: 'test', version: '0' })

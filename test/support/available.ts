@@ -4,7 +4,15 @@
  */
 import { describe, test } from 'vitest'
 
-export type Part = 'docker' | 'bubblewrap' | 'ssh' | 'openshell-double' | 'codex' | 'conformance'
+export type Part =
+  | 'docker'
+  | 'podman'
+  | 'bubblewrap'
+  | 'ssh'
+  | 'openshell'
+  | 'openshell-double'
+  | 'codex'
+  | 'conformance'
 
 /** The images that are there wherever `docker` is available; `npm test` builds them. */
 export const images = {
@@ -16,8 +24,8 @@ function available(part: Part): boolean {
   return listed('SANDBOX_MCP_TEST_BACKENDS').includes(part)
 }
 
-/** Where a program is that `npm test` installs: a file, or the `node_modules` it is in. */
-export function programPath(part: 'codex' | 'conformance'): string {
+/** Where a program is that `npm test` installs: a file, or the folder of several. */
+export function programPath(part: 'codex' | 'conformance' | 'openshell'): string {
   const paths: Record<string, string> = JSON.parse(process.env.SANDBOX_MCP_TEST_PROGRAMS ?? '{}')
   const path = paths[part]
   if (path === undefined) throw new Error(`${part} is not installed`)

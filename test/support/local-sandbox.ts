@@ -1,7 +1,4 @@
-/**
- * A directory of this machine as a sandbox without walls: scripts run in a shell of one's choice. Its
- * scripts can be cut off, as a crash or a lost connection would.
- */
+/** A directory of this machine as a sandbox without walls: scripts run in a shell of one's choice. */
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { constants, tmpdir } from 'node:os'
@@ -14,10 +11,8 @@ export interface LocalSandbox extends Sandbox {
   readonly folder: string
   /** How many scripts were started. */
   readonly started: number
-  /** Called with each script and its number, from 1, before it starts; what it throws is the start's failure. */
-  onStart: (script: string, number: number, child?: () => void) => void
-  /** Called when a script has started, with what kills it. */
-  onStarted: (script: string, number: number, kill: () => void) => void
+  /** Resolves when every script that was started has ended. */
+  quiet(): Promise<void>
   remove(): void
 }
 
@@ -40,18 +35,19 @@ export function shells(): Record<string, { shell: string; path: string }> {
 export interface LocalOptions {
   readonly shell?: string
   readonly path?: string
-  /** Where the root is; made if it is missing. */
-  readonly root?: string
+  /** Of an earlier one, whose root is `box/workspace` in it. */
+  readonly folder?: string
   /** Keeps what belongs to the sandbox beside the root. */
   readonly beside?: boolean
 }
 
 export function localSandbox(options: LocalOptions = {}): LocalSandbox {
   const { shell = '/bin/sh', path = '/usr/bin:/bin', beside = false } = options
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-local-')))
-  const root = options.root ?? join(folder, 'box', 'workspace')
+  const folder = options.folder ?? realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-local-')))
+  const root = join(folder, 'box', 'workspace')
   mkdirSync(root, { recursive: true })
   let started = 0
+  const ends: Promise<number>[] = []
   const sandbox: LocalSandbox = {
     name: 'sbx-localaaaaaaaaaa',
     kind: 'ssh',
@@ -61,13 +57,13 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
     get started() {
       return started
     },
-    onStart: () => {},
-    onStarted: () => {},
+    quiet: async () => {
+      await Promise.allSettled(ends)
+    },
     start: async (script) => {
       started += 1
-      sandbox.onStart(script, started)
       const channel = localChannel(shell, path, script)
-      sandbox.onStarted(script, started, channel.kill)
+      ends.push(channel.exit)
       return channel
     },
     close: async () => {},
@@ -76,32 +72,29 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
   return sandbox
 }
 
-function localChannel(shell: string, path: string, script: string): Channel & { kill(): void } {
+function localChannel(shell: string, path: string, script: string): Channel {
   const child = spawn(shell, ['-c', script], {
     cwd: '/',
     env: { PATH: path, HOME: '/' },
     detached: true,
   })
-  let isKilled = false
-  const kill = () => {
-    isKilled = true
-    if (child.pid !== undefined) {
-      try {
-        process.kill(-child.pid, 'SIGKILL')
-      } catch {
-        // it has ended already
-      }
+  const end = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch {
+      // it has ended already
     }
   }
   const exit = new Promise<number>((resolve, reject) => {
     child.once('error', (error) => reject(sandboxLost('local', error.message)))
     child.once('close', (code, signal) => {
-      if (isKilled) reject(sandboxLost('local', 'it was cut off'))
+      // As a connection that is cut tells it.
+      if (signal === 'SIGKILL') reject(sandboxLost('local', 'it was cut off'))
       else resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL'])
     })
   })
   exit.catch(() => {})
   child.stdin.on('error', () => {})
   const { stdin, stdout, stderr } = child
-  return { stdin, stdout, stderr, exit, close: kill, kill }
+  return { stdin, stdout, stderr, exit, close: end }
 }

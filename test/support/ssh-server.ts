@@ -66,7 +66,8 @@ export async function startSshServer(config: readonly string[] = []): Promise<Ss
   program.stderr.setEncoding('utf8').on('data', (text) => {
     log += text
   })
-  const ended = new Promise<void>((resolve) => program.once('close', () => resolve()))
+  // Its processes for connections may live on, and hold its stderr.
+  const ended = new Promise<void>((resolve) => program.once('exit', () => resolve()))
   await Promise.race([
     answers(port),
     ended.then(() => Promise.reject(new Error(`sshd ended: ${log}`))),

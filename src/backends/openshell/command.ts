@@ -4,7 +4,7 @@ import { execa, type Options, type ResultPromise } from 'execa'
 import { backendUnavailable, cancelled, shown } from '../../errors.ts'
 import { OpenOnce } from '../../open-once.ts'
 import { argumentsOf, type Call, type CallScope, proxyArguments } from './arguments.ts'
-import { type Failure, failureOf, readable } from './failures.ts'
+import { type Failure, failureOf } from './failures.ts'
 import {
   type Features,
   featuresOf,
@@ -15,6 +15,7 @@ import {
   type Version,
 } from './features.ts'
 import { environmentFor, findGateway } from './gateway.ts'
+import { readable } from './readable-text.ts'
 import type { OpenShellSettings } from './settings.ts'
 
 /** What a call printed, or why it could not do what it was asked to. */
@@ -65,9 +66,10 @@ export class OpenShellCommand {
    */
   async run(make: (features: Features) => Call, options: CallOptions): Promise<Answer> {
     for (;;) {
-      const features = await this.features(options.signal)
+      const { signal } = options
+      const [features, scope] = await Promise.all([this.features(signal), this.scope(signal)])
       const call = make(features)
-      const args = argumentsOf(await this.scope(options.signal), call, features)
+      const args = argumentsOf(scope, call, features)
       const ended = await this.#execute(args, call.command, options)
       const refused = ended.code === 2 ? refusedFeature(call.command, ended.stderr) : undefined
       if (refused === undefined || !features.has(refused)) {

@@ -31,6 +31,15 @@ export async function findSandbox(
   return (await listSandboxes(command, { signal, name })).find((one) => one.name === name)
 }
 
+/** The sandbox in what `sandbox create` printed; undefined where that is text for people. */
+export function factsIn(stdout: string): SandboxFacts | undefined {
+  try {
+    return factsOf(JSON.parse(stdout), stdout)
+  } catch {
+    return undefined
+  }
+}
+
 /** All sandboxes, or those with the label. */
 export async function listSandboxes(
   command: OpenShellCommand,

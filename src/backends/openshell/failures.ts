@@ -2,7 +2,6 @@
  * What the OpenShell command says when it could not do what was asked, and what that means: its errors
  * are text only. What no row matches is passed on whole.
  */
-import { stripVTControlCharacters } from 'node:util'
 import {
   backendUnavailable,
   configInvalid,
@@ -11,6 +10,7 @@ import {
   sandboxStartFailed,
   shown,
 } from '../../errors.ts'
+import { readable } from './readable-text.ts'
 import type { OpenShellSettings } from './settings.ts'
 
 export type FailureKind =
@@ -248,18 +248,6 @@ export function failureOf(text: string, context: FailureContext): Failure {
   const row = failureRows.find(({ match }) => match.test(said))
   if (row === undefined) return { kind: 'lasting', error: untold(context, said) }
   return { kind: row.kind, error: row.error(context, said) }
-}
-
-/**
- * One line of it: colours, miette's glyphs and its wrapping at the width of a terminal taken away, so
- * that a sentence can be matched wherever it was broken.
- */
-export function readable(text: string): string {
-  return stripVTControlCharacters(text)
-    .replace(/^Error:\s+[×x]\s/m, 'Error: ')
-    .replace(/^\s+(?:[├╰|`][─-]+[▶>]|[│|])\s/gm, ' ')
-    .replace(/\s+/g, ' ')
-    .trim()
 }
 
 /** For what no row knows, or what is told as it is. */

@@ -11,6 +11,8 @@ export interface SandboxRecord
   readonly installation: string
   /** Tells one creation from another of the same name. */
   readonly creation: string
+  /** `settingsHash` of what it was made with. */
+  readonly settings: string
 }
 
 export const installationLabel = 'sandbox-mcp.installation'
@@ -26,6 +28,7 @@ const maxRecordBytes = 65_536
 export function labelsFor(
   { installation, scopeKey, agent, mounts, ephemeral }: SandboxSpec,
   creation: string,
+  settings: string,
 ): Record<string, string> {
   const record: SandboxRecord = {
     installation,
@@ -35,6 +38,7 @@ export function labelsFor(
     createdMs: Date.now(),
     ...(ephemeral === undefined ? {} : { ephemeral }),
     creation,
+    settings,
   }
   const text = deflateRawSync(JSON.stringify(record)).toString('hex')
   const labels: Record<string, string> = { [installationLabel]: installation }
@@ -62,14 +66,14 @@ export function recordOf(labels: Readonly<Record<string, string>>): SandboxRecor
     return undefined
   }
   if (typeof value !== 'object' || value === null) return undefined
-  const { installation, scopeKey, agent, workspace, createdMs, creation, ephemeral } =
-    value as SandboxRecord
-  const texts = [installation, scopeKey, agent, workspace, creation]
+  const { ephemeral, createdMs, ...rest } = value as SandboxRecord
+  const { installation, scopeKey, agent, workspace, creation, settings } = rest
+  const texts = [installation, scopeKey, agent, workspace, creation, settings]
   if (!texts.every((one) => typeof one === 'string') || typeof createdMs !== 'number') {
     return undefined
   }
   if (installation !== labels[installationLabel]) return undefined
-  const record = { installation, scopeKey, agent, workspace, createdMs, creation }
+  const record = { installation, scopeKey, agent, workspace, createdMs, creation, settings }
   const { pid, started } = ephemeral ?? {}
   if (typeof pid !== 'number' || typeof started !== 'string') return record
   return { ...record, ephemeral: { pid, started } }

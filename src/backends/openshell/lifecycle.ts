@@ -4,27 +4,36 @@
  */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { backendUnavailable, cancelled, isSandboxError, sandboxStartFailed } from '../../errors.ts'
+import { isSandboxError, sandboxStartFailed } from '../../errors.ts'
+import { quote } from '../../posix-sh.ts'
 import type { OpenContext, SandboxSpec } from '../../sandbox.ts'
+import { keptStale } from '../stale.ts'
 import { createCall, deleteCall, startCall } from './arguments.ts'
 import type { Answer, OpenShellCommand } from './command.ts'
-import { findSandbox, type SandboxFacts } from './facts.ts'
+import { factsIn, findSandbox, type SandboxFacts } from './facts.ts'
 import type { Features } from './features.ts'
 import { createSeconds } from './gateway.ts'
 import { labelsFor, recordOf } from './labels.ts'
 import { refuseForeign } from './ownership.ts'
+import { PhaseWait } from './phase-wait.ts'
+import { settingsHash } from './settings-hash.ts'
 
 /** The sandbox that is Ready. */
-export interface ReadySandbox {
-  readonly facts: SandboxFacts
-  /** Names its creation when it did not exist before, for `discard`. */
+export interface Settled {
+  /** What its creation is called, for `discard`; undefined when it was there before. */
   readonly creation: string | undefined
+  /** `Sandbox.stale`. */
+  readonly stale: string | undefined
+}
+
+/** What a creation is called in the labels, and the sandbox where the command told it. */
+interface Creation {
+  readonly creation: string
+  readonly facts?: SandboxFacts | undefined
 }
 
 /** How long deleting may take; what it holds is stopped first. */
 const eraseMs = 300_000
-/** Pauses between looks at a sandbox that is on its way; the last is repeated. */
-const pausesMs = [100, 200, 400, 800, 1_500]
 /**
  * How often a creation is looked for whose command was ended: the request can be carried out after that.
  */
@@ -42,7 +51,7 @@ export async function settle(
   command: OpenShellCommand,
   spec: SandboxSpec,
   context: OpenContext,
-): Promise<ReadySandbox> {
+): Promise<Settled> {
   const made = new Set<string>()
   try {
     return await reachReady(command, spec, context, made)
@@ -58,31 +67,38 @@ async function reachReady(
   spec: SandboxSpec,
   { signal, report }: OpenContext,
   made: Set<string>,
-): Promise<ReadySandbox> {
+): Promise<Settled> {
   const { name } = spec
   const readyMs = createSeconds(command.settings.timeoutSeconds) * 1000
-  const wait = new Wait(signal, readyMs)
+  const wait = new PhaseWait(signal, readyMs)
+  let told: SandboxFacts | undefined
   for (;;) {
-    const facts = await findSandbox(command, name, signal)
+    const facts = told ?? (await findSandbox(command, name, signal))
+    told = undefined
     if (facts === undefined) {
       if (made.size === mostCreations) throw vanishes(name)
       report(`creating sandbox ${name}`)
-      const creation = await create(command, spec, signal)
-      if (creation === undefined) await wait.pause(name, 'absent')
+      const created = await create(command, spec, signal)
+      if (created === undefined) await wait.pause(name, 'absent')
       else {
-        made.add(creation)
+        made.add(created.creation)
+        told = created.facts
         wait.begin()
       }
       continue
     }
     refuseForeign(facts, spec)
     const { phase } = facts
-    const creation = recordOf(facts.labels)?.creation ?? ''
+    const { creation = '', settings } = recordOf(facts.labels) ?? {}
     const isNew = made.has(creation)
-    if (phase === 'Ready') return { facts, creation: isNew ? creation : undefined }
+    if (phase === 'Ready') {
+      const stale = settings === settingsHash(command.settings) ? undefined : keptStale(spec)
+      if (stale !== undefined) report(stale)
+      return { creation: isNew ? creation : undefined, stale }
+    }
     if (phase === 'Error' || phase === 'Completed') {
       if (isNew) throw endsAtOnce(facts)
-      if (command.settings.mode === 'remote') throw holdsWork(facts)
+      if (command.settings.mode === 'remote') throw holdsWork(facts, spec)
       report(`sandbox ${name} has ended (${phase}), and is made anew`)
       await erase(command, facts, signal)
       continue
@@ -103,7 +119,7 @@ export async function erase(
   signal: AbortSignal,
 ): Promise<void> {
   if (phase !== 'Deleting') await requestDelete(command, name, signal)
-  const wait = new Wait(signal, eraseMs)
+  const wait = new PhaseWait(signal, eraseMs)
   for (;;) {
     const left = await findSandbox(command, name, signal)
     if (left?.id !== id) return
@@ -135,16 +151,16 @@ export async function discard(
   }
 }
 
-/** What names the creation; undefined when another process was first. */
+/** Undefined when another process was first. */
 async function create(
   command: OpenShellCommand,
   spec: SandboxSpec,
   signal: AbortSignal,
-): Promise<string | undefined> {
+): Promise<Creation | undefined> {
   const { settings } = command
   const { name } = spec
   const creation = randomBytes(6).toString('hex')
-  const labels = labelsFor(spec, creation)
+  const labels = labelsFor(spec, creation, settingsHash(settings))
   const withinMs = createSeconds(settings.timeoutSeconds) * 1000
   const make = (features: Features) => createCall(settings, name, labels, features)
   let answer: Answer
@@ -154,11 +170,13 @@ async function create(
     await discard(command, name, creation, looksForInterrupted)
     throw error
   }
-  if (answer.ok) return creation
+  if (answer.ok) return { creation, facts: factsIn(answer.stdout) }
   if (answer.failure.kind === 'exists') return undefined
   // Old releases run a command in it at the end, and that may fail where all is well.
   const facts = await findSandbox(command, name, signal).catch(() => undefined)
-  if (facts?.phase === 'Ready' && recordOf(facts.labels)?.creation === creation) return creation
+  if (facts?.phase === 'Ready' && recordOf(facts.labels)?.creation === creation) {
+    return { creation, facts }
+  }
   await discard(command, name, creation)
   throw answer.failure.error
 }
@@ -188,52 +206,16 @@ async function requestDelete(
   }
 }
 
-/** Pauses between looks that grow, until it has taken too long. */
-class Wait {
-  readonly #signal: AbortSignal
-  readonly #limitMs: number
-  #deadline: number
-  #pauses = 0
-
-  constructor(signal: AbortSignal, limitMs: number) {
-    this.#signal = signal
-    this.#limitMs = limitMs
-    this.#deadline = Date.now() + limitMs
-  }
-
-  begin(): void {
-    this.#deadline = Date.now() + this.#limitMs
-    this.#pauses = 0
-  }
-
-  /** `phase` is what is waited to pass, for the error when it does not. */
-  async pause(name: string, phase: string): Promise<void> {
-    if (Date.now() >= this.#deadline) throw stuck(name, phase, this.#limitMs)
-    const ms = pausesMs[Math.min(this.#pauses, pausesMs.length - 1)]
-    this.#pauses += 1
-    await sleep(ms, undefined, { signal: this.#signal }).catch(() => {})
-    if (this.#signal.aborted) throw cancelled('waiting for the sandbox')
-  }
-}
-
-const stuck = (name: string, phase: string, afterMs: number) =>
-  backendUnavailable(
-    `sandbox ${name} is ${phase} for more than ${Math.round(afterMs / 1000)} s`,
-    phase === 'Deleting'
-      ? 'Restart the gateway of OpenShell; if the sandbox is then still listed, remove its record as the manual of the gateway says.'
-      : `Look with "openshell logs ${name}", then call again.`,
-  )
-
 const vanishes = (name: string) =>
   sandboxStartFailed(
     `sandbox ${name} was created ${mostCreations} times, and is gone again each time`,
     'Look who deletes it, then call again.',
   )
 
-const holdsWork = ({ name, phase }: SandboxFacts) =>
+const holdsWork = ({ name, phase }: SandboxFacts, { scopeKey }: SandboxSpec) =>
   sandboxStartFailed(
     `sandbox ${name} has ended (${phase}), and OpenShell cannot start it again; it is kept, as it may hold work that is nowhere else`,
-    `See why with "openshell logs ${name}". To begin anew from the files on the host, give up what is only in it: "openshell sandbox delete ${name}", then call again.`,
+    `See why with "openshell logs ${name}". "sandbox-mcp recreate --session ${quote(scopeKey)}" gives up what is only in it, and begins anew from the files on the host.`,
   )
 
 const endsAtOnce = ({ name, phase }: SandboxFacts) =>

@@ -4,15 +4,16 @@ import { markPassing } from '../ssh/connect-failure.ts'
 import { type Connection, connectOver } from '../ssh/connection.ts'
 import type { PoolLimits } from '../ssh/pool.ts'
 import type { OpenShellCommand } from './command.ts'
-import { failureOf, readable } from './failures.ts'
+import { failureOf } from './failures.ts'
+import { readable } from './readable-text.ts'
 
 /**
  * A sandbox takes 20 connections, which people and other servers want to share, and any number of
- * channels on each. A sandbox that dips to Provisioning, and a limit that is reached, pass in seconds.
+ * channels on each; transfers have one more. A sandbox that dips to Provisioning, and a limit that is reached, pass in seconds.
  */
 export const openShellLimits: PoolLimits = {
   channelsEach: 16,
-  connections: 6,
+  connections: 5,
   backoffMs: [250, 500, 1_000, 2_000, 4_000, 8_000],
 }
 

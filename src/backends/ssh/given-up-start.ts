@@ -12,6 +12,7 @@ export function unlessAborted(
       reject(cancelled('the command'))
       starting.then(discard, () => {})
     }
+    if (signal.aborted) return abort()
     signal.addEventListener('abort', abort, { once: true })
     starting.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })

@@ -105,6 +105,7 @@ export class ConnectionPool {
 
   /** Undefined when the host is set to fewer channels: the connection is then as full as it gets. */
   async #start(line: Line, command: string, mark: string): Promise<Channel | undefined> {
+    const asked = line.used
     let channel: Channel | undefined
     try {
       channel = await line.connection.exec(command, mark)
@@ -114,7 +115,8 @@ export class ConnectionPool {
       throw error
     }
     if (channel === undefined) {
-      line.limit = line.used - 1
+      // As many as there were when it was asked; some may have ended since.
+      line.limit = Math.min(line.limit, asked - 1)
       this.#release(line)
     } else channel.exit.catch(() => {}).finally(() => this.#release(line))
     return channel

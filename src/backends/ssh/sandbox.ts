@@ -18,6 +18,7 @@ export interface SshSandboxOptions {
   /** False for what only looks after the sandbox: it must outlive its processes. */
   readonly marked?: boolean
   readonly ownDirectory?: string
+  readonly stale?: string
   /** The command for the login shell that has `words`, argv of one program in shell text, run. */
   readonly command?: (words: string) => string
 }
@@ -37,6 +38,7 @@ export class SshSandbox implements Sandbox {
   readonly root: string
   readonly agentRoot?: string
   readonly ownDirectory?: string
+  readonly stale?: string
   readonly #pool: ConnectionPool
   readonly #marked: boolean
   readonly #command: string
@@ -46,8 +48,10 @@ export class SshSandbox implements Sandbox {
   #closed = false
 
   constructor(name: string, root: string, pool: ConnectionPool, options: SshSandboxOptions = {}) {
-    const { kind = 'ssh', marked = true, agentRoot, ownDirectory, command = replaceShell } = options
+    const { kind = 'ssh', marked = true, command = replaceShell } = options
+    const { agentRoot, ownDirectory, stale } = options
     this.kind = kind
+    if (stale !== undefined) this.stale = stale
     if (agentRoot !== undefined) this.agentRoot = agentRoot
     if (ownDirectory !== undefined) this.ownDirectory = ownDirectory
     this.name = name

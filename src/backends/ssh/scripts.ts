@@ -36,6 +36,7 @@ set -- $(ls -ldn "$1")
 [ "$3" = "$(id -u)" ]
 }
 if [ -e "$root" ] || [ -L "$root" ]; then
+[ -d "$root" ] || { echo "$root is not a directory" >&2; exit ${answer.noRoot}; }
 root=$(cd -- "$root" && pwd -P) || exit ${answer.noRoot}
 fi`
 
@@ -64,11 +65,11 @@ umask 077
 mkdir -p -- "$root" || exit ${answer.unwritable}
 ${trustedRoot}
 cd -- "$root" || exit ${answer.noRoot}
-IFS= read -r record || exit 1
 find . -maxdepth 1 -name ${quote(`.stage-${name}-*`)} -mtime +0 -exec rm -rf -- {} + 2>/dev/null
 stage=.stage-$name-${token}
 trap 'rm -rf -- "$stage"' EXIT
-mkdir -p -- "$stage/$name" && printf '%s\n' "$record" >"$stage/$name/record" &&
+mkdir -p -- "$stage/$name" && cat >"$stage/$name/record" &&
+IFS= read -r whole <"$stage/$name/record" &&
 (umask 022 && cd -- "$stage/$name" && mkdir -- ${directories.map(quote).join(' ')}) || exit ${answer.unwritable}
 if [ ! -e "$name" ] && [ ! -L "$name" ]; then mv -f -- "$stage/$name" . 2>/dev/null; fi
 ${probe(wanted)}`
@@ -77,8 +78,8 @@ ${probe(wanted)}`
 /** Replaces the record of the sandbox in `directory` by the one from stdin. */
 export function recordScript(directory: string, token: string): string {
   return `umask 077
-cd -- ${quote(directory)} && cat >${quote(`.record-${token}`)} && mv -f -- ${quote(`.record-${token}`)} record ||
-exit ${answer.unwritable}`
+cd -- ${quote(directory)} && cat >.record-${token} && IFS= read -r whole <.record-${token} &&
+mv -f -- .record-${token} record || exit ${answer.unwritable}`
 }
 
 /** Prints every record, one a line. */

@@ -1,4 +1,5 @@
 /** `gateway add|list|remove|select`, `status`, `whoami`. */
+import { atLeast } from '../protocol.ts'
 import { type Context, note, say } from './context.ts'
 import {
   activeGateway,
@@ -6,7 +7,6 @@ import {
   register,
   registration,
   registrations,
-  resolveGateway,
   setActiveGateway,
   unregister,
 } from './gateways.ts'
@@ -119,7 +119,11 @@ export function select(context: Context): void {
     list(context)
     return
   }
-  resolveGateway(context.env, name)
+  if (registration(context.env, name) === undefined) {
+    throw new Failure(
+      `No gateway metadata found for '${name}'.\nRegister it first with: openshell gateway add <endpoint> --name ${name}\nOr list available gateways: openshell gateway select`,
+    )
+  }
   setActiveGateway(context.env, name)
   note(`${tick} Active gateway set to '${name}'`)
 }
@@ -136,6 +140,9 @@ export async function status(context: Context): Promise<void> {
     return
   }
   const { name, endpoint } = rpc.gateway
+  // Before 0.0.92 the first lines are printed before the gateway is asked.
+  const early = !atLeast(context.knobs.version, '0.0.92')
+  if (early) printServer(name, endpoint)
   let version: string
   try {
     version = (await rpc.callRaw<{ version: string }>('Health', {})).version
@@ -153,12 +160,16 @@ export async function status(context: Context): Promise<void> {
       : { error: refusal, status: 'failed' }
   const json = { authentication, gateway: name, server: endpoint, status: 'connected', version }
   if (printStructured(context, json)) return
-  say(`${heading('Server Status')}\n`)
-  say(`  ${dimmed('Gateway:')} ${name}`)
-  say(`  ${dimmed('Server:')} ${endpoint}`)
+  if (!early) printServer(name, endpoint)
   say(`  ${dimmed('Status:')} ${green('Connected')}`)
   say(`  ${dimmed('Authentication:')} ${refusal === undefined ? 'Not required' : 'Failed'}`)
   say(`  ${dimmed('Version:')} ${version}`)
+}
+
+function printServer(name: string, endpoint: string): void {
+  say(`${heading('Server Status')}\n`)
+  say(`  ${dimmed('Gateway:')} ${name}`)
+  say(`  ${dimmed('Server:')} ${endpoint}`)
 }
 
 export async function whoami(context: Context): Promise<void> {

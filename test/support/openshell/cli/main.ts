@@ -17,16 +17,17 @@ const knobs = readKnobs(state)
 const args = process.argv.slice(2)
 appendFileSync(join(state, 'invocations.jsonl'), `${JSON.stringify(args)}\n`)
 if (knobs.slowCliMs > 0) await sleep(knobs.slowCliMs)
-try {
-  process.exitCode = await run(knobs)
-} catch (error) {
+// Whatever is still open, a watch say, does not keep the program from ending.
+process.exit(await run(knobs).catch(failed))
+
+function failed(error: unknown): number {
   if (error instanceof UsageError) {
     process.stderr.write(error.message)
-    process.exitCode = 2
-  } else if (error instanceof Failure) {
-    process.stderr.write(report(error, knobs.asciiErrors))
-    process.exitCode = 1
-  } else throw error
+    return 2
+  }
+  if (!(error instanceof Failure)) throw error
+  process.stderr.write(report(error, knobs.asciiErrors))
+  return 1
 }
 
 async function run({ version }: Knobs): Promise<number> {

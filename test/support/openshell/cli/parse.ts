@@ -3,7 +3,9 @@
  * with exit code 2 and its words.
  */
 import { atLeast } from '../protocol.ts'
-import { type Command, globalOptions, type Option, type Positional, root } from './grammar.ts'
+import { type Command, globalOptions, type Option, type Positional } from './command.ts'
+import { root } from './grammar.ts'
+import { firstClash, missingArguments, optionText, wrongValue } from './rules.ts'
 import { nearestOption, usage } from './usage.ts'
 
 /** What clap prints on stderr before it exits with 2. */
@@ -95,7 +97,7 @@ class Parser {
     if (option === undefined) {
       if (!this.#takesHyphens()) throw this.#unexpected(`--${name}`)
       this.#trail(token, rest)
-    } else this.#option(option, inline, rest, token)
+    } else this.#option(option, inline, rest)
   }
 
   #short(token: string, rest: string[]): void {
@@ -110,14 +112,14 @@ class Parser {
       const tail = letters.slice(at + 1)
       if (option.value !== undefined) {
         const inline = tail === '' ? undefined : tail.replace(/^=/, '')
-        this.#option(option, inline, rest, token)
+        this.#option(option, inline, rest)
         return
       }
-      this.#option(option, undefined, rest, token)
+      this.#option(option, undefined, rest)
     }
   }
 
-  #option(option: Option, inline: string | undefined, rest: string[], token: string): void {
+  #option(option: Option, inline: string | undefined, rest: string[]): void {
     if (option.value === undefined) {
       if (inline !== undefined) {
         throw this.#error(
@@ -130,41 +132,26 @@ class Parser {
     let value = inline
     if (value === undefined) {
       const next = rest[0]
-      const usable = next !== undefined && (!next.startsWith('-') || next === '-')
-      if (usable) value = rest.shift()
+      const flag = next?.startsWith('-') === true && next !== '-'
+      if (next !== undefined && !flag) value = rest.shift()
       else if (option.optionalValue) value = ''
+      else if (flag && next !== '--' && !this.#isOption(next)) throw this.#unexpected(next)
       else {
-        const got = next === undefined || next.startsWith('-')
         throw this.#error(
-          got
-            ? `a value is required for '--${option.long} <${option.value}>' but none was supplied`
-            : `unexpected argument '${token}' found`,
+          `a value is required for '--${option.long} <${option.value}>' but none was supplied`,
           false,
         )
       }
     }
-    this.#checkValue(option, value ?? '')
+    const wrong = wrongValue(option, value ?? '')
+    if (wrong !== undefined) throw this.#error(wrong, false)
     this.#set(option, value ?? '')
   }
 
-  #checkValue(option: Option, value: string): void {
-    const shown = optionText(option)
-    if (option.possible !== undefined && !option.possible.includes(value)) {
-      throw this.#error(
-        `invalid value '${value}' for '${shown}'\n  [possible values: ${option.possible.join(', ')}]`,
-        false,
-      )
-    }
-    if (option.number && !/^\d+$/.test(value)) {
-      throw this.#error(
-        `invalid value '${value}' for '${shown}': invalid digit found in string`,
-        false,
-      )
-    }
-    if (option.long === 'gpu' && !/^([1-9]\d*)?$/.test(value)) {
-      const why = /^0+$/.test(value) ? 'greater than 0' : 'a positive integer'
-      throw this.#error(`invalid value '${value}' for '${shown}': GPU count must be ${why}`, false)
-    }
+  #isOption(token: string): boolean {
+    return this.#options.some(
+      ({ long, short }) => token.split('=')[0] === `--${long}` || token[1] === short,
+    )
   }
 
   #set(option: Option, value: string | true): void {
@@ -224,28 +211,13 @@ class Parser {
 
   #check(): void {
     const { options = [], positionals = [] } = this.#command
-    const all = this.#known(options)
-    for (const name of new Set(this.#order)) {
-      const option = all.find(({ long }) => long === name)
-      const other = this.#order.find((given) => given !== name && conflict(all, name, given))
-      if (other === undefined) continue
-      const shown = option === undefined ? this.#shown(name) : optionText(option)
-      throw this.#error(`the argument '${shown}' cannot be used with '${this.#shown(other)}'`)
+    const known = this.#known(options)
+    const clash = firstClash(known, this.#order)
+    if (clash !== undefined) {
+      const [one, other] = clash.map((name) => this.#shown(name))
+      throw this.#error(`the argument '${one}' cannot be used with '${other}'`)
     }
-    const missing = [
-      ...all.filter(({ required, long }) => required && !this.#given.has(long)).map(optionText),
-      ...all
-        .filter(
-          ({ requires, long }) => requires && this.#given.has(long) && !this.#given.has(requires),
-        )
-        .map(({ requires }) => this.#shown(requires ?? '')),
-      ...positionals
-        .filter(
-          ({ name, required, unlessPresent }) =>
-            required && !this.#given.has(name) && !this.#given.has(unlessPresent ?? ''),
-        )
-        .map(({ name, repeat }) => `<${name}>${repeat ? '...' : ''}`),
-    ]
+    const missing = missingArguments(known, positionals, this.#given)
     if (missing.length === 0) return
     const lines = missing.map((text) => `  ${text}`).join('\n')
     throw this.#error(`the following required arguments were not provided:\n${lines}`)
@@ -275,14 +247,4 @@ class Parser {
     const shown = withUsage ? `\n\n${usage(this.#path)}` : ''
     return new UsageError(`error: ${message}${shown}\n\nFor more information, try '--help'.\n`)
   }
-}
-
-function optionText({ long, value, optionalValue }: Option): string {
-  if (value === undefined) return `--${long}`
-  return optionalValue ? `--${long} [<${value}>]` : `--${long} <${value}>`
-}
-
-function conflict(options: readonly Option[], a: string, b: string): boolean {
-  const names = (name: string) => options.find(({ long }) => long === name)?.conflicts ?? []
-  return names(a).includes(b) || names(b).includes(a)
 }

@@ -1,5 +1,5 @@
 /** clap's usage lines, its help, and what it thinks was meant. */
-import { type Command, globalOptions, type Option, type Positional } from './grammar.ts'
+import { type Command, globalOptions, type Option, type Positional } from './command.ts'
 
 export function usage(path: readonly Command[]): string {
   const command = path.at(-1)

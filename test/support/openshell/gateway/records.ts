@@ -117,7 +117,7 @@ export class SandboxRecord {
       closesOnLostInput: atLeast(knobs.version, '0.0.111'),
       inactivityMs: knobs.inactivityMs,
     }
-    const started = new SandboxProcess(root.args, settings, (event) => {
+    const started = new SandboxProcess(root, settings, (event) => {
       if ('mainExit' in event && this.process === started) void this.#mainEnded(event.mainExit)
     })
     this.process = started

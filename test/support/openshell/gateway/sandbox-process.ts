@@ -4,7 +4,9 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
+import type { Root } from '../sandbox/root.ts'
 import type { SupervisorEvent, SupervisorSettings } from '../sandbox/settings.ts'
 
 export class SandboxProcess {
@@ -13,12 +15,10 @@ export class SandboxProcess {
   /** Resolves when its SSH server listens; rejects when it never will. */
   readonly listening: Promise<void>
 
-  constructor(
-    args: readonly string[],
-    settings: SupervisorSettings,
-    onEvent: (event: SupervisorEvent) => void,
-  ) {
-    this.#child = spawn('bwrap', [...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+  constructor(root: Root, settings: SupervisorSettings, onEvent: (event: SupervisorEvent) => void) {
+    const seccomp = openSync(root.seccomp, 'r')
+    this.#child = spawn('bwrap', root.args, { stdio: ['pipe', 'pipe', 'pipe', seccomp] })
+    closeSync(seccomp)
     this.#ended = once(this.#child, 'close').then(() => {})
     let errors = ''
     this.#child.stderr?.setEncoding('utf8').on('data', (text) => {

@@ -5,6 +5,7 @@
 import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Policy } from '../protocol.ts'
+import { seccompProgram } from './seccomp.ts'
 
 export const sandboxUser = { uid: 10_001, gid: 10_001 }
 
@@ -22,6 +23,8 @@ export interface RootOptions {
 
 export interface Root {
   readonly args: string[]
+  /** File that is to be descriptor 3 of bubblewrap. */
+  readonly seccomp: string
   readonly owned: string[]
   readonly nothingStarts: boolean
 }
@@ -47,7 +50,11 @@ export function makeRoot(options: RootOptions): Root {
   const readOnly = filesystem?.read_only ?? ['/usr', '/lib', '/proc', '/etc']
   const workdir = filesystem === undefined || filesystem.include_workdir === true
   const extra = readWrite.filter((path) => path !== '/tmp' && path !== '/dev/null')
+  const seccomp = join(place, 'seccomp')
+  const program = seccompProgram()
+  writeFileSync(seccomp, program ?? '')
   const args = [
+    ...(program === undefined ? [] : ['--seccomp', '3']),
     ...['--die-with-parent', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--unshare-net'],
     ...['--hostname', 'sandbox', '--cap-add', 'ALL', '--clearenv'],
     ...['--setenv', 'PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
@@ -71,6 +78,7 @@ export function makeRoot(options: RootOptions): Root {
   ]
   return {
     args,
+    seccomp,
     owned: [...(workdir ? ['/sandbox'] : []), ...extra],
     nothingStarts: ![...readOnly, ...readWrite].includes('/usr'),
   }
