@@ -46,12 +46,9 @@ function files({ project, uncertain, writable, onHost, account }: InstructionFac
   if (project === 'none') return `/workspace is private; ${others}.`
   const unless = uncertain ? ', unless the first result says that there is no project' : ''
   if (writable) return `${projects[project].replace('#', '/workspace')}${unless}; ${others}.`
-  const unchanged = project === 'real' ? 'and cannot be changed' : 'and is not to be changed'
+  const unchanged = project === 'real' ? ' and cannot be changed' : ', and is not to be changed'
   const agent = projects[project].replace('#', '/agent')
-  return `${agent}, ${unchanged}${unless}; /workspace is private; ${others}.`.replace(
-    'files, and',
-    'files and',
-  )
+  return `${agent}${unchanged}${unless}; /workspace is private; ${others}.`
 }
 
 const network = {

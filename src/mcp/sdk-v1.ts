@@ -173,32 +173,33 @@ function answerTools(server: Server, { tools }: ServerOptions, current: Current)
 }
 
 function answerResources(server: Server, current: Current): void {
-  const ask = <T>(run: (resources: ResourceRequests) => T | Promise<T>) =>
+  const ask = <T>(
+    extra: Extra,
+    run: (resources: ResourceRequests, context: OpenContext) => Promise<T>,
+  ) =>
     asRpc(async () => {
-      const { resources } = await current.get()
-      return run(resources)
+      const { session, resources } = await current.get()
+      return inContext(extra, (context) => session.during(() => run(resources, context)))
     })
   server.setRequestHandler(ListResourcesRequestSchema, ({ params }, extra) =>
-    ask((resources) => inContext(extra, (context) => resources.list(params?.cursor, context))),
+    ask(extra, (resources, context) => resources.list(params?.cursor, context)),
   )
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
     resourceTemplates: [...resourceTemplates],
   }))
   server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
-    ask((resources) => inContext(extra, (context) => resources.read(params.uri, context))),
+    ask(extra, (resources, context) => resources.read(params.uri, context)),
   )
   server.setRequestHandler(SubscribeRequestSchema, async ({ params }, extra) => {
-    await ask((resources) =>
-      inContext(extra, (context) => resources.subscribe(params.uri, context)),
-    )
+    await ask(extra, (resources, context) => resources.subscribe(params.uri, context))
     return {}
   })
   server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => {
     current.opened?.resources.unsubscribe(params.uri)
     return {}
   })
-  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }) =>
-    ask(async (resources) => {
+  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }, extra) =>
+    ask(extra, async (resources) => {
       if (ref.type !== 'ref/resource') throw new RequestError('there are no prompts')
       const completion = await resources.complete(ref.uri, argument.name, argument.value)
       return { completion: { ...completion } }
