@@ -27,6 +27,7 @@ export function checkConfig(written: unknown, env: NodeJS.ProcessEnv): Checked {
     problems: [
       ...referred.problems,
       ...issues.flatMap((issue) => problemsOf(issue, written, secret)),
+      ...includes(configFile, written, []),
     ],
     warnings: withoutEffect(configFile, written, []),
     isSecret: secret,
@@ -69,10 +70,6 @@ function problemsOf(
       return issue.origin === 'string'
         ? say(`${name} must not be empty`)
         : say(`${name} must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`)
-    case 'invalid_format':
-      return issue.format === 'starts_with'
-        ? say(`${name} must be an absolute path`)
-        : say(`${name} ${issue.message}`)
     default:
       return say(`${name} ${issue.message}`)
   }
@@ -133,6 +130,20 @@ function withoutEffect(schema: z.core.$ZodType, value: unknown, path: Path): Pro
     if (field !== undefined) return withoutEffect(field, inner, at)
     const near = fields === undefined || isOurs(path) ? undefined : misplaced(key, fields)
     return near === undefined ? [] : [{ what: `${shown(key)} is not read here; ${near}`, path: at }]
+  })
+}
+
+/** Where OpenClaw takes a part from another file, which may hold settings of ours. */
+function includes(schema: z.core.$ZodType, value: unknown, path: Path): Problem[] {
+  if (typeof value !== 'object' || value === null || isOurs(path)) return []
+  const fields = fieldsOf(schema)
+  return Object.entries(value).flatMap(([key, inner]) => {
+    const at = [...path, Array.isArray(value) ? Number(key) : key]
+    if (key === '$include') {
+      return [{ what: '$include is not followed; write here what is in that file', path: at }]
+    }
+    const field = fields === undefined ? elementOf(schema) : fields[key]
+    return field === undefined ? [] : includes(field, inner, at)
   })
 }
 

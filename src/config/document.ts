@@ -86,7 +86,7 @@ function partValues({ workspace, sandbox }: Pick<AgentPart, 'workspace' | 'sandb
 
 function toolValues(tools: AgentPart['tools']): object {
   const policy = tools?.sandbox?.tools
-  return policy === undefined ? {} : { tools: { allow: policy.allow, deny: policy.deny } }
+  return policy === undefined ? {} : { tools: policy }
 }
 
 /** Where the value of a key stands. */

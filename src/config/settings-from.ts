@@ -53,7 +53,10 @@ export function settingsFrom({ values, origins }: Merged, home: string): Setting
     openshell: openShell,
     sync: { ignore: [], gitignore: false, ...sync },
     prune: { idleHours: 24, maxAgeDays: 7, ...prune },
-    tools: { allow: tools?.allow, deny: tools?.deny ?? [] },
+    tools: {
+      allow: tools?.allow && [...tools.allow, ...(tools.alsoAllow ?? [])],
+      deny: tools?.deny ?? [],
+    },
     image: docker.image,
     network: all.backend === 'bubblewrap' ? network : docker.network,
     agent: all.agent,

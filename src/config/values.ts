@@ -34,7 +34,11 @@ export interface Values {
   readonly openshell?: Partial<OpenShellSettings> & { readonly enabled?: boolean }
   readonly sync?: Partial<SyncSettings>
   readonly prune?: Partial<PruneSettings>
-  readonly tools?: { readonly allow?: readonly string[]; readonly deny?: readonly string[] }
+  readonly tools?: {
+    readonly allow?: readonly string[]
+    readonly alsoAllow?: readonly string[]
+    readonly deny?: readonly string[]
+  }
 }
 
 export const defaults: Values = {

@@ -29,7 +29,7 @@ export function readWritten(
       agent: undefined,
       warnings: [],
       file: undefined,
-      set: set && layersFor(set, asked ?? 'main'),
+      set: set && setLayers(set, asked ?? 'main'),
     }
   }
   const { written, problems, warnings } = checkFile(found, env)
@@ -47,8 +47,14 @@ export function readWritten(
       ...unknownAgent(agent, written, found.path),
     ],
     file: layersFor(written, agent),
-    set: set && layersFor(set, agent),
+    set: set && setLayers(set, agent),
   }
+}
+
+/** A variable that is set is one more, also where it is the first. */
+function setLayers(set: Written, agent: string): AgentLayers {
+  const { forAll, forAgent } = layersFor(set, agent)
+  return { forAll: { ...forAll, replacesEnvironment: false }, forAgent }
 }
 
 /** What another agent lacks in the environment is its own trouble. */

@@ -1,6 +1,7 @@
 /** `sandbox.docker`: the shape of it. Which values are safe is decided by the Docker backend. */
 import { z } from 'zod'
 import { ignored, notes } from './note.ts'
+import { absolutePath } from './path.ts'
 
 const size = () => z.union([z.string().min(1), z.number().nonnegative()])
 
@@ -35,11 +36,7 @@ export const docker = z
       .register(notes, { unset: '`node:22-bookworm`' })
       .describe('Image of the sandboxes; any with a POSIX sh will do.')
       .optional(),
-    workdir: z
-      .string()
-      .startsWith('/')
-      .describe('Where the workspace is inside: an absolute path.')
-      .optional(),
+    workdir: absolutePath().describe('Where the workspace is inside: an absolute path.').optional(),
     network: z
       .string()
       .min(1)
@@ -50,7 +47,7 @@ export const docker = z
       .describe('Whether all but the workspace, the home and `tmpfs` is read-only.')
       .optional(),
     tmpfs: z
-      .array(z.string().startsWith('/'))
+      .array(absolutePath())
       .describe('Directories in memory, each with mount options after a colon if need be.')
       .optional(),
     user: z

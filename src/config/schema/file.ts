@@ -3,6 +3,7 @@
  * everything else in the file is somebody else's.
  */
 import { z } from 'zod'
+import { ignored } from './note.ts'
 import { openshell } from './openshell.ts'
 import { sandbox } from './sandbox.ts'
 
@@ -13,7 +14,7 @@ const toolPolicy = z
     allow: toolNames
       .describe('The tools that are offered: names, `group:fs`, `group:runtime`, or with `*`.')
       .optional(),
-    alsoAllow: toolNames.describe('Added to `allow` where that is not given.').optional(),
+    alsoAllow: toolNames.describe('Added to the `allow` of all agents.').optional(),
     deny: toolNames.describe('Tools that are not offered; wins over `allow`.').optional(),
   })
   .refine(({ allow, alsoAllow }) => !allow?.length || !alsoAllow?.length, {
@@ -21,8 +22,12 @@ const toolPolicy = z
   })
   .describe('Which tools are offered in a sandbox.')
 
+const ofAllTools = "it is OpenClaw's policy for all its tools; a sandbox's is tools.sandbox.tools"
+
 const tools = z
   .looseObject({
+    allow: ignored(ofAllTools),
+    deny: ignored(ofAllTools),
     sandbox: z.strictObject({ tools: toolPolicy.optional() }).optional(),
   })
   .describe('Tool policy.')

@@ -1,6 +1,7 @@
 /** `plugins.entries.openshell`: the shape of it. */
 import { z } from 'zod'
 import { notes } from './note.ts'
+import { absolutePath } from './path.ts'
 
 const config = z
   .strictObject({
@@ -46,14 +47,10 @@ const config = z
       .boolean()
       .describe('Whether OpenShell may make missing providers from what it finds.')
       .optional(),
-    remoteWorkspaceDir: z
-      .string()
-      .startsWith('/')
+    remoteWorkspaceDir: absolutePath()
       .describe('Where the workspace is inside: `/sandbox` or `/agent`, or below one of them.')
       .optional(),
-    remoteAgentWorkspaceDir: z
-      .string()
-      .startsWith('/')
+    remoteAgentWorkspaceDir: absolutePath()
       .describe('Where the second workspace is inside; it may not overlap the first.')
       .optional(),
     timeoutSeconds: z

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { backendNames } from '../values.ts'
 import { docker } from './docker.ts'
 import { ignored, notes } from './note.ts'
+import { homePath } from './path.ts'
 import { ssh } from './ssh.ts'
 
 export const sandbox = z
@@ -38,9 +39,7 @@ export const sandbox = z
         '`rw`: the workspace itself. `ro`: a private one, and the workspace read-only at `/agent`. `none`: a private one.',
       )
       .optional(),
-    workspaceRoot: z
-      .string()
-      .regex(/^(\/|~\/)/, { error: 'must be an absolute path or begin with ~/' })
+    workspaceRoot: homePath()
       .register(notes, { unset: 'in the state directory' })
       .describe('Directory on the host that holds private workspaces.')
       .optional(),

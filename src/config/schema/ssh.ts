@@ -1,6 +1,7 @@
 /** `sandbox.ssh`: the shape of it. What it resolves to is decided by the ssh backend. */
 import { z } from 'zod'
 import { notes } from './note.ts'
+import { homePath } from './path.ts'
 
 const secretReference = z.strictObject({
   source: z.string().describe('`env`; other sources are refused.'),
@@ -21,9 +22,7 @@ export const ssh = z
       .min(1)
       .describe('Where: `user@host:port`, of which only the host is needed; aliases work.')
       .optional(),
-    workspaceRoot: z
-      .string()
-      .regex(/^(\/|~\/)/, { error: 'must be an absolute path or begin with ~/' })
+    workspaceRoot: homePath()
       .register(notes, { unset: 'chosen by the backend' })
       .describe('Directory on the remote host that holds the sandboxes: absolute, or below `~/`.')
       .optional(),

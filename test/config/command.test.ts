@@ -1,0 +1,128 @@
+/** `sandbox-mcp config`, and a server that is told something by a file. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { execa } from 'execa'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { parseJson5 } from '../../src/config/json5.ts'
+import { entry, newWorld, startServer, type World } from '../support/stdio-server.ts'
+import { fixture } from './resolved.ts'
+
+let world: World
+beforeEach(() => {
+  world = newWorld()
+})
+afterEach(() => world.remove())
+
+const run = (...args: string[]) =>
+  execa(process.execPath, [entry, ...args], {
+    reject: false,
+    env: { ...world.env, SSH_IDENTITY: 'key', SSH_KNOWN_HOSTS: 'host' },
+    extendEnv: false,
+  })
+
+function file(text: string, folder = world.temporary): string {
+  const path = join(folder, 'config.json5')
+  writeFileSync(path, text)
+  return path
+}
+
+describe('config check', () => {
+  test('of a file that is right, with what has no effect', async () => {
+    const path = file(fixture('openclaw.json5'))
+    const { stdout, stderr, exitCode } = await run('config', 'check', path)
+    expect([exitCode, stderr]).toEqual([0, ''])
+    expect(stdout).toContain('! browser has no effect: there is no sandboxed browser\n')
+    expect(stdout).toContain('  \u2192 at agents.defaults.sandbox.browser (line 57)\n')
+    expect(stdout.split('\n').at(-1)).toBe(`${path}: no problems, 3 warnings`)
+  })
+
+  test('of a file that is wrong', async () => {
+    const path = file('{\n agents: { defaults: { sandbox: { mode: "al" } } } }')
+    const { stdout, exitCode } = await run('config', 'check', path)
+    expect(exitCode).toBe(2)
+    expect(stdout).toBe(
+      [
+        '\u2716 mode must be "off", "non-main" or "all", not "al"',
+        '  \u2192 at agents.defaults.sandbox.mode (line 2)',
+        `${path}: 1 problem, no warnings`,
+      ].join('\n'),
+    )
+  })
+
+  test.each([
+    [['config'], 'there is no command "config"'],
+    [['config', 'chekc', 'x'], 'there is no command "config chekc x"'],
+    [['config', 'check'], 'there is no command "config check"'],
+    [['config', 'check', '/no/such/file'], 'there is no file "/no/such/file"'],
+  ])('%j is refused', async (args, message) => {
+    const { stderr, exitCode } = await run(...args)
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain(message)
+  })
+})
+
+test('config schema holds of the samples, and not of what is wrong', async () => {
+  const { stdout } = await run('config', 'schema')
+  const validate = new Ajv2020().compile(JSON.parse(stdout))
+  const holds = (text: string) => {
+    const parsed = parseJson5(text)
+    return validate('what' in parsed ? undefined : parsed.value)
+  }
+  for (const name of ['remote', 'mirror-gpu', 'agent-gateway']) {
+    expect(holds(fixture(`openshell-${name}.json5`))).toBe(true)
+  }
+  expect(holds(fixture('openclaw.json5'))).toBe(true)
+  expect(holds('{agents: {defaults: {sandbox: {mod: "all"}}}}')).toBe(false)
+  expect(holds('{agents: {defaults: {sandbox: {docker: {image: 1}}}}}')).toBe(false)
+})
+
+test('docs/configuration.md is what "npm run docs" writes', async () => {
+  const script = fileURLToPath(new URL('../../scripts/docs.mjs', import.meta.url))
+  await execa(process.execPath, [script, '--check'])
+})
+
+describe('a server', () => {
+  test('does not offer the tools that a file denies', async () => {
+    const config = file('{tools: {sandbox: {tools: {deny: ["group:fs"]}}}}')
+    const server = await startServer(world, ['--config', config])
+    try {
+      const { tools } = await server.client.listTools()
+      expect(tools.map(({ name }) => name).sort()).toEqual(['exec', 'process'])
+    } finally {
+      await server.close()
+    }
+  })
+
+  test('says at its start what has no effect', async () => {
+    const config = file('{agents: {defaults: {sandbox: {browser: {}}}}}')
+    const server = await startServer(world, ['--config', config])
+    const warning = 'sandbox-mcp: browser has no effect: there is no sandboxed'
+    await vi.waitFor(() => expect(server.log()).toContain(warning))
+    await server.close()
+  })
+
+  test('finds its file where the system keeps such files', async () => {
+    const folder = join(world.env.HOME ?? '', '.config/sandbox-mcp')
+    mkdirSync(folder, { recursive: true })
+    file('{agents: {defaults: {sandbox: {mod: 1}}}}', folder)
+    const { stderr, exitCode } = await run('--workspace', world.workspace)
+    expect(exitCode).toBe(2)
+    expect(stderr).toContain(`a problem in ${folder}/config.json5:`)
+  })
+
+  test('refuses a file in its workspace, also by a link, and reads none by itself', async () => {
+    const inside = file('{agents: {defaults: {sandbox: {mode: "off"}}}}', world.workspace)
+    const link = join(world.temporary, 'link.json5')
+    symlinkSync(inside, link)
+    for (const path of [inside, link]) {
+      const { stderr, exitCode } = await run('--workspace', world.workspace, '--config', path)
+      expect(exitCode).toBe(2)
+      expect(stderr).toContain(`the settings in ${JSON.stringify(path)} are refused`)
+    }
+    const server = await startServer(world, [])
+    expect(server.log()).not.toContain('config.json5')
+    await server.close()
+  })
+})
