@@ -31,6 +31,8 @@ export interface Guard {
   signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void>
   /** Rejects with `SANDBOX_LOST` unless the sandbox lives. */
   check(): Promise<void>
+  /** Whether anything that the session started runs still, in its group or not. Rejects with `SANDBOX_LOST`. */
+  hasProcesses(): Promise<boolean>
   /** Resolves with the reason when the guard ends without `close`: the sandbox is gone. */
   readonly lost: Promise<Error>
   /** Ends all groups and marked processes of the session; resolves when they are gone. */
@@ -53,7 +55,7 @@ class ChannelGuard implements Guard {
   readonly ready: Promise<void>
   shell = 'sh'
   readonly #channel: Channel
-  readonly #waiting = new Map<number, () => void>()
+  readonly #waiting = new Map<number, (answer?: string) => void>()
   #requests = 0
   #closing = false
   #gone: Error | undefined
@@ -74,9 +76,9 @@ class ChannelGuard implements Guard {
         tellReady()
         return
       }
-      const request = Number(line)
-      this.#waiting.get(request)?.()
-      this.#waiting.delete(request)
+      const [request, answer] = line.split(' ')
+      this.#waiting.get(Number(request))?.(answer)
+      this.#waiting.delete(Number(request))
     })
     this.lost = new Promise((resolve) => {
       const ended = (cause?: unknown) => {
@@ -97,12 +99,16 @@ class ChannelGuard implements Guard {
     this.#tell(`drop 0 ${group}`)
   }
 
-  signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void> {
-    return this.#ask(signal, `${group} ${mark}`)
+  async signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void> {
+    await this.#ask(signal, `${group} ${mark}`)
   }
 
-  check(): Promise<void> {
-    return this.#ask('check', '')
+  async check(): Promise<void> {
+    await this.#ask('check', '')
+  }
+
+  async hasProcesses(): Promise<boolean> {
+    return (await this.#ask('any', '')) === 'yes'
   }
 
   async close(): Promise<void> {
@@ -112,15 +118,17 @@ class ChannelGuard implements Guard {
     this.#channel.close()
   }
 
-  async #ask(verb: string, rest: string): Promise<void> {
+  async #ask(verb: string, rest: string): Promise<string | undefined> {
     const request = ++this.#requests
+    let answer: string | undefined
     if (this.#gone === undefined) {
-      await new Promise<void>((resolve) => {
+      answer = await new Promise<string | undefined>((resolve) => {
         this.#waiting.set(request, resolve)
         this.#tell(`${verb} ${request} ${rest}`)
       })
     }
     if (this.#gone !== undefined) throw this.#gone
+    return answer
   }
 
   #tell(line: string): void {
@@ -153,6 +161,7 @@ done
 while read -r verb request group mark; do
 case $verb in
 check) echo "$request" ;;
+any) marked 0 ${session}; echo "$request \${found:+yes}" ;;
 add) groups="$groups$group " ;;
 drop) case $groups in *" $group "*) groups="\${groups%% "$group" *} \${groups#* "$group" }" ;; esac ;;
 TERM) kill -TERM "-$group" 2>/dev/null; echo "$request" ;;

@@ -11,6 +11,7 @@ import type { Opened, Workspace } from '../workspace.ts'
 import { BindWorkspace } from '../workspaces/bind.ts'
 import { MirrorWorkspace } from '../workspaces/mirror.ts'
 import { RemoteWorkspace } from '../workspaces/remote.ts'
+import { backendOf } from './mode.ts'
 import { refuseOverlap } from './plan-sandbox.ts'
 
 /** What a workspace needs of its session: the open sandbox, and scripts in it. */
@@ -32,9 +33,10 @@ export interface WorkspacePlace {
 /** Where the files are that count. */
 export type WorkspaceKind = 'bind' | 'mirror' | 'remote'
 
-export function workspaceKind({ backend, openshell }: Settings): WorkspaceKind {
+export function workspaceKind(settings: Settings): WorkspaceKind {
+  const backend = backendOf(settings)
   if (backend === 'ssh') return 'remote'
-  return backend === 'openshell' ? openshell.mode : 'bind'
+  return backend === 'openshell' ? settings.openshell.mode : 'bind'
 }
 
 /** `CONFIG_INVALID` for roots inside that overlap. Opens nothing. */
@@ -44,7 +46,7 @@ export function makeWorkspace(
   inside: Inside,
 ): Workspace {
   const { spec, choose } = place
-  if (settings.backend === 'openshell' && spec.mounts.length > 1) {
+  if (backendOf(settings) === 'openshell' && spec.mounts.length > 1) {
     const { remoteWorkspaceDir, remoteAgentWorkspaceDir } = settings.openshell
     refuseOverlap('OpenShell directories', remoteWorkspaceDir, remoteAgentWorkspaceDir)
   }

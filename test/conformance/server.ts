@@ -13,6 +13,7 @@ import { buildServer, type ServerOptions, serveOn } from '../../src/mcp/sdk-v1.t
 import { tools } from '../../src/tools/all.ts'
 import { canPin } from '../../src/trees/host-walk.ts'
 import { directorySession } from '../support/directory-session.ts'
+import { fixedSession } from '../support/fixed-session.ts'
 import { answerPromptsAndLogging, answerResources } from './fixture-answers.ts'
 import { fixtureTools, jsonSchemaTool } from './fixture-tools.ts'
 import { type HttpServer, serveHttp } from './http.ts'
@@ -44,11 +45,16 @@ function shipped(root: string, inside: string): ServerOptions {
   return {
     version: '0',
     tools,
-    session: directorySession(root, inside),
-    workspaceRoot: { path: root, sandboxRoot: '/workspace', pinned: canPin },
+    sessions: fixedSession(directorySession(root, inside), {
+      path: root,
+      sandboxRoot: '/workspace',
+      pinned: canPin,
+    }),
     instructions: instructions({
       project: 'real',
+      uncertain: false,
       writable: true,
+      onHost: false,
       account: undefined,
       names: undefined,
       network: 'none',
