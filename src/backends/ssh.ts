@@ -114,7 +114,7 @@ export class SshBackend implements Backend {
   get checks(): readonly Check[] {
     return [
       {
-        name: `the host ${this.#settings.target} lets us in and has what is needed`,
+        name: `host ${this.#settings.target}`,
         run: async (signal) => {
           try {
             const { stdout } = await this.#visit('', toolsScript, signal)
