@@ -77,7 +77,8 @@ function settingRows(
   filesRead: readonly string[],
 ): string[][] {
   // The key is in the row already.
-  const short = (one: Source) => shortSource(one, filesRead).replace(`.${key} (`, ' (')
+  const short = (one: Source) =>
+    shortSource(one, filesRead).replace(`.sandbox.${key} (`, '.sandbox (')
   return [
     [key, valueText(value), [source, ...also].map((one) => short(one)).join(', ')],
     ...lost.map((other) => ['', `not ${valueText(other.value)}`, short(other.source)]),
