@@ -54,6 +54,8 @@ await build({
   keepNames: true,
   chunkNames: 'chunks/[name]-[hash]',
   plugins: [withoutUnused],
+  // Its other form loads its parts in a way that cannot be bundled.
+  alias: { 'jsonc-parser': 'jsonc-parser/lib/esm/main.js' },
   // Optional native parts of ssh2, which dockerode loads for ssh:// engines; both have fallbacks.
   external: ['cpu-features', '*.node'],
   banner: { js: `${commonJs};` },

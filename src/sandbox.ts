@@ -20,8 +20,8 @@ export interface Backend {
    * nothing behind.
    */
   open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox>
-  /** The sandboxes of this installation, running or not. */
-  list(installation: string, signal: AbortSignal): Promise<readonly SandboxInfo[]>
+  /** The sandboxes of this installation, running or not; undefined: of all installations. */
+  list(installation: string | undefined, signal: AbortSignal): Promise<readonly SandboxInfo[]>
   /** Removes the sandbox and all that is in it. Succeeds when it is already gone. */
   remove(name: string, signal: AbortSignal): Promise<void>
   /**
@@ -122,6 +122,8 @@ export interface SandboxInfo {
   readonly name: string
   readonly kind: BackendKind
   readonly state: 'running' | 'stopped' | 'paused' | 'broken'
+  /** Who made it. */
+  readonly installation: string
   readonly scopeKey: string
   readonly agent: string
   /** Host path of the workspace. */

@@ -78,14 +78,17 @@ export class BubblewrapBackend implements Backend {
     }
   }
 
-  async list(installation: string): Promise<readonly SandboxInfo[]> {
+  async list(installation: string | undefined): Promise<readonly SandboxInfo[]> {
     const directory = await runtimeDirectory(this.#settings.runtimeDir)
     const names = await readdir(directory).catch(() => [])
     const records = await Promise.all(
       names.filter(isName).map((name) => readRecord(directory, name)),
     )
-    const ours = records.filter((record) => record?.installation === installation)
-    return Promise.all(ours.map((record) => describe(record as SandboxRecord)))
+    const found = records.filter((record) => record !== undefined)
+    const ours = found.filter(
+      (record) => (installation ?? record.installation) === record.installation,
+    )
+    return Promise.all(ours.map((record) => describe(record)))
   }
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
@@ -223,12 +226,14 @@ async function isRunning({ processes }: SandboxRecord): Promise<boolean> {
 }
 
 async function describe(record: SandboxRecord): Promise<SandboxInfo> {
-  const { name, scopeKey, agent, workspace, createdMs, ephemeral, processes } = record
+  const { name, installation, scopeKey, agent, workspace, createdMs, ephemeral } = record
   const configHash = record.argumentsHash
-  const state = (await isRunning(record)) ? 'running' : processes ? 'stopped' : 'broken'
-  const kind = 'bubblewrap'
-  const common = { name, kind, state, scopeKey, agent, workspace, createdMs, configHash } as const
-  return ephemeral === undefined ? common : { ...common, ephemeral }
+  const state = (await isRunning(record)) ? 'running' : record.processes ? 'stopped' : 'broken'
+  return {
+    ...{ name, kind: 'bubblewrap', state, installation, scopeKey, agent, workspace, createdMs },
+    configHash,
+    ...(ephemeral === undefined ? {} : { ephemeral }),
+  }
 }
 
 function foreign(record: SandboxRecord) {

@@ -68,9 +68,13 @@ export class DockerBackend implements Backend {
     }
   }
 
-  async list(installation: string, signal: AbortSignal): Promise<readonly SandboxInfo[]> {
+  async list(
+    installation: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly SandboxInfo[]> {
     const engine = await this.#reach(signal)
-    const containers = await engine.list(`${label.installation}=${installation}`, signal)
+    const ours = installation === undefined ? '' : `=${installation}`
+    const containers = await engine.list(`${label.installation}${ours}`, signal)
     return containers.map(({ name, labels, status, createdMs }) => ({
       ...infoOf(labels),
       name: sandboxNameOf(name),

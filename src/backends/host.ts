@@ -37,9 +37,7 @@ import type {
 import { endMarked } from './host/end-marked.ts'
 import { HostSandbox } from './host/sandbox.ts'
 
-interface HostRecord extends Omit<SandboxInfo, 'kind' | 'state'> {
-  readonly installation: string
-}
+type HostRecord = Omit<SandboxInfo, 'kind' | 'state'>
 
 export class HostBackend implements Backend {
   readonly kind = 'host'
@@ -68,7 +66,7 @@ export class HostBackend implements Backend {
     )
   }
 
-  async list(installation: string): Promise<readonly SandboxInfo[]> {
+  async list(installation: string | undefined): Promise<readonly SandboxInfo[]> {
     let files: string[]
     try {
       files = readdirSync(this.#directory)
@@ -78,8 +76,8 @@ export class HostBackend implements Backend {
     return files
       .filter((file) => isName(file.replace(/\.json$/, '')))
       .flatMap((file) => readRecord(join(this.#directory, file)) ?? [])
-      .filter((record) => record.installation === installation)
-      .map(({ installation: _, ...info }) => ({ ...info, kind: this.kind, state: 'running' }))
+      .filter((record) => (installation ?? record.installation) === record.installation)
+      .map((record) => ({ ...record, kind: this.kind, state: 'running' }))
   }
 
   async remove(name: string): Promise<void> {

@@ -45,15 +45,30 @@ export class OpenShellBackend implements Backend {
     }
   }
 
-  async list(installation: string, signal: AbortSignal): Promise<readonly SandboxInfo[]> {
-    const label = [installationLabel, installation] as const
+  async list(
+    installation: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly SandboxInfo[]> {
+    const label =
+      installation === undefined ? undefined : ([installationLabel, installation] as const)
     const found = await listSandboxes(this.#command, { signal }, label)
-    return found.map((facts): SandboxInfo => {
+    const made = found.filter(({ labels }) => labels[installationLabel] !== undefined)
+    return made.map((facts): SandboxInfo => {
       const record = recordOf(facts.labels)
       const { scopeKey = '', agent = '', workspace = '', createdMs = 0, ephemeral } = record ?? {}
+      const madeBy = facts.labels[installationLabel] ?? ''
       const info = { scopeKey, agent, workspace, createdMs, ...(ephemeral && { ephemeral }) }
+      const { name } = facts
       const configHash = record?.settings ?? ''
-      return { name: facts.name, kind: this.kind, state: stateOf(facts), configHash, ...info }
+      const kind = this.kind
+      return {
+        name,
+        kind,
+        state: stateOf(facts),
+        configHash,
+        installation: madeBy,
+        ...info,
+      }
     })
   }
 

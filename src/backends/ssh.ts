@@ -86,14 +86,17 @@ export class SshBackend implements Backend {
     }
   }
 
-  async list(installation: string, signal: AbortSignal): Promise<readonly SandboxInfo[]> {
+  async list(
+    installation: string | undefined,
+    signal: AbortSignal,
+  ): Promise<readonly SandboxInfo[]> {
     const result = await this.#visit('', listScript(this.#root), signal)
     return this.#answered(result, '')
       .split('\n')
       .flatMap((line) => parseRecord(line) ?? [])
-      .filter((record) => record.installation === installation)
+      .filter((record) => (installation ?? record.installation) === record.installation)
       .filter((record) => record.target === this.#settings.target)
-      .map(({ installation: _, target: __, ...info }) => ({
+      .map(({ target: _, ...info }) => ({
         kind: this.kind,
         state: 'running',
         ...info,
@@ -111,7 +114,7 @@ export class SshBackend implements Backend {
   get checks(): readonly Check[] {
     return [
       {
-        name: `the host ${this.#settings.target} lets us in and has what is needed`,
+        name: `host ${this.#settings.target}`,
         run: async (signal) => {
           try {
             const { stdout } = await this.#visit('', toolsScript, signal)

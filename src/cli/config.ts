@@ -8,15 +8,19 @@ import { checkFile } from '../config/file.ts'
 import { type Problem, problemText } from '../config/problem.ts'
 import { configFile } from '../config/schema/file.ts'
 import { configInvalid, isSandboxError, shown } from '../errors.ts'
+import { readArguments } from './arguments.ts'
 import { readFile } from './read-file.ts'
+import { printJson } from './terminal.ts'
 
 const usage = 'Write "sandbox-mcp config check FILE" or "sandbox-mcp config schema".'
 
 /** 0, or 2 where the file is not right. */
 export async function run(argv: readonly string[]): Promise<number> {
-  const [what, file, ...more] = argv
+  const args = await readArguments('config', argv)
+  if (args === undefined) return 0
+  const [what, file, ...more] = args.names
   if (what === 'schema' && file === undefined) {
-    process.stdout.write(`${JSON.stringify(jsonSchema(), undefined, 2)}\n`)
+    await printJson(jsonSchema())
     return 0
   }
   if (what === 'check' && file !== undefined && more.length === 0) return check(resolve(file))

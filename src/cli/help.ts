@@ -2,7 +2,7 @@
 export const help = `sandbox-mcp: an MCP server that gives any LLM client a computer it can use without harm
 
 Usage: sandbox-mcp [--workspace DIR] [options]      speaks MCP on stdin and stdout
-       sandbox-mcp config check FILE | schema       checks a file; prints the schema of one
+       sandbox-mcp COMMAND [--help]                 what people do with it
 
   --workspace DIR     the project; seen as /workspace inside [WORKSPACE_BASE; the current directory]
   --backend NAME      docker, bubblewrap, ssh, openshell, or auto: Docker, else bubblewrap [auto]
@@ -17,4 +17,9 @@ Usage: sandbox-mcp [--workspace DIR] [options]      speaks MCP on stdin and stdo
   --output-limit N    the most characters of a command's output in one result [30000]
   --tool-prefix P     put P before every tool's name, for clients that do not tell servers apart
   --help, --version
+
+Commands: list       the sandboxes there are           explain  what would be used, and why
+          recreate   remove them, to begin anew        prune    remove those long unused
+          doctor     what works here, and how to fix the rest
+          init       the settings for your client      config, completion
 `

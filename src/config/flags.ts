@@ -4,7 +4,8 @@ import { configInvalid, shown } from '../errors.ts'
 import { nearestWord } from './nearest-word.ts'
 import { backendNames, type Layer, type Values } from './values.ts'
 
-const options = {
+/** As `parseArgs` has them. */
+export const serverFlags = {
   workspace: { type: 'string' },
   backend: { type: 'string' },
   access: { type: 'string' },
@@ -20,7 +21,7 @@ const options = {
 } as const
 
 /** Without the dashes. */
-export const flagNames: readonly string[] = Object.keys(options)
+export const flagNames: readonly string[] = Object.keys(serverFlags)
 
 /** What the command line says. */
 export interface Flags {
@@ -88,13 +89,18 @@ export function readFlags(argv: readonly string[]): Flags {
 
 function parse(argv: readonly string[]) {
   try {
-    return parseArgs({ args: [...argv], options, strict: true, allowPositionals: false })
+    return parseArgs({
+      args: [...argv],
+      options: serverFlags,
+      strict: true,
+      allowPositionals: false,
+    })
   } catch (error) {
     const unknown = /Unknown option '(-[^']*)'/.exec((error as Error).message)?.[1]
     const positional = /Unexpected argument '([^']*)'/.exec((error as Error).message)?.[1]
     if (unknown !== undefined) {
       const near = nearestWord(unknown.replace(/^-+/, ''), [
-        ...Object.keys(options),
+        ...Object.keys(serverFlags),
         'help',
         'version',
       ])

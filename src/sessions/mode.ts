@@ -3,7 +3,7 @@ import type { BackendKind } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 
 /** The session of a client that names none; with mode `non-main` it has no sandbox. */
-export const mainSession = 'main'
+const mainSession = 'main'
 
 export function isSandboxed({ mode, session }: Pick<Settings, 'mode' | 'session'>): boolean {
   switch (mode) {

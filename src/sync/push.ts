@@ -94,7 +94,7 @@ interface Line {
 }
 
 /** The plan's lines, in an order in which they can be carried out. */
-export function planLines(changes: readonly SyncChange[]): Line[] {
+function planLines(changes: readonly SyncChange[]): Line[] {
   const phases: Record<'rm' | 'rmdir' | 'mkdir' | 'put' | 'mode', Line[]> = {
     rm: [],
     rmdir: [],

@@ -4,7 +4,7 @@
  * and sizes. Several archives may follow one another.
  */
 
-export interface TarHeader {
+interface TarHeader {
   readonly path: string
   /** `other` for what is neither; a hard link repeats an earlier entry, which `target` names. */
   readonly kind: 'file' | 'link' | 'directory' | 'hard link' | 'other'

@@ -20,6 +20,7 @@ export const sharing: Record<string, Scenario> = {
       name,
       kind: 'bubblewrap',
       state: 'running',
+      installation: 'ours',
       scopeKey: 'scope',
       agent: 'main',
       workspace: world.workspace,

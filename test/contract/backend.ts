@@ -489,6 +489,14 @@ export function describeBackend(
       expect(await subject.other.list('somebody-else', never)).toEqual([])
     })
 
+    behaviour('list shows those of all installations, and who made them', async () => {
+      const all = await subject.other.list(undefined, never)
+      const found = all.find(({ name }) => name === spec.name)
+      expect(found?.installation).toBe('contract')
+      const ours = await subject.other.list('contract', never)
+      expect(ours.find(({ name }) => name === spec.name)).toEqual(found)
+    })
+
     behaviour('a cancelled open leaves nothing', async () => {
       const directory = newDirectory()
       const unwanted = newSpec(directory)

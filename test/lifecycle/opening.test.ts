@@ -203,7 +203,7 @@ function appears(isThere: () => boolean, watched?: string): Reached {
 
 async function dockerEvent(stage: string, name: string): Promise<Reached> {
   const [type, action = ''] = stage.split(' ')
-  const events = await new Docker().getEvents({ filters: { type: [type ?? ''] } })
+  const events = await new Docker().getEvents({ filters: JSON.stringify({ type: [type ?? ''] }) })
   const seen = new Promise<void>((resolve) => {
     createInterface({ input: events }).on('line', (line) => {
       const { Action, Actor } = JSON.parse(line)

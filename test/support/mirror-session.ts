@@ -25,10 +25,7 @@ export async function startMirrorServer(
 }
 
 /** The settings of a server that uses `double`, whose environment is in a wrapper of its command. */
-export function openShellSettings(
-  double: OpenShellDouble,
-  mode: 'mirror' | 'remote',
-): Partial<Settings> {
+function openShellSettings(double: OpenShellDouble, mode: 'mirror' | 'remote'): Partial<Settings> {
   const command = join(double.state, 'openshell-here')
   const variables = Object.entries(double.env).map(([name, value]) => `export ${name}='${value}'`)
   writeFileSync(

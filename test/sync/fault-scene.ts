@@ -28,7 +28,7 @@ export interface Scene {
 const context = { signal: new AbortController().signal, report: () => {} }
 
 /** The mirror of a server that has just been started. */
-export function newMirror({ host, folder }: Scene): Mirror {
+function newMirror({ host, folder }: Scene): Mirror {
   return new Mirror({
     host,
     owner: undefined,
@@ -47,7 +47,7 @@ export async function sync(scene: Scene, sandbox: LocalSandbox): Promise<void> {
 }
 
 /** Contents that one side has and the other has not: none of them may ever be nowhere. */
-export const newContents = [
+const newContents = [
   'host 1',
   'host 2',
   'sandbox 1',

@@ -10,11 +10,11 @@ export function dockerChecks(
 ): readonly Check[] {
   return [
     {
-      name: 'a Docker engine answers',
+      name: 'engine',
       run: (signal) => found(async () => ({ ok: true, detail: (await reach(signal)).name })),
     },
     {
-      name: `the image ${image} is there`,
+      name: 'image',
       run: (signal) =>
         found(async () => {
           const engine = await reach(signal)

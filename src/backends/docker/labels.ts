@@ -29,6 +29,7 @@ export function infoOf(
   const configHash = labels[label.config]
   const ephemeral = labels[label.ephemeral]
   return {
+    installation: labels[label.installation] ?? '',
     scopeKey: labels[label.scopeKey] ?? '',
     agent: labels[label.agent] ?? '',
     workspace: labels[label.workspace] ?? '',

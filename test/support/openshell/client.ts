@@ -132,7 +132,7 @@ export class Connection {
   }
 }
 
-export function finished(channel: ClientChannel): Promise<Executed> {
+function finished(channel: ClientChannel): Promise<Executed> {
   const text = { stdout: '', stderr: '' }
   channel.on('data', (data: Buffer) => {
     text.stdout += data.toString('latin1')

@@ -107,7 +107,7 @@ export class Rpc {
 }
 
 /** Tonic repeats the inner text of its connect error. */
-export function connectFailure(error: NodeJS.ErrnoException): Failure {
+function connectFailure(error: NodeJS.ErrnoException): Failure {
   const refused = error.code === 'ECONNREFUSED'
   return new Failure('transport error', [
     'tcp connect error',

@@ -1,0 +1,31 @@
+/** The help of one subcommand, made from the table of commands. */
+import { type Command, type CommandName, commands } from './commands.ts'
+
+export function commandHelp(name: CommandName): string {
+  const { summary, usage, options, server, notes }: Command = commands[name]
+  const own = Object.entries(options).map(([option, { value, text }]) => [
+    `--${option}${value === undefined ? '' : ` ${value}`}`,
+    text,
+  ])
+  const passed =
+    server === 'all'
+      ? [['...', 'and every option of the server: see sandbox-mcp --help']]
+      : server.includes('config')
+        ? [
+            ['--config FILE', 'the settings that count, where they are not in the usual place'],
+            ['--set KEY=VALUE', 'a setting'],
+          ]
+        : []
+  const rows = [...own, ...passed, ['--help', '']]
+  const width = Math.max(...rows.map(([option = '']) => option.length))
+  return [
+    `sandbox-mcp ${name}: ${summary}`,
+    '',
+    `Usage: sandbox-mcp ${name} ${usage}`,
+    '',
+    ...rows.map(([option = '', text]) => `  ${option.padEnd(width)}  ${text}`.trimEnd()),
+    '',
+    ...notes,
+    '',
+  ].join('\n')
+}

@@ -1,0 +1,71 @@
+/** `sandbox-mcp init CLIENT`: the settings for a client, printed, or put into its file. */
+import { homedir } from 'node:os'
+import { nearestWord } from '../config/nearest-word.ts'
+import { configInvalid, shown } from '../errors.ts'
+import { workspaceDirectory } from '../sessions/workspace-directory.ts'
+import { help, readArguments } from './arguments.ts'
+import { type Entry, snippet, withEntry } from './client-entry.ts'
+import { type Client, type ClientName, clients, serverCommand } from './clients.ts'
+import { clientNames } from './commands.ts'
+import { readFile } from './read-file.ts'
+import { replaceFile } from './replace-file.ts'
+import { print, say } from './terminal.ts'
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const args = await readArguments('init', argv)
+  if (args === undefined) return 0
+  const { workspace: asked, name = 'sandbox', write } = args.given
+  const client = clients[clientOf(args.names)]
+  const source = asked === undefined ? 'the current directory' : '--workspace'
+  const workspace = workspaceDirectory(asked ?? process.cwd(), source)
+  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+    throw configInvalid(
+      `--name ${shown(name)} is not a usable name`,
+      'Use letters, digits, - and _.',
+    )
+  }
+  const entry = { name, ...serverCommand(workspace, process.platform) }
+  const { platform, env } = process
+  const path = client.file({ platform, home: env.HOME || homedir(), env })
+  if (write !== undefined) return writeEntry(client, entry, path)
+  await print(`${snippet(client, entry)}\n`)
+  const how = client.format === 'yaml' ? '' : '; --write does it for you'
+  say(`Put this into ${path}${how}.`)
+  return 0
+}
+
+function clientOf([name, ...more]: readonly string[]): ClientName {
+  const found = clientNames.find((client) => client === name)
+  if (found !== undefined && more.length === 0) return found
+  if (name === undefined || more.length > 0) {
+    throw configInvalid(
+      'init takes one client',
+      `There are ${clientNames.join(', ')}. ${help('init')}`,
+    )
+  }
+  const near = nearestWord(name, clientNames)
+  throw configInvalid(
+    `there is no client ${shown(name)} here`,
+    `${near === undefined ? '' : `Did you mean ${near}? `}There are ${clientNames.join(', ')}.`,
+  )
+}
+
+function writeEntry(client: Client, entry: Entry, path: string): number {
+  if (client.format === 'yaml') {
+    throw configInvalid(
+      `the file of ${client.title} is not written by this command`,
+      `Leave --write out, and put the snippet into ${path} yourself.`,
+    )
+  }
+  const before = readFile(path)
+  const after = withEntry(client, entry, before ?? '', path)
+  if (after === undefined) {
+    say(`${path} has it already.`)
+    return 0
+  }
+  const copy = replaceFile(path, before, after)
+  say(`${client.title} has the server ${shown(entry.name)} now: ${path}`)
+  if (copy !== undefined) say(`What was there is kept in ${copy}`)
+  if (client.note !== undefined) say(client.note)
+  return 0
+}

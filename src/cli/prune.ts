@@ -1,0 +1,155 @@
+/** `sandbox-mcp prune`: what has not been used for long is removed, and never what is in use. */
+import type { Backend } from '../sandbox.ts'
+import {
+  type PruneCandidate,
+  type PruneScope,
+  pruneCandidates,
+  removeCandidate,
+} from '../sessions/prune.ts'
+import { installationId } from '../sessions/state-directory.ts'
+import type { PruneSettings } from '../settings.ts'
+import { type Arguments, readArguments } from './arguments.ts'
+import { durationMs, durationText } from './duration.ts'
+import { type OrphanWorkspace, orphanWorkspaces, removeOrphan } from './orphan-workspaces.ts'
+import { type Found, findSandboxes, isUnsure, sayWhatIsMissing } from './sandboxes.ts'
+import { ask, isAttended, print, printJson, say } from './terminal.ts'
+import { toldError, within } from './within.ts'
+
+const askMs = 15_000
+/** Removing a large tree on another machine takes longest. */
+const removeMs = 320_000
+const hourMs = 3_600_000
+
+interface Judged {
+  readonly scope: PruneScope
+  readonly candidate: PruneCandidate
+}
+
+/** What became of one that is idle or old. */
+interface Outcome {
+  readonly name: string
+  readonly workspace: string
+  readonly reason: string
+  readonly outcome: 'removed' | 'would be removed' | 'kept' | 'failed'
+  readonly why?: string
+}
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const args = await readArguments('prune', argv)
+  if (args === undefined) return 0
+  const asked = askedLimits(args)
+  const dry = args.given['dry-run'] !== undefined
+  const found = await findSandboxes(args.server)
+  sayWhatIsMissing(found)
+  const outcomes: Outcome[] = []
+  for (const judged of await judge(found, asked)) outcomes.push(await prune(judged, dry))
+  const workspaces =
+    args.given.workspaces === undefined ? [] : await pruneWorkspaces(args, found, asked, dry)
+  if (args.given.json !== undefined) await printJson({ sandboxes: outcomes, workspaces })
+  else await printOutcomes([...outcomes, ...workspaces], dry)
+  const failed = [...outcomes, ...workspaces].some(({ outcome }) => outcome === 'failed')
+  return failed || isUnsure(found) ? 1 : 0
+}
+
+/** Undefined: those that each agent's settings have. */
+function askedLimits({ given }: Arguments): PruneSettings | undefined {
+  const { idle, age } = given
+  if (idle === undefined && age === undefined) return undefined
+  return {
+    idleHours: idle === undefined ? 0 : durationMs('--idle', idle) / hourMs,
+    maxAgeDays: age === undefined ? 0 : durationMs('--age', age) / (24 * hourMs),
+  }
+}
+
+/** Each sandbox by the settings of its own agent. */
+async function judge(found: Found, asked: PruneSettings | undefined): Promise<Judged[]> {
+  const { state, sandboxes, agents } = found
+  const installation = installationId(state)
+  const groups = new Map<
+    string,
+    { scope: PruneScope; agent: string; backend: Backend; who: string }
+  >()
+  for (const { backend, engine, info, settings, workspaces } of sandboxes) {
+    const { prune } = settings ?? agents.first.settings
+    const scope = { backend, installation, state, prune: asked ?? prune, workspaces }
+    const key = JSON.stringify([engine.title, info.agent])
+    groups.set(key, { scope, agent: info.agent, backend, who: engine.title })
+  }
+  const judged = [...groups.values()].map(async ({ scope, agent, who }) => {
+    const candidates = await within(askMs, who, (signal) => pruneCandidates(scope, signal))
+    return candidates
+      .filter(({ info }) => info.agent === agent)
+      .map((candidate) => ({ scope, candidate }))
+  })
+  return (await Promise.all(judged)).flat()
+}
+
+async function prune({ scope, candidate }: Judged, dry: boolean): Promise<Outcome> {
+  const { info, reason, kept, usedMs } = candidate
+  const { name, workspace } = info
+  const since = durationText(Date.now() - (reason === 'idle' ? usedMs : info.createdMs))
+  const told = { name, workspace, reason: reason === 'idle' ? `idle for ${since}` : `${since} old` }
+  if (kept !== undefined && !(await mayLose(name, kept, dry))) {
+    return { ...told, outcome: 'kept', why: kept }
+  }
+  if (dry) return { ...told, outcome: 'would be removed' }
+  try {
+    const remove = (signal: AbortSignal) => removeCandidate(scope, candidate, signal)
+    return (await within(removeMs, `removing ${name}`, remove))
+      ? { ...told, outcome: 'removed' }
+      : { ...told, outcome: 'kept', why: 'it was used just now' }
+  } catch (error) {
+    return { ...told, outcome: 'failed', why: toldError(error).message }
+  }
+}
+
+/** What would be lost with it is for a person to give up. */
+async function mayLose(name: string, kept: string, dry: boolean): Promise<boolean> {
+  if (dry || !isAttended()) return false
+  return ask(`Remove ${name} all the same? ${kept}, and is lost then.`)
+}
+
+async function pruneWorkspaces(
+  { given }: Arguments,
+  found: Found,
+  asked: PruneSettings | undefined,
+  dry: boolean,
+): Promise<Outcome[]> {
+  if (isUnsure(found)) {
+    say(
+      '! no workspaces are removed: they may belong to sandboxes on an engine that does not answer',
+    )
+    return []
+  }
+  const idleHours =
+    given.idle === undefined ? found.agents.first.settings.prune.idleHours : (asked?.idleHours ?? 0)
+  return orphanWorkspaces(found, idleHours * hourMs).map((orphan) => removeWorkspace(orphan, dry))
+}
+
+function removeWorkspace(orphan: OrphanWorkspace, dry: boolean): Outcome {
+  const { key, path, changedMs } = orphan
+  const unchanged = durationText(Date.now() - changedMs)
+  const told = { name: key, workspace: path, reason: `of no sandbox, unchanged for ${unchanged}` }
+  if (dry) return { ...told, outcome: 'would be removed' }
+  try {
+    removeOrphan(orphan)
+    return { ...told, outcome: 'removed' }
+  } catch (error) {
+    return { ...told, outcome: 'failed', why: (error as Error).message }
+  }
+}
+
+async function printOutcomes(outcomes: readonly Outcome[], dry: boolean): Promise<void> {
+  for (const { name, outcome, reason, why, workspace } of outcomes) {
+    const line = `${name} (${reason}; ${workspace})`
+    if (outcome === 'removed') await print(`${name}\n`)
+    else if (outcome === 'would be removed') await print(`${line}\n`)
+    else
+      say(
+        `${outcome === 'kept' ? '!' : '\u2716'} ${line} ${outcome === 'kept' ? 'is kept' : 'was not removed'}: ${why}`,
+      )
+    if (outcome === 'removed') say(`  removed: ${reason}; ${workspace}`)
+  }
+  if (outcomes.length === 0) say('Nothing is idle or old enough to be removed.')
+  else if (dry) say('Nothing was removed: --dry-run.')
+}

@@ -1,0 +1,134 @@
+/** `sandbox-mcp recreate`: sandboxes are removed; the next call of a tool makes them again. */
+import { nearestWord } from '../config/nearest-word.ts'
+import { configInvalid, shown } from '../errors.ts'
+import { forgetSandbox } from '../sessions/use-record.ts'
+import { type Arguments, help, readArguments } from './arguments.ts'
+import { listed } from './list.ts'
+import {
+  type Found,
+  type FoundSandbox,
+  findSandboxes,
+  isUnsure,
+  sayWhatIsMissing,
+} from './sandboxes.ts'
+import { ask, coloured, isAttended, print, say } from './terminal.ts'
+import { toldError, within } from './within.ts'
+
+/** Removing a large tree on another machine takes longest. */
+const removeMs = 320_000
+
+export async function run(argv: readonly string[]): Promise<number> {
+  const args = await readArguments('recreate', argv)
+  if (args === undefined) return 0
+  const isChosen = selector(args)
+  const found = await findSandboxes(args.server)
+  sayWhatIsMissing(found)
+  const chosen = found.sandboxes.filter(isChosen)
+  // What was named and is not there may be on an engine that does not answer.
+  const missing = args.names.filter((name) => !chosen.some(({ info }) => info.name === name))
+  for (const name of missing) say(`\u2716 ${notFound(name, found)}`)
+  if (missing.length > 0) return 1
+  if (chosen.length === 0) {
+    say(
+      args.given.all === undefined
+        ? 'No such sandbox; "sandbox-mcp list" shows them.'
+        : 'No sandboxes.',
+    )
+    return args.given.all === undefined || isUnsure(found) ? 1 : 0
+  }
+  say(preview(chosen).join('\n'))
+  if (args.given.force === undefined && !(await isConfirmed(chosen.length))) {
+    say('Nothing was removed.')
+    return 1
+  }
+  let failures = 0
+  for (const sandbox of chosen) {
+    try {
+      await remove(sandbox, found.state)
+      await print(`${sandbox.info.name}\n`)
+    } catch (error) {
+      failures += 1
+      const { message, hint } = toldError(error)
+      say(
+        `${coloured('red', '\u2716')} ${sandbox.info.name} was not removed: ${message}\n  ${hint}`,
+      )
+    }
+  }
+  return failures > 0 || (args.names.length === 0 && isUnsure(found)) ? 1 : 0
+}
+
+/** Removes the sandbox, and what is remembered of it on the host. */
+async function remove({ info, backend }: FoundSandbox, state: string): Promise<void> {
+  await within(removeMs, `removing ${info.name}`, (signal) => backend.remove(info.name, signal))
+  forgetSandbox(state, info.name)
+}
+
+/** `CONFIG_INVALID` unless exactly one way of choosing was used. */
+function selector({ given, names }: Arguments): (sandbox: FoundSandbox) => boolean {
+  const { agent, session, all } = given
+  const ways = [all, agent, session, names[0]].filter((way) => way !== undefined)
+  if (ways.length !== 1) {
+    throw configInvalid(
+      ways.length === 0 ? 'recreate what?' : 'recreate takes one way of choosing sandboxes',
+      `Give names, --agent ID, --session KEY or --all. ${help('recreate')}`,
+    )
+  }
+  if (agent !== undefined) return ({ info }) => info.agent === agent
+  if (session !== undefined) {
+    return ({ info: { scopeKey, agent: of }, session: own }) =>
+      [scopeKey, own, `agent:${of}:${own}`].includes(session) ||
+      scopeKey.startsWith(`${session}:workspace:`)
+  }
+  return names.length > 0 ? ({ info }) => names.includes(info.name) : () => true
+}
+
+function notFound(name: string, { sandboxes, unreachable }: Found): string {
+  const near = nearestWord(
+    name,
+    sandboxes.map(({ info }) => info.name),
+    4,
+  )
+  const silent = unreachable.map(({ engine }) => engine.title).join(', ')
+  const where = silent === '' ? '' : ` on the engines that answer (not asked: ${silent})`
+  return `there is no sandbox ${shown(name)}${where}${near === undefined ? '' : `; did you mean ${near}?`}`
+}
+
+function preview(chosen: readonly FoundSandbox[]): string[] {
+  const losses = new Map<string, string[]>()
+  for (const sandbox of chosen) {
+    const loss = lossOf(sandbox)
+    losses.set(loss, [...(losses.get(loss) ?? []), sandbox.info.name])
+  }
+  const told = [...losses].map(([loss, names]) =>
+    losses.size === 1 ? `Lost: ${loss}.` : `Lost with ${names.join(', ')}: ${loss}.`,
+  )
+  const inUse = chosen.filter(({ isInUse }) => isInUse).map(({ info }) => info.name)
+  const warning = inUse.length === 0 ? [] : [`! In use at this moment: ${inUse.join(', ')}.`]
+  return [...listed(chosen), '', ...told, ...warning]
+}
+
+const inside = 'what runs inside, what was installed, and files outside the workspace'
+
+/** What there is only inside. */
+function lossOf({ info, workspaces }: FoundSandbox): string {
+  if (info.kind === 'host') return 'what runs; files on this machine stay as they are'
+  switch (workspaces) {
+    case 'bind':
+      return `${inside}; the workspace on this machine stays as it is`
+    case 'mirror':
+      return `${inside}, and changes in the workspace that were not brought back yet; the workspace on this machine stays as it is`
+    case 'remote':
+      return `the whole workspace inside, with all work in it that was not copied elsewhere: nothing of it is on this machine. Also ${inside}`
+  }
+}
+
+/** `CONFIG_INVALID` where nobody can be asked. */
+async function isConfirmed(count: number): Promise<boolean> {
+  if (!isAttended()) {
+    throw configInvalid(
+      'nothing was removed: there is no terminal to ask on',
+      'Give --force to remove without being asked.',
+    )
+  }
+  return ask(`Remove ${count === 1 ? 'this sandbox' : `these ${count} sandboxes`}?`)
+}

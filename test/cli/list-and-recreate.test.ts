@@ -1,0 +1,225 @@
+/** The sandboxes there are, and beginning anew. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { describeWhere, images } from '../support/available.ts'
+import { startSshServer } from '../support/ssh-server.ts'
+import { startServer } from '../support/stdio-server.ts'
+import { type Command, hasTerminals, newCommand, noDocker, onTerminal, steady } from './run.ts'
+
+// Each starts a dozen programs one after the other.
+vi.setConfig({ testTimeout: 180_000 })
+
+let command: Command
+beforeEach(() => {
+  command = newCommand()
+})
+afterEach(() => command.world.remove())
+
+interface Row {
+  readonly name: string
+  readonly backend: string
+  readonly config: string
+  readonly isInUse: boolean
+}
+
+async function rows(args: readonly string[] = []): Promise<readonly Row[]> {
+  const { stdout, exitCode } = await command.run(['list', '--json', ...args])
+  expect(exitCode).toBe(0)
+  return JSON.parse(stdout).sandboxes
+}
+
+/** Ends with one sandbox, and no server. */
+async function leaveSandbox(...args: string[]): Promise<string> {
+  const server = await startServer(command.world, args)
+  try {
+    await server.call('exec', { command: 'true' })
+    return server.sandbox
+  } finally {
+    await server.close()
+  }
+}
+
+test('without sandboxes it says so, and prints nothing', async () => {
+  const { stdout, stderr, exitCode } = await command.run(['list'], noDocker)
+  expect([stdout, exitCode]).toEqual(['', 0])
+  expect(stderr).toMatchInlineSnapshot(`
+    "! docker: no Docker engine is running: none of its usual sockets is there
+    No sandboxes. One is made when a client calls the first tool."
+  `)
+})
+
+test('recreate --all without sandboxes has nothing to ask', async () => {
+  const { stdout, exitCode } = await command.run(['recreate', '--all'])
+  expect([stdout, exitCode]).toEqual(['', 0])
+})
+
+describeWhere('bubblewrap', 'list and recreate, on bubblewrap', () => {
+  const bubblewrap = ['--backend', 'bubblewrap'] as const
+  const settings = ['--set', 'backend=bubblewrap'] as const
+
+  test('a sandbox is listed while it is used, and after', async () => {
+    const server = await startServer(command.world, bubblewrap)
+    try {
+      await server.call('exec', { command: 'sleep 600', background: true })
+      const during = await command.run(['list', ...settings])
+      expect(steady(during.stdout, command)).toMatchInlineSnapshot(`
+        "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
+        sbx-name | bubblewrap | running | main | - | …ld-R8jEWz/workspace | current | TIME | in use"
+      `)
+      expect(await rows(settings)).toMatchObject([
+        { name: server.sandbox, backend: 'bubblewrap', config: 'current', isInUse: true },
+      ])
+    } finally {
+      await server.close()
+    }
+    const after = await command.run(['list', ...settings])
+    expect(steady(after.stdout, command)).toMatchInlineSnapshot(`
+      "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
+      sbx-name | bubblewrap | running | main | - | …orld-R8jEWz/workspace | current | TIME | TIME"
+    `)
+    expect(Math.max(...after.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(
+      100,
+    )
+    await command.run(['recreate', '--all', '--force'])
+  })
+
+  test('other settings make it stale, another backend unused', async () => {
+    const name = await leaveSandbox(...bubblewrap)
+    expect(await rows(settings)).toMatchObject([{ name, config: 'current' }])
+    const others = [...settings, '--set', 'bubblewrap.network=host']
+    expect(await rows(others)).toMatchObject([{ name, config: 'stale' }])
+    expect((await command.run(['list', ...others])).stderr).toContain('1 is stale')
+    expect(await rows(['--set', 'backend=docker'])).toMatchObject([{ name, config: 'unused' }])
+    await command.run(['recreate', '--all', '--force'])
+  })
+
+  test('an engine that does not answer is a line, and keeps nobody from seeing the others', async () => {
+    const name = await leaveSandbox(...bubblewrap)
+    const { stdout, stderr, exitCode } = await command.run(['list'], noDocker)
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain(name)
+    expect(stderr).toMatch(/^! docker: .+/m)
+    const told = JSON.parse((await command.run(['list', '--json'], noDocker)).stdout)
+    expect(told.unreachable).toMatchObject([{ engine: 'docker', code: 'BACKEND_UNAVAILABLE' }])
+    // It cannot be known whether it has more.
+    const all = await command.run(['recreate', '--all', '--force'], noDocker)
+    expect([all.stdout, all.exitCode]).toEqual([`${name}`, 1])
+  })
+
+  test('another installation sees it only when it asks for all, and cannot remove it', async () => {
+    const name = await leaveSandbox(...bubblewrap)
+    const other = newCommand()
+    try {
+      const ours = JSON.parse((await other.run(['list', '--json'])).stdout)
+      expect(ours.sandboxes).toEqual([])
+      const all = JSON.parse((await other.run(['list', '--json', '--all-installations'])).stdout)
+      const found = all.sandboxes.find((one: Row) => one.name === name)
+      expect(found).toMatchObject({ isThisInstallation: false, workspace: command.world.workspace })
+      const removed = await other.run(['recreate', name, '--force'])
+      expect(removed.exitCode).toBe(1)
+      expect(await rows()).toHaveLength(1)
+    } finally {
+      other.world.remove()
+      await command.run(['recreate', '--all', '--force'])
+    }
+  })
+
+  test('nothing is removed where nobody can be asked', async () => {
+    await leaveSandbox(...bubblewrap)
+    const { stdout, stderr, exitCode } = await command.run(['recreate', '--all'])
+    expect([stdout, exitCode]).toEqual(['', 2])
+    expect(steady(stderr, command)).toMatchInlineSnapshot(`
+      "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
+      sbx-name | bubblewrap | running | main | - | …orld-KLn0qt/workspace | current | TIME | TIME
+
+      Lost: what runs inside, what was installed, and files outside the workspace; the workspace on this machine stays as it is.
+      sandbox-mcp: nothing was removed: there is no terminal to ask on
+      Give --force to remove without being asked."
+    `)
+    expect(await rows()).toHaveLength(1)
+    await command.run(['recreate', '--all', '--force'])
+  })
+
+  test.runIf(hasTerminals)('on a terminal it asks; only a yes removes', async () => {
+    await leaveSandbox(...bubblewrap)
+    const recreate = ['recreate', '--agent', 'main', ...settings]
+    const no = await onTerminal(command, recreate, '[y/N]', '')
+    expect([no.exitCode, no.screen.includes('Nothing was removed.')]).toEqual([1, true])
+    expect(await rows()).toHaveLength(1)
+    const yes = await onTerminal(command, recreate, '[y/N]', 'y')
+    expect([yes.exitCode, yes.screen]).toEqual([0, expect.stringContaining('Remove this sandbox?')])
+    // On a terminal, and there alone, it has colours.
+    expect(yes.screen).toContain('\u001b[1mNAME')
+    expect(await rows()).toEqual([])
+  })
+
+  test('it is chosen by name, agent, session or scope key; the next use makes it again', async () => {
+    const perSession = [...bubblewrap, '--set', 'scope=session']
+    const one = await leaveSandbox(...perSession, '--session', 'one', '--agent', 'a')
+    const two = await leaveSandbox(...perSession, '--session', 'two', '--agent', 'a')
+    const three = await leaveSandbox(...bubblewrap, '--agent', 'b')
+    const names = async () => (await rows()).map(({ name }) => name)
+    expect(await names()).toEqual([one, two, three])
+
+    const near = await command.run(['recreate', `${one.slice(0, -1)}0`, '--force'])
+    expect([near.stdout, near.exitCode]).toEqual(['', 1])
+    expect(near.stderr).toContain(`did you mean ${one}?`)
+    const removed = async (...args: string[]) =>
+      (await command.run(['recreate', ...args, '--force'])).stdout
+    expect(await removed('--session', 'agent:a:two')).toBe(two)
+    expect(await removed(one)).toBe(one)
+    expect(await leaveSandbox(...perSession, '--session', 'one', '--agent', 'a')).toBe(one)
+    expect(await removed('--session', 'one')).toBe(one)
+    expect(await removed('--agent', 'nobody')).toBe('')
+    expect(await names()).toEqual([three])
+    expect(await removed('--agent', 'b')).toBe(three)
+  })
+})
+
+describeWhere('docker', 'list and recreate, on Docker', () => {
+  test('a container is listed with the settings it was made with, and removed', async () => {
+    const image = ['--set', `docker.image=${images.busybox}`]
+    const name = await leaveSandbox('--backend', 'docker', ...image)
+    const { stdout } = await command.run(['list', ...image])
+    expect(steady(stdout, command)).toMatchInlineSnapshot(`
+      "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
+      sbx-name | docker | running | main | - | …p-world-dRqItX/workspace | current | TIME | TIME"
+    `)
+    expect(await rows(['--set', 'docker.image=other:1'])).toMatchObject([{ name, config: 'stale' }])
+    const removed = await command.run(['recreate', '--all', '--force'])
+    expect([removed.stdout, removed.exitCode]).toEqual([name, 0])
+    expect(steady(removed.stderr, command)).toMatchInlineSnapshot(`
+      "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
+      sbx-name | docker | running | main | - | …cp-world-dRqItX/workspace | stale | TIME | TIME
+
+      Lost: what runs inside, what was installed, and files outside the workspace; the workspace on this machine stays as it is."
+    `)
+    expect(await rows()).toEqual([])
+  })
+})
+
+describeWhere('ssh', 'list and recreate, over SSH', () => {
+  test('what is only there is said to be lost', async () => {
+    const server = await startSshServer()
+    try {
+      const { settings } = server
+      const file = { agents: { defaults: { sandbox: { backend: 'ssh', ssh: settings } } } }
+      mkdirSync(dirname(command.config), { recursive: true })
+      writeFileSync(command.config, JSON.stringify(file))
+      const name = await leaveSandbox()
+      expect(await rows()).toMatchObject([{ name, backend: 'ssh' }])
+      const asked = await command.run(['recreate', name])
+      expect(asked.exitCode).toBe(2)
+      const lost = asked.stderr.split('\n').find((line) => line.startsWith('Lost'))
+      expect(lost).toMatchInlineSnapshot(
+        `"Lost: the whole workspace inside, with all work in it that was not copied elsewhere: nothing of it is on this machine. Also what runs inside, what was installed, and files outside the workspace."`,
+      )
+      const removed = await command.run(['recreate', name, '--force'])
+      expect([removed.stdout, removed.exitCode]).toEqual([name, 0])
+      expect(await rows()).toEqual([])
+    } finally {
+      await server.close()
+    }
+  })
+})

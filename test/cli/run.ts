@@ -1,0 +1,78 @@
+/** The built command, run as a person runs it. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { execa } from 'execa'
+import { entry, newWorld, type World } from '../support/stdio-server.ts'
+
+export interface Command {
+  readonly world: World
+  /** Where a person's own settings go. */
+  readonly config: string
+  run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>
+}
+
+interface Ended {
+  readonly stdout: string
+  readonly stderr: string
+  /** Undefined where a signal ended it. */
+  readonly exitCode?: number
+}
+
+/** In a world of its own, with nobody to ask. */
+export function newCommand(): Command {
+  const world = newWorld()
+  return {
+    world,
+    config: join(world.env.HOME ?? '', '.config', 'sandbox-mcp', 'config.json5'),
+    run: (args, env = {}) =>
+      execa(process.execPath, [entry, ...args], {
+        reject: false,
+        stdin: 'ignore',
+        cwd: world.workspace,
+        env: { ...world.env, ...env },
+        extendEnv: false,
+      }),
+  }
+}
+
+/** util-linux has it: it runs a command on a terminal of its own. */
+export const hasTerminals = existsSync('/usr/bin/script')
+
+/** What is on the terminal at the end. Nothing is typed before `prompt` is there. */
+export async function onTerminal(
+  { world }: Command,
+  args: readonly string[],
+  prompt: string,
+  typed: string,
+): Promise<{ readonly screen: string; readonly exitCode?: number }> {
+  const words = [process.execPath, entry, ...args].map((word) => `'${word}'`).join(' ')
+  const running = execa('/usr/bin/script', ['-qec', words, '/dev/null'], {
+    reject: false,
+    env: { ...world.env, TERM: 'xterm' },
+    extendEnv: false,
+  })
+  let screen = ''
+  running.stdout.on('data', (chunk: Buffer) => {
+    const before = screen.includes(prompt)
+    screen += chunk
+    if (!before && screen.includes(prompt)) running.stdin.write(`${typed}\n`)
+  })
+  const { exitCode } = await running
+  return { screen, ...(exitCode === undefined ? {} : { exitCode }) }
+}
+
+/** A settings file that names no engine but one: what else is on this machine is of no interest. */
+export const noDocker = { DOCKER_HOST: 'unix:///nowhere/docker.sock' }
+
+/** The same in each run: names, times, numbers, and the directories of the world; columns as `|`. */
+export function steady(text: string, { world }: Pick<Command, 'world'>): string {
+  const root = world.workspace.replace(/\/workspace$/, '')
+  return text
+    .replaceAll(world.workspace, '/project')
+    .replaceAll(root, '/world')
+    .replaceAll(/sbx-[a-z2-7]{15}/g, 'sbx-name')
+    .replaceAll(/(?<=workspace:)[0-9a-f]{32}/g, 'digest')
+    .replaceAll(/\d+:\d+(?=, the owner)/g, 'UID:GID')
+    .replaceAll(/ {2,}/g, ' | ')
+    .replaceAll(/\b\d+[smhd](?=$| \|| ago)/gm, 'TIME')
+}
