@@ -13,6 +13,7 @@ import { daemonIsStarting, dockerdProblem, startDockerd } from './machine/docker
 import { findOpenShellDouble } from './machine/openshell-double.mjs'
 import { neededForOpenShell } from './machine/openshell-programs.mjs'
 import { partsEnvironment, requiredParts } from './machine/parts.mjs'
+import { findPodman } from './machine/podman.mjs'
 import { ensureProgram, findProgram, programNames } from './machine/reference-programs.mjs'
 import { checkInterrupted, inherit, Problem, runMain, which } from './machine/run.mjs'
 import { bold, done, during, say, missing as sayMissing } from './machine/say.mjs'
@@ -32,6 +33,9 @@ await runMain(async () => {
     stopDaemon = stop
     if (problem !== undefined) missing.docker = problem
     else await ensureImages(engine).catch((error) => noteProblem(missing, 'docker', error))
+    const podman = await findPodman()
+    if (podman.problem === undefined) done('podman', `${podman.version} starts containers`)
+    else missing.podman = podman.problem
     const bubblewrap = await findBubblewrap()
     if (bubblewrap.problem === undefined) done('bubblewrap', `${bubblewrap.version} works`)
     else missing.bubblewrap = `${bubblewrap.problem}. ${bubblewrap.fix}`
@@ -64,6 +68,8 @@ async function ensurePackages() {
   const { engine } = await findEngine()
   const names = [
     ...(engine === undefined ? dockerPackages() : []),
+    ...(which('podman') === undefined ? ['podman', 'catatonit'] : []),
+    ...(which('runc') === undefined ? ['runc'] : []),
     ...(which('bwrap') === undefined ? ['bubblewrap'] : []),
     ...(which('sshd') === undefined ? ['openssh-server'] : []),
     ...(which('ssh-keygen') === undefined ? ['openssh-client'] : []),

@@ -57,13 +57,14 @@ read -r _ _ _ _ group _ </proc/$$/stat
 if [ "$group" = "$$" ]; then eval "$body"; else exec setsid sh -c "$body"; fi`
 }
 
+/**
+ * One grep looks through all processes: sh's own `read` takes a system call for each byte, and an SSH host
+ * may run a thousand processes. What grep saw of itself is gone when its answer is read.
+ */
 const lingerWhileGroupLives = `while :; do
 found=
-for stat in /proc/[0-9]*/stat; do
-IFS= read -r line 2>/dev/null <"$stat" || continue
-set -- \${line##*) }
-pid=\${stat#/proc/}
-if [ "$3" = "$$" ] && [ "$1" != Z ] && [ "\${pid%/stat}" != "$$" ]; then found=1; break; fi
+for stat in $(grep -lsE "[)] [^Z] [0-9]+ $$ " /proc/[0-9]*/stat); do
+[ "$stat" != "/proc/$$/stat" ] && [ -e "$stat" ] && found=1 && break
 done
 [ "$found" ] || break
 sleep 1

@@ -12,7 +12,6 @@ import { stateDirectory } from './sessions/state-directory.ts'
 import { sweepEphemeral } from './sessions/sweep.ts'
 import type { Settings } from './settings.ts'
 import { toolsFor } from './tools/all.ts'
-import { canPin } from './trees/host-walk.ts'
 
 /** Longer than the guard takes to end what ignores TERM; then the process goes all the same. */
 const closeDeadlineMs = 8_000
@@ -22,15 +21,14 @@ export async function serve(settings: Settings, version: string): Promise<void> 
   const state = stateDirectory()
   const plan = planSandbox(settings, state)
   const { spec, access, remove } = plan
-  const [mount] = spec.mounts
   console.error(`sandbox-mcp ${version}: workspace ${plan.workspace}, sandbox ${spec.name}`)
-  const { session, choose } = makeSession(settings, plan)
+  const { session, choose, sight } = makeSession(settings, plan)
 
   const ended = endOfStdio()
   const { closed } = await serveStdio({
     version,
     session,
-    workspaceRoot: { path: mount.host, sandboxRoot: mount.sandbox, pinned: canPin },
+    sight,
     tools: toolsFor(access)
       .filter(({ name }) => isOffered(name, settings.tools))
       .map((tool) => ({ ...tool, name: settings.toolPrefix + tool.name })),

@@ -221,7 +221,7 @@ export class Session {
   /** Rejects with `SANDBOX_LOST`, and lets go of it, when the workspace is not in the sandbox any more. */
   async #check(guard: Guard, { signal }: OpenContext): Promise<void> {
     try {
-      await this.workspace.check(guard.sandbox, signal)
+      await this.workspace.check?.(guard.sandbox, signal)
     } catch (error) {
       if (isSandboxError(error, 'SANDBOX_LOST')) await this.abandon(guard.sandbox, error)
       throw error

@@ -37,13 +37,13 @@ export interface Workspace {
   workdir(path: string | undefined, opened: Opened): Promise<string>
   /** Finds or creates the sandbox. Its workspace is whole when this resolves. */
   open(context: OpenContext): Promise<Sandbox>
+  /** Rejects with `SANDBOX_LOST` when the open sandbox has no workspace any more, where that can be. */
+  check?(sandbox: Sandbox, signal: AbortSignal): Promise<void>
   /**
    * Brings the host's files and the sandbox's in step, where they are two. `look` says which side may
    * have changed since the last time. `SYNC_HALTED`, `SYNC_INTERRUPTED`, `CANCELLED`, `SANDBOX_LOST`.
    */
   sync?(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void>
-  /** Rejects with `SANDBOX_LOST` when the open sandbox has no workspace any more. */
-  check(sandbox: Sandbox, signal: AbortSignal): Promise<void>
   /** What happened to the files, for the client; each is told once. */
   takeNews(): readonly News[]
   /** Removes the sandbox. */

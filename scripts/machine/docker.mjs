@@ -44,8 +44,8 @@ class Engine {
 
   /** Makes an image of one layer from a tar stream; `changes` are Dockerfile lines such as ENV. */
   async importImage(ref, tar, changes) {
-    const [repo, tag] = ref.split(':')
-    const query = new URLSearchParams({ fromSrc: '-', repo, tag })
+    // With its tag in it, because Podman overlooks a tag that stands apart.
+    const query = new URLSearchParams({ fromSrc: '-', repo: ref })
     for (const change of changes) query.append('changes', change)
     await this.#stream('POST', `/images/create?${query}`, { body: tar })
   }

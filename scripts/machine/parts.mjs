@@ -6,11 +6,12 @@ import { findBubblewrap } from './bubblewrap.mjs'
 import { findEngine } from './docker.mjs'
 import { defaultHost } from './docker-hosts.mjs'
 import { findOpenShellDouble } from './openshell-double.mjs'
+import { findPodman } from './podman.mjs'
 import { findProgram, programNames } from './reference-programs.mjs'
 import { Problem } from './run.mjs'
 import { findSshd } from './ssh.mjs'
 
-export const parts = ['docker', 'bubblewrap', 'ssh', 'openshell-double', ...programNames]
+export const parts = ['docker', 'podman', 'bubblewrap', 'ssh', 'openshell-double', ...programNames]
 
 /** The names in REQUIRE_BACKENDS, which must be there for the run to be green. */
 export function requiredParts(env = process.env) {
@@ -44,6 +45,8 @@ async function detect() {
   for (const { ref } of engine === undefined ? [] : images) {
     if (!(await engine.hasImage(ref))) missing.docker = `${ref} is not there; npm test builds it`
   }
+  const podman = await findPodman()
+  if (podman.problem !== undefined) missing.podman = podman.problem
   const bubblewrap = await findBubblewrap()
   if (bubblewrap.problem !== undefined) missing.bubblewrap = bubblewrap.problem
   const sshd = await findSshd()

@@ -1,34 +1,22 @@
 /** Sandboxes in containers of a Docker-compatible engine, which is also their only registry. */
-import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { configInvalid, sandboxStartFailed } from '../errors.ts'
+import { sandboxStartFailed } from '../errors.ts'
 import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
 import { adopt } from './docker/adopt.ts'
-import { parseBinds, withBinds } from './docker/bind-rules.ts'
 import { checkSettings } from './docker/check-settings.ts'
 import { dockerChecks } from './docker/checks.ts'
-import type { ContainerFacts } from './docker/container-facts.ts'
-import { createSandbox, type Plan } from './docker/create.ts'
+import { createSandbox } from './docker/create.ts'
 import { DockerEngine } from './docker/engine.ts'
-import type { EngineTraits } from './docker/engine-traits.ts'
-import { infoOf, label } from './docker/labels.ts'
-import { containerOptions, defaultImage } from './docker/options.ts'
-import { findOwnContainer, hostPath, type OwnContainer } from './docker/own-container.ts'
-import { refusal } from './docker/refusal.ts'
+import { infoOf, label, refuseForeign } from './docker/labels.ts'
+import { defaultImage } from './docker/options.ts'
+import { findOwnContainer } from './docker/own-container.ts'
+import { makePlan, type Plan, type Surroundings } from './docker/plan.ts'
 import { type DockerSettings, dockerDefaults } from './docker/settings.ts'
-import { isLeased, sandboxNameOf, setupName } from './docker/setup.ts'
+import { sandboxNameOf, setupName } from './docker/setup.ts'
+import { SetupWatch } from './docker/setup-watch.ts'
 
 /** How long another process may take to make the container that both want. */
 const raceMs = 20_000
-/** How long a container that is to be set up may be without the server that does it. */
-const unleasedMs = 10_000
-
-/** What is asked of an engine once. */
-interface Surroundings {
-  readonly traits: EngineTraits
-  readonly own: OwnContainer | undefined
-}
-
 export class DockerBackend implements Backend {
   readonly kind = 'docker'
   readonly #settings: DockerSettings
@@ -132,97 +120,7 @@ export class DockerBackend implements Backend {
   }
 
   async #plan(engine: DockerEngine, spec: SandboxSpec, signal: AbortSignal): Promise<Plan> {
-    const settings = this.#settings
-    const [workspace] = spec.mounts
-    if (settings.workdir !== workspace.sandbox) {
-      throw new Error(`workspace mounted at ${workspace.sandbox}, not at ${settings.workdir}`)
-    }
-    const mounts = withBinds(spec.mounts, parseBinds(settings, spec.mounts))
-    if (mounts[0].host !== workspace.host) {
-      throw configInvalid(
-        `a bind puts ${mounts[0].host} in the place of the workspace ${workspace.host}`,
-        'Give that directory as the workspace, and take it out of docker.binds.',
-      )
-    }
-    const { traits, own } = await this.#look(engine, signal)
-    const options = containerOptions({
-      spec,
-      settings,
-      mounts:
-        own === undefined ? mounts : mounts.map((m) => ({ ...m, host: hostPath(m.host, own) })),
-      ...seccompOf(settings),
-      traits,
-    })
-    return {
-      spec: { ...spec, mounts },
-      settings,
-      options,
-      hash: options.Labels?.[label.config] ?? '',
-      podman: traits.podman !== undefined,
-    }
-  }
-}
-
-/** Looks whether another server sets the sandbox up, and removes what one left half done. */
-class SetupWatch {
-  readonly #engine: DockerEngine
-  readonly #plan: Plan
-  readonly #context: OpenContext
-  #abandoned: { readonly id: string; readonly sinceMs: number } | undefined
-
-  constructor(engine: DockerEngine, plan: Plan, context: OpenContext) {
-    this.#engine = engine
-    this.#plan = plan
-    this.#context = context
-  }
-
-  /** True, after a pause, when one does or just may: look again. */
-  async isOthers(): Promise<boolean> {
-    const { spec, podman } = this.#plan
-    const { signal, report } = this.#context
-    const found = await this.#engine.inspect(setupName(spec.name), signal)
-    if (found === undefined) return false
-    refuseForeign(found, spec)
-    if (await isLeased(this.#engine, found, podman, signal)) {
-      this.#abandoned = undefined
-      report(`another server sets up sandbox ${spec.name}`)
-    } else if (this.#abandoned?.id !== found.id) {
-      this.#abandoned = { id: found.id, sinceMs: Date.now() }
-    } else if (Date.now() - this.#abandoned.sinceMs > unleasedMs) {
-      report(`removing sandbox ${spec.name}: its setup was cut off`)
-      await this.#engine.remove(found.id, signal)
-      return false
-    }
-    await sleep(500, undefined, { signal }).catch(() => {})
-    return true
-  }
-}
-
-function refuseForeign(found: ContainerFacts, spec: SandboxSpec): void {
-  const owner = found.labels[label.installation]
-  if (owner === spec.installation) return
-  throw sandboxStartFailed(
-    `a container named ${found.name} exists and ${owner === undefined ? 'is not a sandbox of this server' : `belongs to another installation (${owner})`}`,
-    `Remove or rename it ("docker rm -f ${found.name}"), or choose another --session.`,
-  )
-}
-
-/** The text of the profile, for the engine to read. */
-function seccompOf({ seccompProfile: path }: DockerSettings): { seccomp?: string } {
-  if (path === undefined) return {}
-  const because = (error: unknown) =>
-    refusal(
-      'seccompProfile',
-      path,
-      `cannot be used: ${(error as Error).message}`,
-      'Give the path of a profile in the JSON that Docker reads.',
-    )
-  try {
-    const text = readFileSync(path, 'utf8')
-    JSON.parse(text)
-    return { seccomp: text }
-  } catch (error) {
-    throw because(error)
+    return makePlan(spec, this.#settings, await this.#look(engine, signal))
   }
 }
 

@@ -12,6 +12,7 @@ import { readFile } from './read-file.ts'
 
 const usage = 'Write "sandbox-mcp config check FILE" or "sandbox-mcp config schema".'
 
+/** 0, or 2 where the file is not right. */
 export async function run(argv: readonly string[]): Promise<number> {
   const [what, file, ...more] = argv
   if (what === 'schema' && file === undefined) {

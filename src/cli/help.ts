@@ -1,3 +1,4 @@
+/** Fits a screen. */
 export const help = `sandbox-mcp: an MCP server that gives any LLM client a computer it can use without harm
 
 Usage: sandbox-mcp [--workspace DIR] [options]      speaks MCP on stdin and stdout

@@ -6,6 +6,7 @@ import { isNobodysChoice } from '../sessions/workspace-directory.ts'
 import type { Settings } from '../settings.ts'
 import { readFile } from './read-file.ts'
 
+/** Resolves when the client is gone. `CONFIG_INVALID` before anything is served. */
 export async function run(argv: readonly string[], version: string): Promise<number> {
   if (argv.some((argument) => argument === '--help' || argument === '-h')) {
     process.stdout.write((await import('./help.ts')).help)
@@ -26,17 +27,8 @@ export async function run(argv: readonly string[], version: string): Promise<num
 }
 
 /** What can be set and is not served yet: nobody may get another thing than was asked for. */
-function refuseWhatIsMissing({ backend, access, mode, scope }: Settings): void {
-  const missing =
-    backend === 'ssh' || backend === 'openshell'
-      ? `the backend ${backend}`
-      : access !== 'rw'
-        ? `workspace access ${access}`
-        : mode !== 'all'
-          ? `mode ${mode}`
-          : scope !== 'agent'
-            ? `scope ${scope}`
-            : undefined
+function refuseWhatIsMissing({ mode, scope }: Settings): void {
+  const missing = mode !== 'all' ? `mode ${mode}` : scope !== 'agent' ? `scope ${scope}` : undefined
   if (missing === undefined) return
   throw configInvalid(`${missing} is not supported yet`, 'Leave it out.')
 }

@@ -13,10 +13,9 @@ export interface Checked {
   readonly problems: readonly Problem[]
   /** What has no effect, and why. */
   readonly warnings: readonly Problem[]
-  /** True for a value that may be a secret. */
-  isSecret(path: Path): boolean
 }
 
+/** `written` is what stands in a file, or what `--set` comes to. Never throws. */
 export function checkConfig(written: unknown, env: NodeJS.ProcessEnv): Checked {
   const referred = resolveReferences(written, env, isOurs)
   const secret = (path: Path) => isSecret(path) || referred.taken.has(JSON.stringify(path))
@@ -30,7 +29,6 @@ export function checkConfig(written: unknown, env: NodeJS.ProcessEnv): Checked {
       ...includes(configFile, written, []),
     ],
     warnings: withoutEffect(configFile, written, []),
-    isSecret: secret,
   }
 }
 

@@ -6,6 +6,7 @@ import { type Sourced, sourceText } from './source.ts'
 import { defaults, type Layer } from './values.ts'
 import { withoutEffect } from './without-effect.ts'
 
+/** What a server is to do, and how it came to that. */
 export interface Combined {
   readonly settings: Settings
   readonly origins: ReadonlyMap<string, Sourced>

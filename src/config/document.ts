@@ -5,6 +5,7 @@ import type { AgentPart, ConfigFile } from './schema/file.ts'
 import type { Source } from './source.ts'
 import type { Layer, Values } from './values.ts'
 
+/** A checked file or `--set`, and where each part of it stands. */
 export interface Written {
   readonly config: ConfigFile
   source(path: Path): Source
@@ -27,6 +28,7 @@ export function agentIds({ config }: Written): string[] {
   return [...new Set(agentsOf(config).map(({ id }) => id))]
 }
 
+/** For an agent that is not named in it, only what holds for all. */
 export function layersFor({ config, source }: Written, agent: string): AgentLayers {
   const openshell = config.plugins?.entries?.openshell
   const forAll = {

@@ -3,6 +3,7 @@ import { flagNames, identifier } from './flags.ts'
 import { nearestWord } from './nearest-word.ts'
 import type { Layer } from './values.ts'
 
+/** What variables set, and what of them is not read. */
 export interface EnvironmentLayer {
   readonly layer: Layer
   readonly warnings: readonly string[]
@@ -11,6 +12,7 @@ export interface EnvironmentLayer {
 const prefix = 'SANDBOX_MCP_'
 const agent = `${prefix}AGENT`
 
+/** `CONFIG_INVALID` for an agent's id that is none. */
 export function ownVariables(env: NodeJS.ProcessEnv): EnvironmentLayer {
   const others = Object.keys(env).filter((name) => name.startsWith(prefix) && name !== agent)
   return {

@@ -6,6 +6,7 @@ import type { FoundFile } from './find-file.ts'
 import { parseJson5 } from './json5.ts'
 import { type Problem, pathText, problemText } from './problem.ts'
 
+/** All there is to tell about a file. */
 export interface FileReport {
   /** Undefined when what there is has not the right shape. */
   readonly written: Written | undefined
@@ -14,6 +15,7 @@ export interface FileReport {
   readonly warnings: readonly Problem[]
 }
 
+/** Never throws for what is in the file. */
 export function checkFile({ path, text }: FoundFile, env: NodeJS.ProcessEnv): FileReport {
   const parsed = parseJson5(text)
   if ('what' in parsed) return { written: undefined, problems: [parsed], warnings: [] }

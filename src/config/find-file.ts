@@ -5,6 +5,7 @@ import { configInvalid, shown } from '../errors.ts'
 /** The text of a file; undefined when there is none. Throws what keeps it from being read. */
 export type ReadFile = (path: string) => string | undefined
 
+/** The file that counts. */
 export interface FoundFile {
   /** Absolute. */
   readonly path: string

@@ -22,6 +22,7 @@ const options = {
 /** Without the dashes. */
 export const flagNames: readonly string[] = Object.keys(options)
 
+/** What the command line says. */
 export interface Flags {
   readonly layer: Layer
   /** The file to read in place of the usual one. */

@@ -2,6 +2,7 @@
 import { parse, type ValueNode } from '@humanwhocodes/momoa'
 import type { Path, Problem } from './problem.ts'
 
+/** A text that was read. */
 export interface Json5 {
   readonly value: unknown
   /** Keys that an object has twice, of which the later one counts. */

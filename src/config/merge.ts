@@ -4,6 +4,7 @@ import { isSecret } from './references.ts'
 import type { Source, Sourced } from './source.ts'
 import { flat, type Layer, type Values, whole } from './values.ts'
 
+/** What counts, and why. */
 export interface Merged {
   readonly values: Values
   /** By key, such as `docker.image`. */

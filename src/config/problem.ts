@@ -1,7 +1,9 @@
 /** What is wrong with a setting, or has no effect, and where it stands. */
 
+/** Keys, and numbers for the elements of lists. */
 export type Path = readonly (string | number)[]
 
+/** One thing to tell a person. */
 export interface Problem {
   readonly what: string
   readonly path: Path

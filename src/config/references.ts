@@ -4,6 +4,7 @@
  */
 import type { Path, Problem } from './problem.ts'
 
+/** A document with its references resolved, as far as they can be. */
 export interface Referred {
   readonly value: unknown
   /** Where something could not be found. */

@@ -12,6 +12,7 @@ import { readFlags } from './flags.ts'
 import type { Sourced } from './source.ts'
 import type { Layer, Values } from './values.ts'
 
+/** For a server, and for who wants to know why it does what it does. */
 export interface Resolved {
   readonly settings: Settings
   /** By key, such as `docker.image`: where each value comes from, and what lost against it. */

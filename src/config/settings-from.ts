@@ -1,18 +1,23 @@
 /** The settings of a server from the values that were put together, and what cannot be together. */
-import { dockerDefaults } from '../backends/docker/settings.ts'
-import { openShellDefaults } from '../backends/openshell/settings.ts'
 import { configInvalid, shown } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import type { Merged } from './merge.ts'
 import { sourceText } from './source.ts'
-import { defaults, type Values } from './values.ts'
+import type { Values } from './values.ts'
 
-/** `home` stands for `~` in paths on the host. */
+/** All that has a default has a value: the defaults are the first of the sources. */
+type Complete = Values &
+  Required<Pick<Values, 'agent' | 'session' | 'ephemeral' | 'toolPrefix' | 'outputCharacters'>> &
+  Required<Pick<Values, 'mode' | 'backend' | 'scope' | 'workspaceAccess'>> &
+  Pick<Settings, 'docker' | 'bubblewrap' | 'openshell' | 'sync' | 'prune'>
+
+/** `home` stands for `~` in paths on the host. `CONFIG_INVALID` for what cannot be together. */
 export function settingsFrom({ values, origins }: Merged, home: string): Settings {
-  const { workspace, workspaceRoot, tools, openshell, ssh, bubblewrap, sync, prune } = values
-  const all = { ...defaults, ...values } as Values & Required<Pick<Values, Always>>
-  const docker = { ...dockerDefaults, ...values.docker, env: values.docker?.env ?? {} }
-  const { enabled, ...openShell } = { ...openShellDefaults, ...openshell }
+  const all = values as Complete
+  const { workspace, workspaceRoot, tools, ssh, bubblewrap } = all
+  // A map without entries leaves no trace in `values`.
+  const docker = { ...all.docker, env: all.docker.env ?? {}, ulimits: all.docker.ulimits ?? {} }
+  const { enabled, ...openshell } = all.openshell
   const origin = (key: string) => {
     const found = origins.get(key)
     return found === undefined ? 'default' : sourceText(found.source)
@@ -36,7 +41,6 @@ export function settingsFrom({ values, origins }: Merged, home: string): Setting
       'Set ssh.target in the file, or --set ssh.target=user@host.',
     )
   }
-  const network = bubblewrap?.network ?? 'none'
   return {
     workspace:
       workspace === undefined
@@ -48,17 +52,17 @@ export function settingsFrom({ values, origins }: Merged, home: string): Setting
     scope: all.scope,
     backend: all.backend,
     docker,
-    bubblewrap: { network },
+    bubblewrap,
     ssh: ssh?.target === undefined ? undefined : { ...ssh, target: ssh.target },
-    openshell: openShell,
-    sync: { ignore: [], gitignore: false, ...sync },
-    prune: { idleHours: 24, maxAgeDays: 7, ...prune },
+    openshell,
+    sync: all.sync,
+    prune: all.prune,
     tools: {
       allow: tools?.allow && [...tools.allow, ...(tools.alsoAllow ?? [])],
       deny: tools?.deny ?? [],
     },
     image: docker.image,
-    network: all.backend === 'bubblewrap' ? network : docker.network,
+    network: all.backend === 'bubblewrap' ? bubblewrap.network : docker.network,
     agent: all.agent,
     session: all.session,
     ephemeral: all.ephemeral,
@@ -67,17 +71,6 @@ export function settingsFrom({ values, origins }: Merged, home: string): Setting
     commandTimeoutSeconds: all.commandTimeoutSeconds,
   }
 }
-
-type Always =
-  | 'agent'
-  | 'session'
-  | 'ephemeral'
-  | 'toolPrefix'
-  | 'outputCharacters'
-  | 'mode'
-  | 'backend'
-  | 'scope'
-  | 'workspaceAccess'
 
 function refuseNetwork(network: string, mayJoin: boolean): void {
   if (network.startsWith('container:') && !mayJoin) {

@@ -1,5 +1,6 @@
 /** Where a value came from, and what lost against it. */
 
+/** One place. */
 export interface Source {
   readonly kind: 'flag' | 'environment' | 'file' | 'default'
   /** The flag, the variable, the file's path, or `default`. */
@@ -8,6 +9,7 @@ export interface Source {
   readonly place?: string
 }
 
+/** One effective value. */
 export interface Sourced<T = unknown> {
   /** `(not shown)` in place of what must not be shown. */
   readonly value: T

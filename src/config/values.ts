@@ -13,8 +13,10 @@ import type {
 } from '../settings.ts'
 import type { Source } from './source.ts'
 
+/** What `backend` may be. */
 export const backendNames = ['auto', 'docker', 'bubblewrap', 'ssh', 'openshell'] as const
 
+/** What one source sets; in the shape of `agents.defaults.sandbox`, with what is set elsewhere added. */
 export interface Values {
   readonly workspace?: string
   readonly agent?: string
@@ -41,6 +43,7 @@ export interface Values {
   }
 }
 
+/** What holds where nothing is set. Further defaults are the backends' own. */
 export const defaults: Values = {
   agent: 'main',
   session: 'main',

@@ -3,6 +3,7 @@ import type { Settings } from '../settings.ts'
 import type { Merged } from './merge.ts'
 import { sourceText } from './source.ts'
 
+/** One line for each reason. */
 export function withoutEffect({ origins }: Merged, { backend }: Settings): string[] {
   const given = [...origins].filter(([, { source }]) => source.kind !== 'default')
   const warn = (isMeant: (key: string, name: string) => boolean, because: string): string[] => {

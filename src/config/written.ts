@@ -8,6 +8,7 @@ import { type Problem, pathText } from './problem.ts'
 import { readSet } from './set.ts'
 import type { Layer } from './values.ts'
 
+/** Layers for the agent that is meant. */
 export interface WrittenSettings {
   /** Names the agent, where the file says which one is meant when nobody does. */
   readonly agent: Layer | undefined

@@ -3,6 +3,9 @@ import { isSandboxError } from '../errors.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
 import { type ByteText, byteText, type IgnorePattern, matches, parseIgnoreLine } from './pattern.ts'
 
+/** What ignore files are read by. */
+type Reader = Pick<Tree, 'read'>
+
 /** An ignore file that is longer counts up to here. */
 const fileLimitBytes = 64 * 1024
 
@@ -27,12 +30,12 @@ export class IgnoreRules {
   }
 
   /** The rules outside of every `.gitignore`. */
-  static async outermost(tree: Tree): Promise<IgnoreRules> {
+  static async outermost(tree: Reader): Promise<IgnoreRules> {
     return new IgnoreRules(undefined, 0, await patternsIn(tree, treePath('.git/info/exclude')))
   }
 
   /** The rules in `directory`. An ignored directory has those of the one it is in. */
-  static async at(tree: Tree, directory: TreePath): Promise<IgnoreRules> {
+  static async at(tree: Reader, directory: TreePath): Promise<IgnoreRules> {
     let rules = await (await IgnoreRules.outermost(tree)).in(tree, treeRoot)
     const names = directory === treeRoot ? [] : directory.split('/')
     for (let depth = 1; depth <= names.length; depth++) {
@@ -42,7 +45,7 @@ export class IgnoreRules {
   }
 
   /** These rules and those of `directory`, which is directly below the one they are of. */
-  async in(tree: Tree, directory: TreePath): Promise<IgnoreRules> {
+  async in(tree: Reader, directory: TreePath): Promise<IgnoreRules> {
     const prefix = directory === treeRoot ? '' : `${directory}/`
     const patterns = await patternsIn(tree, treePath(`${prefix}.gitignore`))
     if (patterns.length === 0) return this
@@ -67,7 +70,7 @@ export class IgnoreRules {
   }
 }
 
-async function patternsIn(tree: Tree, path: TreePath): Promise<readonly IgnorePattern[]> {
+async function patternsIn(tree: Reader, path: TreePath): Promise<readonly IgnorePattern[]> {
   try {
     const { bytes } = await tree.read(path, { offset: 0, length: fileLimitBytes })
     const text = bytes.toString('latin1').replace(/^\xef\xbb\xbf/, '')

@@ -37,12 +37,9 @@ function files({ project, writable, account }: InstructionFacts): string {
   const others = `all others are the ${account === undefined ? 'sandbox' : 'machine'}'s own`
   if (project === 'none') return `/workspace is private; ${others}.`
   if (writable) return `${projects[project].replace('#', '/workspace')}; ${others}.`
-  const unchanged = project === 'real' ? 'and cannot be changed' : 'and is not to be changed'
+  const unchanged = project === 'real' ? ' and cannot be changed' : ', and is not to be changed'
   const agent = projects[project].replace('#', '/agent')
-  return `${agent}, ${unchanged}; /workspace is private; ${others}.`.replace(
-    'files, and',
-    'files and',
-  )
+  return `${agent}${unchanged}; /workspace is private; ${others}.`
 }
 
 const network = {

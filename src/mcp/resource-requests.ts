@@ -3,13 +3,13 @@ import { isSandboxError, shown } from '../errors.ts'
 import { parseExecUri, readExecLog } from '../resources/exec-log.ts'
 import { type ResourceContent, readFileContent } from '../resources/file-content.ts'
 import { type ListedFile, listPage } from '../resources/file-pages.ts'
-import { HostSight } from '../resources/host-sight.ts'
 import { ListingWatch } from '../resources/listing-watch.ts'
 import { type Completion, completeFrom, completePath } from '../resources/path-completion.ts'
+import type { Sight } from '../resources/sight.ts'
 import { Subscriptions } from '../resources/subscriptions.ts'
 import { parseWorkspaceUri } from '../resources/workspace-uri.ts'
+import type { OpenContext } from '../sandbox.ts'
 import type { Session } from '../session.ts'
-import type { HostRoot } from '../trees/host-walk.ts'
 
 /** A longer URI is nobody's resource, and not sent back. */
 const echoedLength = 64 * 1024
@@ -51,46 +51,59 @@ export interface ResourceEvents {
 
 export class ResourceRequests {
   readonly #session: Session
-  readonly #sight: HostSight
+  readonly #sight: Sight
   readonly #subscriptions: Subscriptions
   readonly #listing: ListingWatch
 
-  /** `root` is where the workspace's files are on this host. Nothing is watched until it is asked for. */
-  constructor(session: Session, root: HostRoot, events: ResourceEvents) {
+  /**
+   * `sight` is the one of the session's workspace. Nothing is watched until it is asked for. What has to
+   * open the sandbox for an answer says so to its context, and can be cancelled; a completion opens none.
+   */
+  constructor(session: Session, sight: Sight, events: ResourceEvents) {
     const { files } = session.workspace
     this.#session = session
-    this.#sight = new HostSight(root)
-    this.#subscriptions = new Subscriptions(files, this.#sight, (uri) => events.updated(uri))
-    this.#listing = new ListingWatch(files, this.#sight, () => events.listChanged())
+    this.#sight = sight
+    this.#subscriptions = new Subscriptions(files, sight, (uri) => events.updated(uri))
+    this.#listing = new ListingWatch(files, sight, () => events.listChanged())
   }
 
   async list(
     cursor: string | undefined,
-    signal: AbortSignal,
+    context: OpenContext,
   ): Promise<{ resources: ListedFile[]; nextCursor?: string }> {
     const { files } = this.#session.workspace
-    const page = await answer(undefined, () => listPage(files, this.#sight, cursor, signal))
+    const page = await answer(undefined, async () => {
+      await this.#sight.ready(context)
+      return listPage(files, this.#sight, cursor, context.signal)
+    })
     this.#listing.saw(page.directories, cursor === undefined)
     const { nextCursor } = page
     return { resources: [...page.files], ...(nextCursor === undefined ? {} : { nextCursor }) }
   }
 
-  async read(uri: string): Promise<{ contents: ResourceContent[] }> {
+  async read(uri: string, context: OpenContext): Promise<{ contents: ResourceContent[] }> {
     return answer(uri, async () => {
       const log = parseExecUri(uri)
       if (log !== undefined) {
         return { contents: [await readExecLog(this.#session.execution(log.id), log, uri)] }
       }
-      const content = readFileContent(this.#session.workspace.files, pathIn(uri), uri)
+      const path = pathIn(uri)
+      await this.#sight.ready(context)
+      const content = readFileContent(this.#session.workspace.files, path, uri)
       return { contents: [await content] }
     })
   }
 
-  async subscribe(uri: string): Promise<void> {
+  async subscribe(uri: string, context: OpenContext): Promise<void> {
     await answer(uri, async () => {
       const log = parseExecUri(uri)
-      if (log !== undefined) this.#subscriptions.addLog(uri, this.#session.execution(log.id))
-      else await this.#subscriptions.addFile(uri, pathIn(uri))
+      if (log !== undefined) {
+        this.#subscriptions.addLog(uri, this.#session.execution(log.id))
+        return
+      }
+      const path = pathIn(uri)
+      await this.#sight.ready(context)
+      await this.#subscriptions.addFile(uri, path)
     })
   }
 
@@ -102,6 +115,7 @@ export class ResourceRequests {
   async complete(template: string, argument: string, typed: string): Promise<Completion> {
     const [files, logs] = resourceTemplates
     if (template === files.uriTemplate && argument === 'path') {
+      if (!this.#sight.isReady) return completeFrom([], typed)
       return completePath(this.#session.workspace.files, this.#sight, typed)
     }
     if (template === logs.uriTemplate) {

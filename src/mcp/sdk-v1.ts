@@ -5,6 +5,7 @@
  */
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
+import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
   CallToolRequestSchema,
@@ -15,12 +16,15 @@ import {
   ListToolsRequestSchema,
   McpError,
   ReadResourceRequestSchema,
+  type ServerNotification,
+  type ServerRequest,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
+import type { Sight } from '../resources/sight.ts'
+import type { OpenContext } from '../sandbox.ts'
 import type { Session } from '../session.ts'
 import type { Tool } from '../tools/tool.ts'
-import type { HostRoot } from '../trees/host-walk.ts'
 import { callTool, listTool, unknownTool } from './call-tool.ts'
 import { Progress } from './progress.ts'
 import { RequestError, ResourceRequests, resourceTemplates } from './resource-requests.ts'
@@ -30,8 +34,8 @@ export interface ServerOptions {
   readonly instructions: string
   readonly tools: readonly Tool[]
   readonly session: Session
-  /** Where the workspace's files are on this host. */
-  readonly workspaceRoot: HostRoot
+  /** What is seen of the session's workspace. */
+  readonly sight: Sight
 }
 
 /** Speaks MCP on stdin and stdout until `closed`, which tells why it ended. */
@@ -62,7 +66,7 @@ export function buildServer(options: ServerOptions): { server: Server; closed: P
       instructions: options.instructions,
     },
   )
-  const resources = new ResourceRequests(options.session, options.workspaceRoot, {
+  const resources = new ResourceRequests(options.session, options.sight, {
     updated: (uri) => void server.sendResourceUpdated({ uri }).catch(() => {}),
     listChanged: () => void server.sendResourceListChanged().catch(() => {}),
   })
@@ -89,16 +93,7 @@ function answerTools(
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = tools.find(({ name }) => name === params.name)
     if (tool === undefined) throw invalidParams(unknownTool(params.name, tools))
-    const progressToken = extra._meta?.progressToken
-    const progress = new Progress((done, message) => {
-      if (progressToken === undefined) return
-      void extra
-        .sendNotification({
-          method: 'notifications/progress',
-          params: { progressToken, progress: done, message },
-        })
-        .catch(() => {})
-    })
+    const progress = progressOf(extra)
     try {
       const result = await callTool(tool, params.arguments, {
         session,
@@ -114,17 +109,17 @@ function answerTools(
 }
 
 function answerResources(server: Server, resources: ResourceRequests): void {
-  server.setRequestHandler(ListResourcesRequestSchema, ({ params }, { signal }) =>
-    asRpc(() => resources.list(params?.cursor, signal)),
+  server.setRequestHandler(ListResourcesRequestSchema, ({ params }, extra) =>
+    asRpc(() => inContext(extra, (context) => resources.list(params?.cursor, context))),
   )
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
     resourceTemplates: [...resourceTemplates],
   }))
-  server.setRequestHandler(ReadResourceRequestSchema, ({ params }) =>
-    asRpc(() => resources.read(params.uri)),
+  server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
+    asRpc(() => inContext(extra, (context) => resources.read(params.uri, context))),
   )
-  server.setRequestHandler(SubscribeRequestSchema, async ({ params }) => {
-    await asRpc(() => resources.subscribe(params.uri))
+  server.setRequestHandler(SubscribeRequestSchema, async ({ params }, extra) => {
+    await asRpc(() => inContext(extra, (context) => resources.subscribe(params.uri, context)))
     return {}
   })
   server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => {
@@ -138,6 +133,31 @@ function answerResources(server: Server, resources: ResourceRequests): void {
       return { completion: { ...completion } }
     }),
   )
+}
+
+/** What a handler is told besides its request. */
+type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
+
+/** Sends nothing where the client did not ask for progress. */
+function progressOf({ _meta, sendNotification }: Extra): Progress {
+  const progressToken = _meta?.progressToken
+  return new Progress((done, message) => {
+    if (progressToken === undefined) return
+    void sendNotification({
+      method: 'notifications/progress',
+      params: { progressToken, progress: done, message },
+    }).catch(() => {})
+  })
+}
+
+/** For what may have to open the sandbox. */
+async function inContext<T>(extra: Extra, run: (context: OpenContext) => Promise<T>): Promise<T> {
+  const progress = progressOf(extra)
+  try {
+    return await run({ signal: extra.signal, report: (message) => progress.tell(0, message) })
+  } finally {
+    progress.stop()
+  }
 }
 
 /** What is nobody's mistake but ours is told without its details: they can hold the host's paths. */

@@ -5,8 +5,8 @@ import { argumentInvalid, isSandboxError } from '../errors.ts'
 import type { ByteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
-import type { FileFacts, HostSight, Named } from './host-sight.ts'
 import { mediaTypeByName } from './media-type.ts'
+import type { FileFacts, Named, Sight, SightWalk } from './sight.ts'
 import { workspaceUri } from './workspace-uri.ts'
 
 export interface ListedFile {
@@ -48,12 +48,14 @@ const turnMs = 8
  */
 export async function listPage(
   tree: Tree,
-  sight: HostSight,
+  sight: Sight,
   cursor: string | undefined,
   signal: AbortSignal,
 ): Promise<FilePage> {
-  const page = new PageWalk(tree, sight, cursor === undefined ? '' : startOf(cursor), signal)
-  const rules = await IgnoreRules.outermost(tree)
+  const start = cursor === undefined ? '' : startOf(cursor)
+  const walk = sight.walk(tree)
+  const page = new PageWalk(walk, start, signal)
+  const rules = await IgnoreRules.outermost(walk)
   const next = await page.walk(treeRoot, '', rules)
   const nextCursor = next === undefined ? undefined : cursorOf(next)
   return { files: page.files, directories: page.directories, nextCursor }
@@ -62,16 +64,14 @@ export async function listPage(
 class PageWalk {
   readonly files: ListedFile[] = []
   readonly directories: SeenDirectory[] = []
-  readonly #tree: Tree
-  readonly #sight: HostSight
+  readonly #sight: SightWalk
   readonly #start: ByteText
   readonly #signal: AbortSignal
   #nameBytes = 0
   #entered = 0
   #turnEnds = performance.now() + turnMs
 
-  constructor(tree: Tree, sight: HostSight, start: ByteText, signal: AbortSignal) {
-    this.#tree = tree
+  constructor(sight: SightWalk, start: ByteText, signal: AbortSignal) {
     this.#sight = sight
     this.#start = start
     this.#signal = signal
@@ -83,58 +83,65 @@ class PageWalk {
     prefix: ByteText,
     outer: IgnoreRules,
   ): Promise<ByteText | undefined> {
-    const names = this.#names(directory)
+    const names = await this.#names(directory)
     this.directories.push({ path: directory, names })
     const ignoring = names.some(({ key }) => key === '.gitignore')
-    const rules = ignoring ? await outer.in(this.#tree, directory) : outer
-    let facts = new Map<string, FileFacts>()
+    const rules = ignoring ? await outer.in(this.#sight, directory) : outer
+    this.#sight.expect(this.#ahead(directory, prefix, names, rules))
+    let facts: ReadonlyMap<string, FileFacts> = new Map()
     let known = 0
     for (const [i, { name, kind, key }] of names.entries()) {
       const whole = prefix + key
-      const resumed = kind === 'directory' && this.#start.startsWith(whole)
-      if (whole < this.#start && !resumed) continue
+      if (this.#isBehind(whole)) continue
       if (performance.now() > this.#turnEnds) await this.#yield()
       const isDirectory = kind === 'directory'
       const bytes = isDirectory ? whole.slice(0, -1) : whole
       if (rules.ignores(bytes, isDirectory)) continue
-      const path = treePath(directory === treeRoot ? name : `${directory}/${name}`)
+      const path = pathIn(directory, name)
       if (isDirectory) {
+        const resumed = this.#start.startsWith(whole)
         if (!resumed && ++this.#entered > pageLimits.directories) return whole
         const end = await this.walk(path, whole, rules)
         if (end !== undefined) return end
         continue
       }
-      if (kind === 'file' && i >= known) {
+      if (i >= known) {
         known = i + factsAtOnce
-        const files = names.slice(i, known).filter((one) => one.kind === 'file')
-        facts = this.#sight.files(
-          directory,
-          files.map((one) => one.name),
-        )
+        const files = names.slice(i, known).filter((one) => one.kind !== 'directory')
+        facts = await this.#sight.files(directory, files)
       }
-      const file = kind === 'file' ? facts.get(name) : await this.#throughLink(path)
+      const file = facts.get(name)
       // It went away, or it is a link that leads to no file inside.
       if (file !== undefined && !this.#add(path, file)) return whole
     }
     return undefined
   }
 
-  #names(directory: TreePath): readonly Named[] {
-    try {
-      return this.#sight.names(directory)
-    } catch (error) {
-      // Removed, replaced or made unreadable since its parent was listed.
-      if (isSandboxError(error) && directory !== treeRoot) return []
-      throw error
+  /** Whether a key lies before the page, with all that begins with it. */
+  #isBehind(key: ByteText): boolean {
+    return key < this.#start && !(key.endsWith('/') && this.#start.startsWith(key))
+  }
+
+  /** The directories that the walk will go into, worked out as far as somebody asks. */
+  *#ahead(
+    directory: TreePath,
+    prefix: ByteText,
+    names: readonly Named[],
+    rules: IgnoreRules,
+  ): Generator<TreePath> {
+    for (const { name, kind, key } of names) {
+      const whole = prefix + key
+      if (kind !== 'directory' || this.#isBehind(whole)) continue
+      if (!rules.ignores(whole.slice(0, -1), true)) yield pathIn(directory, name)
     }
   }
 
-  async #throughLink(path: TreePath): Promise<FileFacts | undefined> {
+  async #names(directory: TreePath): Promise<readonly Named[]> {
     try {
-      const stat = await this.#tree.stat(path)
-      return stat.kind === 'file' ? stat : undefined
+      return await this.#sight.names(directory)
     } catch (error) {
-      if (isSandboxError(error)) return undefined
+      // Removed, replaced or made unreadable since its parent was listed.
+      if (isSandboxError(error) && directory !== treeRoot) return []
       throw error
     }
   }
@@ -158,6 +165,9 @@ class PageWalk {
     this.#turnEnds = performance.now() + turnMs
   }
 }
+
+const pathIn = (directory: TreePath, name: string) =>
+  treePath(directory === treeRoot ? name : `${directory}/${name}`)
 
 const cursorMark = 'at:'
 

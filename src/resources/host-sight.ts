@@ -6,31 +6,23 @@ import { isUtf8 } from 'node:buffer'
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
 import { isSandboxError, notADirectory } from '../errors.ts'
 import { byteText } from '../ignore/pattern.ts'
-import type { TreePath } from '../tree.ts'
+import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
 import { readFailure } from '../trees/host-failure.ts'
 import { type HostRoot, HostWalk, type Place } from '../trees/host-walk.ts'
 import { isTemporaryName } from '../trees/temporary-name.ts'
-
-/** A name in a directory. */
-export interface Named {
-  readonly name: string
-  readonly kind: 'file' | 'directory' | 'link'
-  /** The name as bytes, and a `/` after a directory's: paths made of these sort as git sorts. */
-  readonly key: string
-}
-
-export interface FileFacts {
-  readonly size: number
-  readonly modifiedMs: number
-}
-
-/** What is at a path: two equal signatures are the same thing in the same state. */
-export interface Look {
-  readonly signature: string
-  readonly kind: 'file' | 'directory' | 'other' | 'absent' | 'refused'
-  /** It changed just now: another change could leave the same signature. */
-  readonly unsettled: boolean
-}
+import { PathWatch } from './path-watch.ts'
+import {
+  clockTickMs,
+  type FileFacts,
+  type KindAt,
+  type Look,
+  type Named,
+  type OnChange,
+  type Sight,
+  type SightWalk,
+  type Watch,
+  type WatchTimes,
+} from './sight.ts'
 
 /** A directory to listen at for changes of what was looked at; `at` is good during the look only. */
 export interface ListeningPost {
@@ -38,17 +30,49 @@ export interface ListeningPost {
   readonly at: string
 }
 
-/** The coarsest clock that file systems stamp changes with. */
-const clockTickMs = 2_000
 /** A directory of so many names is kept until another of that kind is listed. */
 const keptFrom = 500
 
-export class HostSight {
+export class HostSight implements Sight {
+  readonly isReady = true
   readonly #root: HostRoot
   #kept: { path: TreePath; signature: string; names: readonly Named[] } | undefined
 
   constructor(root: HostRoot) {
     this.#root = root
+  }
+
+  async ready(): Promise<void> {}
+
+  walk(tree: Tree): SightWalk {
+    return {
+      read: (path, range) => tree.read(path, range),
+      expect: () => {},
+      names: (path) => this.names(path),
+      files: async (path, names) => {
+        const facts = this.#files(
+          path,
+          names.filter(({ kind }) => kind === 'file').map(({ name }) => name),
+        )
+        for (const { name, kind } of names) {
+          const file = kind === 'link' ? await throughLink(tree, path, name) : undefined
+          if (file !== undefined) facts.set(name, file)
+        }
+        return facts
+      },
+    }
+  }
+
+  /** Looks again every two seconds, and at once where the system tells of changes. */
+  watch(_: 'files' | 'listing', onChange: OnChange, times?: WatchTimes): Watch {
+    return new PathWatch(this, onChange, times)
+  }
+
+  async kinds(paths: readonly TreePath[]): Promise<readonly KindAt[]> {
+    return paths.map((path) => {
+      const { kind } = this.look(path)
+      return kind === 'refused' ? 'other' : kind
+    })
   }
 
   /**
@@ -72,11 +96,7 @@ export class HostSight {
     }
   }
 
-  /**
-   * Files, directories and links in `path`, sorted by `key`; without `.git` and our own temporary
-   * files, and names that are not UTF-8. Fails as `Tree.list` does.
-   */
-  names(path: TreePath): readonly Named[] {
+  async names(path: TreePath): Promise<readonly Named[]> {
     const before = this.look(path)
     if (this.#kept?.path === path && this.#kept.signature === before.signature) {
       return this.#kept.names
@@ -88,11 +108,8 @@ export class HostSight {
     return names
   }
 
-  /**
-   * Size and time of the regular files among `names` in `path`, one look at the directory for all.
-   * What is something else by now is not in it, and nothing is where there is no such directory.
-   */
-  files(path: TreePath, names: readonly string[]): Map<string, FileFacts> {
+  /** Those that are regular files, one look at the directory for all. */
+  #files(path: TreePath, names: readonly string[]): Map<string, FileFacts> {
     const facts = new Map<string, FileFacts>()
     let walk: HostWalk | undefined
     try {
@@ -128,6 +145,20 @@ export class HostSight {
     } finally {
       walk?.close()
     }
+  }
+}
+
+async function throughLink(
+  tree: Tree,
+  directory: TreePath,
+  name: string,
+): Promise<FileFacts | undefined> {
+  try {
+    const stat = await tree.stat(treePath(directory === treeRoot ? name : `${directory}/${name}`))
+    return stat.kind === 'file' ? stat : undefined
+  } catch (error) {
+    if (isSandboxError(error)) return undefined
+    throw error
   }
 }
 

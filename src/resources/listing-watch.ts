@@ -4,8 +4,7 @@ import { byteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
 import type { SeenDirectory } from './file-pages.ts'
-import type { HostSight, Named } from './host-sight.ts'
-import { PathWatch, type PathWatchTimes } from './path-watch.ts'
+import type { Named, Sight, Watch, WatchTimes } from './sight.ts'
 
 /** What is watched of a listing, in its order; a client that lists more hears of that much. */
 export const listingLimits = { directories: 1_000, names: 50_000 }
@@ -20,20 +19,21 @@ const intervalMs = 500
  */
 export class ListingWatch {
   readonly #tree: Tree
-  readonly #sight: HostSight
+  readonly #sight: Sight
   readonly #changed: () => void
-  readonly #watch: PathWatch
+  readonly #watch: Watch
   readonly #seen = new Map<TreePath, readonly Named[] | undefined>()
   readonly #ignoreFiles = new Set<TreePath>()
   #names = 0
   #timer: NodeJS.Timeout | undefined
+  #comparing: Promise<void> = Promise.resolve()
   #toldMs = 0
 
-  constructor(tree: Tree, sight: HostSight, changed: () => void, times?: PathWatchTimes) {
+  constructor(tree: Tree, sight: Sight, changed: () => void, times?: WatchTimes) {
     this.#tree = tree
     this.#sight = sight
     this.#changed = changed
-    this.#watch = new PathWatch(sight, (path, certain) => void this.#compare(path, certain), times)
+    this.#watch = sight.watch('listing', (path, certain) => this.#changedAt(path, certain), times)
   }
 
   /** Directories that are listened at. */
@@ -50,11 +50,11 @@ export class ListingWatch {
       const remembered = this.#names + names.length <= listingLimits.names
       if (remembered) this.#names += names.length
       this.#seen.set(path, remembered ? names : undefined)
-      this.#watch.add(path)
+      void this.#watch.add(path)
       if (names.some(({ key }) => key === '.gitignore')) {
         const file = treePath(path === '' ? '.gitignore' : `${path}/.gitignore`)
         this.#ignoreFiles.add(file)
-        this.#watch.add(file)
+        void this.#watch.add(file)
       }
     }
   }
@@ -76,6 +76,13 @@ export class ListingWatch {
     this.#names = 0
   }
 
+  /** One after the other: looking at a directory may take a while. */
+  #changedAt(path: TreePath, certain: boolean): void {
+    this.#comparing = this.#comparing
+      .then(() => this.#compare(path, certain))
+      .catch((error: unknown) => console.error(error))
+  }
+
   async #compare(path: TreePath, certain: boolean): Promise<void> {
     if (this.#ignoreFiles.has(path)) {
       if (certain) this.#tell()
@@ -87,10 +94,11 @@ export class ListingWatch {
       if (certain) this.#tell()
       return
     }
-    const after = this.#namesIn(path)
+    const after = await this.#namesIn(path)
+    if (after === undefined || !this.#seen.has(path)) return
     this.#seen.set(path, after)
     const differing = difference(before, after)
-    if (differing.length === 0) return
+    if (differing.length === 0 || this.#timer !== undefined) return
     const rules = await IgnoreRules.at(this.#tree, path)
     const prefix = path === '' ? '' : `${byteText(path)}/`
     const listed = differing.some(({ name, kind }) => {
@@ -99,12 +107,13 @@ export class ListingWatch {
     if (listed) this.#tell()
   }
 
-  #namesIn(path: TreePath): readonly Named[] {
+  /** Undefined while it cannot be seen. */
+  async #namesIn(path: TreePath): Promise<readonly Named[] | undefined> {
     try {
-      return this.#sight.names(path)
+      return await this.#sight.names(path)
     } catch (error) {
-      if (isSandboxError(error)) return []
-      throw error
+      if (!isSandboxError(error)) throw error
+      return ['SANDBOX_LOST', 'CANCELLED'].includes(error.code) ? undefined : []
     }
   }
 

@@ -3,7 +3,7 @@ import { isSandboxError } from '../errors.ts'
 import { byteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
-import type { HostSight, Named } from './host-sight.ts'
+import type { Named, Sight } from './sight.ts'
 
 /** As `completion/complete` answers. */
 export interface Completion {
@@ -21,32 +21,38 @@ const valueLimit = 100
  * that lead out or nowhere are left out, as are names that `{+path}` cannot carry as they are.
  * Nothing completes a path that is not written plainly or leads out.
  */
-export async function completePath(
-  tree: Tree,
-  sight: HostSight,
-  typed: string,
-): Promise<Completion> {
+export async function completePath(tree: Tree, sight: Sight, typed: string): Promise<Completion> {
   const slash = typed.lastIndexOf('/') + 1
   const directory = plainPath(typed.slice(0, Math.max(0, slash - 1)))
   if (directory === undefined || typed.startsWith('/')) return completion([], 0)
   const prefix = typed.slice(0, slash)
-  const matching = namesIn(sight, directory).filter(
+  const matching = (await namesIn(sight, directory)).filter(
     ({ name }) => name.startsWith(typed.slice(slash)) && isPlain(name),
   )
   const rules = await IgnoreRules.at(tree, directory)
   const ignored = (one: Named) => rules.ignores(byteText(prefix + one.name), isDirectory(one))
   const [last, first] = [matching.filter(ignored), matching.filter((one) => !ignored(one))]
+  const ordered = [...first, ...last]
   const values: string[] = []
   let left = matching.length
-  for (const one of [...first, ...last]) {
-    if (values.length === valueLimit) break
-    const path = `${prefix}${one.name}`
-    const kind = one.kind === 'link' ? sight.look(treePath(path)).kind : one.kind
-    if (kind === 'directory') values.push(`${path}/`)
-    else if (kind === 'file') values.push(path)
-    else left--
+  for (let at = 0; at < ordered.length && values.length < valueLimit; ) {
+    const some = ordered.slice(at, at + valueLimit - values.length)
+    at += some.length
+    for (const [path, kind] of await led(sight, prefix, some)) {
+      if (kind === 'directory') values.push(`${path}/`)
+      else if (kind === 'file') values.push(path)
+      else left--
+    }
   }
   return completion(values, left)
+}
+
+/** The whole paths, and what each leads to. */
+async function led(sight: Sight, prefix: string, names: readonly Named[]) {
+  const isLink = ({ kind }: Named) => kind === 'link'
+  const links = names.filter(isLink).map(({ name }) => treePath(prefix + name))
+  const kinds = links.length === 0 ? [] : [...(await sight.kinds(links))]
+  return names.map((one) => [prefix + one.name, isLink(one) ? kinds.shift() : one.kind] as const)
 }
 
 /** The first of `candidates` that begin with `typed`. */
@@ -76,9 +82,9 @@ function plainPath(text: string): TreePath | undefined {
   }
 }
 
-function namesIn(sight: HostSight, directory: TreePath): readonly Named[] {
+async function namesIn(sight: Sight, directory: TreePath): Promise<readonly Named[]> {
   try {
-    return sight.names(directory)
+    return await sight.names(directory)
   } catch (error) {
     if (isSandboxError(error)) return []
     throw error

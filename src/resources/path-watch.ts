@@ -6,27 +6,15 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TreePath } from '../tree.ts'
-import type { HostSight, ListeningPost, Look } from './host-sight.ts'
+import type { HostSight, ListeningPost } from './host-sight.ts'
+import type { Look, OnChange, Watch, WatchTimes } from './sight.ts'
 
-export interface PathWatchTimes {
-  /** Between looks at everything. */
-  readonly pollMs: number
-  /** From a hint to the look: what comes meanwhile is seen with it. */
-  readonly hintMs: number
-}
-
-export const pathWatchTimes: PathWatchTimes = { pollMs: 2_000, hintMs: 100 }
+export const pathWatchTimes: WatchTimes = { pollMs: 2_000, hintMs: 100 }
 
 /** The system has few; what has none is polled. */
 const listenerLimit = 128
 /** Looks between which nobody else gets a turn. */
 const looksPerTurn = 32
-
-/**
- * `certain`: it is not what it was. Otherwise it looks the same, but it had changed so shortly before
- * the last look that a second change would not show.
- */
-export type OnChange = (path: TreePath, certain: boolean) => void
 
 interface Watched {
   look: Look
@@ -38,10 +26,10 @@ interface Post {
   readonly paths: Set<TreePath>
 }
 
-export class PathWatch {
+export class PathWatch implements Watch {
   readonly #sight: HostSight
   readonly #onChange: OnChange
-  readonly #times: PathWatchTimes
+  readonly #times: WatchTimes
   readonly #watched = new Map<TreePath, Watched>()
   readonly #posts = new Map<string, Post>()
   readonly #hinted = new Set<TreePath>()
@@ -49,7 +37,7 @@ export class PathWatch {
   #soon: NodeJS.Timeout | undefined
   #checking: Promise<void> = Promise.resolve()
 
-  constructor(sight: HostSight, onChange: OnChange, times: PathWatchTimes = pathWatchTimes) {
+  constructor(sight: HostSight, onChange: OnChange, times: WatchTimes = pathWatchTimes) {
     this.#sight = sight
     this.#onChange = onChange
     this.#times = times
@@ -59,15 +47,12 @@ export class PathWatch {
     return this.#watched.size
   }
 
-  /** Directories that are listened at. */
   get listeners(): number {
     return [...this.#posts.values()].filter(({ watcher }) => watcher !== undefined).length
   }
 
-  /** Watches what is at `path`, or will be. The next look is told as uncertain if it finds the same. */
-  add(path: TreePath): Look {
-    const known = this.#watched.get(path)
-    if (known !== undefined) return known.look
+  async add(path: TreePath): Promise<void> {
+    if (this.#watched.has(path)) return
     const watched: Watched = {
       look: { signature: '', kind: 'absent', unsettled: true },
       post: undefined,
@@ -76,7 +61,6 @@ export class PathWatch {
     const look = this.#look(path, watched)
     watched.look = { ...look, unsettled: true }
     this.#schedule()
-    return look
   }
 
   delete(path: TreePath): void {
@@ -88,12 +72,10 @@ export class PathWatch {
     if (this.#watched.size === 0) this.close()
   }
 
-  /** Everything, soon: somebody knows that something may have changed. */
   checkSoon(): void {
     this.#hint(this.#watched.keys())
   }
 
-  /** Ends all watching and every timer. */
   close(): void {
     clearTimeout(this.#poll)
     clearTimeout(this.#soon)

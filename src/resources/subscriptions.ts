@@ -2,8 +2,7 @@
 import { argumentInvalid, isSandboxError, notAFile } from '../errors.ts'
 import type { Execution } from '../exec.ts'
 import { digestOf, type Tree, type TreePath } from '../tree.ts'
-import type { HostSight } from './host-sight.ts'
-import { PathWatch, type PathWatchTimes } from './path-watch.ts'
+import type { Sight, Watch, WatchTimes } from './sight.ts'
 
 export const subscriptionLimit = 256
 /** Between two updates of one log. */
@@ -20,20 +19,16 @@ const digestLimitBytes = 1024 * 1024
 export class Subscriptions {
   readonly #tree: Tree
   readonly #updated: (uri: string) => void
-  readonly #watch: PathWatch
+  readonly #watch: Watch
   readonly #ends = new Map<string, () => void>()
   readonly #uris = new Map<TreePath, Set<string>>()
   readonly #digests = new Map<TreePath, string | undefined>()
 
-  constructor(
-    tree: Tree,
-    sight: HostSight,
-    updated: (uri: string) => void,
-    times?: PathWatchTimes,
-  ) {
+  constructor(tree: Tree, sight: Sight, updated: (uri: string) => void, times?: WatchTimes) {
     this.#tree = tree
     this.#updated = updated
-    this.#watch = new PathWatch(sight, (path, certain) => void this.#compare(path, certain), times)
+    const onChange = (path: TreePath, certain: boolean) => void this.#compare(path, certain)
+    this.#watch = sight.watch('files', onChange, times)
   }
 
   /** Directories that are listened at. */
@@ -62,7 +57,7 @@ export class Subscriptions {
       this.#digests.delete(path)
       this.#watch.delete(path)
     })
-    this.#watch.add(path)
+    await this.#watch.add(path)
     if (!this.#digests.has(path)) this.#digests.set(path, await this.#digest(path))
   }
 

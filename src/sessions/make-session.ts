@@ -1,5 +1,6 @@
 /** A session put together from settings and a plan. Nothing is opened or started by it. */
 import { outputLimitsOf } from '../captured-output.ts'
+import type { Sight } from '../resources/sight.ts'
 import type { Backend, OpenContext } from '../sandbox.ts'
 import { Session, type SessionOptions } from '../session.ts'
 import type { Settings } from '../settings.ts'
@@ -11,6 +12,7 @@ export interface SessionParts {
   readonly session: Session
   /** The backend: the same one for all who ask, chosen when it is asked for first. */
   readonly choose: (signal: AbortSignal) => Promise<Backend>
+  readonly sight: Sight
 }
 
 /** `CONFIG_INVALID` for settings that contradict each other. */
@@ -21,7 +23,7 @@ export function makeSession(
 ): SessionParts {
   const choose = once((signal) => chooseBackend(settings, signal))
   const never: OpenContext = { signal: new AbortController().signal, report: () => {} }
-  const workspace = makeWorkspace(
+  const { workspace, sight } = makeWorkspace(
     settings,
     { spec, state, choose },
     {
@@ -29,6 +31,7 @@ export function makeSession(
       current: () => session.current,
       run: (script, stdin, signal) => session.run(script, stdin, signal),
       abandon: (sandbox, error) => session.abandon(sandbox, error),
+      open: (context) => session.sandbox(context),
     },
   )
   const session: Session = new Session(workspace, {
@@ -38,7 +41,7 @@ export function makeSession(
     commandTimeoutSeconds: settings.commandTimeoutSeconds,
     ...limits,
   })
-  return { session, choose }
+  return { session, choose, sight }
 }
 
 /** Kept when it succeeds; a failure is not. */

@@ -1,11 +1,16 @@
 /** The workspace that settings ask for, wired to the session it is for. */
 import { join } from 'node:path'
-import type { Backend, Sandbox, SandboxSpec } from '../sandbox.ts'
+import { HostSight } from '../resources/host-sight.ts'
+import { SandboxSight } from '../resources/sandbox-sight.ts'
+import type { Sight } from '../resources/sight.ts'
+import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { Mirror } from '../sync/mirror.ts'
 import { SyncRules } from '../sync/sync-rules.ts'
+import { leavingOut, WorkspaceIgnore } from '../sync/workspace-ignore.ts'
 import type { Tree } from '../tree.ts'
 import { HostTree } from '../trees/host-tree.ts'
+import { canPin } from '../trees/host-walk.ts'
 import { SandboxTree, type ScriptRunner } from '../trees/sandbox-tree.ts'
 import type { Opened, Workspace } from '../workspace.ts'
 import { BindWorkspace } from '../workspaces/bind.ts'
@@ -20,6 +25,7 @@ export interface Inside {
   readonly current: () => Sandbox | undefined
   readonly run: ScriptRunner
   readonly abandon: (sandbox: Sandbox, error: Error) => Promise<void>
+  readonly open: (context: OpenContext) => Promise<Sandbox>
 }
 
 /** Which sandbox it is in, and where this server keeps what it must remember. */
@@ -37,12 +43,18 @@ export function workspaceKind({ backend, openshell }: Settings): WorkspaceKind {
   return backend === 'openshell' ? openshell.mode : 'bind'
 }
 
+/** The workspace, and what the resources see of it. */
+export interface MadeWorkspace {
+  readonly workspace: Workspace
+  readonly sight: Sight
+}
+
 /** `CONFIG_INVALID` for roots inside that overlap. Opens nothing. */
 export function makeWorkspace(
   settings: Settings,
   place: WorkspacePlace,
   inside: Inside,
-): Workspace {
+): MadeWorkspace {
   const { spec, choose } = place
   if (settings.backend === 'openshell' && spec.mounts.length > 1) {
     const { remoteWorkspaceDir, remoteAgentWorkspaceDir } = settings.openshell
@@ -50,11 +62,26 @@ export function makeWorkspace(
   }
   switch (workspaceKind(settings)) {
     case 'bind':
-      return new BindWorkspace(choose, spec, hostTrees(spec), rootTree(inside))
-    case 'remote':
-      return new RemoteWorkspace({ choose, spec, rules: rulesOf(settings), ...inside })
+      return {
+        workspace: new BindWorkspace(choose, spec, hostTrees(spec), rootTree(inside)),
+        sight: hostSight(spec),
+      }
+    case 'remote': {
+      const workspace = new RemoteWorkspace({
+        choose,
+        spec,
+        rulesFor: rulesOf(settings),
+        ...inside,
+      })
+      const isOpen = () => inside.current() !== undefined
+      const access = { isOpen, open: inside.open }
+      return { workspace, sight: new SandboxSight(workspace.files, workspace.glance, access) }
+    }
     case 'mirror':
-      return makeMirrorWorkspace(settings, place, inside)
+      return {
+        workspace: makeMirrorWorkspace(settings, place, inside),
+        sight: hostSight(spec, settings.openshell.remoteWorkspaceDir),
+      }
   }
 }
 
@@ -64,6 +91,7 @@ function makeMirrorWorkspace(
   inside: Inside,
 ): Workspace {
   const { ignore, gitignore } = sync
+  const roots = [openshell.remoteWorkspaceDir, openshell.remoteAgentWorkspaceDir]
   const [first, ...others] = spec.mounts.map(({ host, writable }, i) => {
     const record = `${spec.name}${i === 0 ? '' : `-${i}`}.ancestor`
     return new Mirror({
@@ -79,23 +107,34 @@ function makeMirrorWorkspace(
   return new MirrorWorkspace({
     choose,
     spec,
-    trees: hostTrees(spec),
+    trees: hostTrees(spec, roots),
     mirrors: [first as Mirror, ...others],
     inside: rootTree(inside),
-    roots: [openshell.remoteWorkspaceDir, openshell.remoteAgentWorkspaceDir],
+    roots,
     current: inside.current,
   })
 }
 
-/** The files of the mounts, on the host. */
-function hostTrees({ mounts, owner }: SandboxSpec): readonly [Tree, ...Tree[]] {
-  const [first, ...others] = mounts.map(
-    ({ host, sandbox, writable }) =>
-      new HostTree({ root: host, owner, sandboxRoot: sandbox, readOnly: !writable }),
-  )
+/** The files of the mounts, on the host; `roots` is where they are inside. */
+function hostTrees(
+  { mounts, owner }: SandboxSpec,
+  roots: readonly string[] = mounts.map(({ sandbox }) => sandbox),
+): readonly [Tree, ...Tree[]] {
+  const [first, ...others] = mounts.map(({ host, sandbox, writable }, i) => {
+    const sandboxRoot = roots[i] ?? sandbox
+    return new HostTree({ root: host, owner, sandboxRoot, readOnly: !writable })
+  })
   return [first as Tree, ...others]
+}
+
+function hostSight({ mounts: [{ host, sandbox }] }: SandboxSpec, sandboxRoot = sandbox): Sight {
+  return new HostSight({ path: host, sandboxRoot, pinned: canPin })
 }
 
 const rootTree = ({ run }: Inside): Tree => new SandboxTree(run, { root: '/' })
 
-const rulesOf = ({ sync }: Settings) => new SyncRules(sync.ignore)
+/** What a workspace that is filled once leaves on the host. */
+function rulesOf({ sync: { ignore, gitignore } }: Settings) {
+  return (host: string) =>
+    leavingOut(new SyncRules(ignore), gitignore ? new WorkspaceIgnore(host) : undefined)
+}

@@ -13,6 +13,7 @@ import {
   type TreePath,
 } from '../tree.ts'
 import { applyScript } from './sandbox-apply-script.ts'
+import { entriesOf, factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
 import { readFailed, type Told, writeFailed } from './sandbox-failure.ts'
 import { exits, listScript, readScript, statScript } from './sandbox-scripts.ts'
 import { isTemporaryName } from './temporary-name.ts'
@@ -105,17 +106,12 @@ export class SandboxTree implements Tree {
     const targets = new Map<string, string>()
     for (let i = 0; i + 1 < links.length; i += 2) targets.set(links[i] ?? '', links[i + 1] ?? '')
     const entries: { raw: string; entry: ListedEntry }[] = []
-    for (const line of table
-      .replace(/\n$/, '')
-      .split(/\n(?=[0-9a-f]+ \d+ -?\d+ [-\d]+ [:.\d]+ [-+]\d{4} \.\/)/)) {
-      const start = line.indexOf(' ./')
-      if (start < 0) continue
-      const raw = line.slice(start + 3)
+    for (const { facts, path: raw } of entriesOf(table)) {
       const bytes = Buffer.from(raw, 'latin1')
       const name = bytes.toString()
       if (!isUtf8(bytes) || isTemporaryName(name)) continue
-      const { mode, size, modifiedMs } = factsOf(line.slice(0, start))
-      const kind = kindOf(mode)
+      const { size, modifiedMs } = facts
+      const kind = kindOf(facts.mode)
       const entry = { name, kind, size: kind === 'file' ? size : 0, modifiedMs }
       const target = targets.get(`./${raw}`)
       if (kind !== 'link') entries.push({ raw, entry })
@@ -173,31 +169,6 @@ function stream(parts: readonly Uint8Array[]): Uint8Array | Readable | undefined
 
 function told(code: number, stdout: string, stderr = ''): Told {
   return { code, stdout, stderr }
-}
-
-interface Facts {
-  readonly mode: number
-  readonly size: number
-  readonly modifiedMs: number
-}
-
-function factsOf(line: string): Facts {
-  const [, mode = '', size, seconds, fraction = ''] =
-    /^([0-9a-f]+) (\d+) (-?\d+) \S+ [\d:]+(?:\.(\d+))?/.exec(line) ?? []
-  if (size === undefined) throw new Error(`stat in the sandbox said ${JSON.stringify(line)}`)
-  const modifiedMs = Number(seconds) * 1000 + Number(`0.${fraction || 0}`) * 1000
-  return { mode: Number.parseInt(mode, 16), size: Number(size), modifiedMs }
-}
-
-function kindOf(mode: number): ListedEntry['kind'] {
-  const type = mode & 0o170000
-  if (type === 0o100000) return 'file'
-  if (type === 0o040000) return 'directory'
-  return type === 0o120000 ? 'link' : 'other'
-}
-
-function isExecutable(mode: number): boolean {
-  return kindOf(mode) === 'file' && (mode & 0o111) !== 0
 }
 
 /** What no Linux file system can hold. */

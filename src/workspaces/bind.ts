@@ -51,9 +51,6 @@ export class BindWorkspace implements Workspace {
     return this.#backend.open(this.#spec, context)
   }
 
-  /** What is mounted does not go away inside. */
-  async check(): Promise<void> {}
-
   takeNews(): readonly News[] {
     return []
   }

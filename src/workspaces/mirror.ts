@@ -64,9 +64,6 @@ export class MirrorWorkspace implements Workspace {
     }
   }
 
-  /** A root that is gone inside halts the next sync. */
-  async check(): Promise<void> {}
-
   takeNews(): readonly News[] {
     return this.#news.take()
   }

@@ -7,8 +7,9 @@ import { quote } from '../posix-sh.ts'
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
 import { runScript } from '../script.ts'
 import { type Seeded, seedOnce } from '../sync/seed.ts'
-import type { SyncRules } from '../sync/sync-rules.ts'
+import type { LeavingOut } from '../sync/seed-archive.ts'
 import type { Tree } from '../tree.ts'
+import { SandboxGlance } from '../trees/sandbox-glance.ts'
 import { exits } from '../trees/sandbox-scripts.ts'
 import { SandboxTree, type ScriptRunner } from '../trees/sandbox-tree.ts'
 import type { Located, News, Opened, Workspace } from '../workspace.ts'
@@ -19,8 +20,8 @@ export interface RemoteOptions {
   readonly choose: (signal: AbortSignal) => Promise<Backend>
   /** The host directories of its mounts are what the sandbox is filled from. */
   readonly spec: SandboxSpec
-  /** What is left out when it is filled. */
-  readonly rules: SyncRules
+  /** What stays on the host when it is filled from that directory. */
+  readonly rulesFor: (host: string) => LeavingOut
   /** The session's sandbox: open, and whole. */
   readonly opened: Opened
   readonly run: ScriptRunner
@@ -30,6 +31,8 @@ export interface RemoteOptions {
 
 export class RemoteWorkspace implements Workspace {
   readonly files: Tree
+  /** Many of them in one round trip. */
+  readonly glance: SandboxGlance
   readonly #options: RemoteOptions
   readonly #trees: readonly Tree[]
   readonly #inside: Tree
@@ -47,10 +50,12 @@ export class RemoteWorkspace implements Workspace {
       if (result.code === exits.noRoot) await this.#gone(sandbox)
       return result
     }
+    const rootAt = (i: number) => async () => rootOf(await opened(), i)
     this.#trees = spec.mounts.map(({ writable }, i) => {
-      const root = async () => rootOf(await opened(), i)
+      const root = rootAt(i)
       return new SandboxTree(inWorkspace, { root, lock: spec.name, readOnly: !writable })
     })
+    this.glance = new SandboxGlance(inWorkspace, rootAt(0))
     this.files = this.#trees[0] as Tree
     this.#inside = new SandboxTree(run, { root: '/', lock: spec.name })
   }
@@ -67,13 +72,13 @@ export class RemoteWorkspace implements Workspace {
   }
 
   async open(context: OpenContext): Promise<Sandbox> {
-    const { choose, spec, rules } = this.#options
+    const { choose, spec, rulesFor } = this.#options
     this.#backend ??= await choose(context.signal)
     const sandbox = await this.#backend.open(spec, context)
     try {
       for (const [i, { host }] of spec.mounts.entries()) {
         const root = rootOf(sandbox, i)
-        this.#seeded(i, await seedOnce(sandbox, { host, rules, root }, context))
+        this.#seeded(i, await seedOnce(sandbox, { host, rules: rulesFor(host), root }, context))
       }
       return sandbox
     } catch (error) {

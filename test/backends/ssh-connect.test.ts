@@ -80,12 +80,6 @@ describeWhere('ssh', 'reaching an SSH host', () => {
     })
   })
 
-  test('a key with a passphrase is named as such', async () => {
-    const key = join(server.folder, 'locked_key')
-    await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'secret', '-f', key])
-    await expect(list({ identityFile: key })).rejects.toThrow(/locked_key \(needs a passphrase\)/)
-  })
-
   test('a port where nobody listens, a name that is not known and a silent host differ', async () => {
     const silent = createServer()
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
@@ -119,21 +113,17 @@ describeWhere('ssh', 'reaching an SSH host', () => {
     for (const check of backend.checks) expect(await check.run(never)).toMatchObject({ ok: true })
   })
 
-  test('the agent lets us in', async () => {
-    const agent = join(server.folder, 'agent')
-    const { stdout } = await execa('ssh-agent', ['-a', agent])
-    const pid = /SSH_AGENT_PID=(\d+)/.exec(stdout)?.[1]
-    try {
-      await execa('ssh-add', ['-q', server.key], { env: { SSH_AUTH_SOCK: agent } })
-      const { target, workspaceRoot = '', knownHostsFile = '' } = server.settings
-      const backend = new SshBackend(
-        { target, workspaceRoot, knownHostsFile },
-        { ...server.account, agent },
-      )
-      expect(await backend.list('nobody', never)).toEqual([])
-    } finally {
-      process.kill(Number(pid))
-    }
+  test('a host that the one in between cannot reach is told with its name', async () => {
+    const lines = [
+      `Host *\n IdentityFile ${server.key}`,
+      ` UserKnownHostsFile ${join(server.folder, 'known_hosts')}`,
+      `Host outer\n HostName 127.0.0.1\n Port ${server.port}`,
+      'Host inner\n HostName 127.0.0.1\n Port 1\n ProxyJump outer',
+    ]
+    const home = homeWith('cut off', lines.join('\n'))
+    await expect(list({ target: 'inner' }, { home })).rejects.toThrow(
+      'the connection to 127.0.0.1:1 from 127.0.0.1 failed before authentication: (SSH) Channel open failure: Connection refused',
+    )
   })
 
   test('an account that may not run commands is told in the words of its host', async () => {

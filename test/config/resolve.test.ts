@@ -238,3 +238,10 @@ test('text is taken from the environment where it says so, and only in our parts
   const { settings } = await resolved([], { config, env: { IMAGE: 'b' } })
   expect(settings.image).toBe(`a/b:\${TAG}\${lower}`)
 })
+
+test('an empty environment for all agents leaves none, and empty lists stay empty', async () => {
+  const config = sandbox('{docker: {env: {}, tmpfs: [], capDrop: []}}')
+  const { settings } = await resolved([], { config })
+  expect(settings.docker).toMatchObject({ env: {}, tmpfs: [], capDrop: [] })
+  expect(settings.docker.env).not.toHaveProperty('LANG')
+})

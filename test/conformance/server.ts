@@ -10,6 +10,7 @@ import { ListToolsRequestSchema } from '@modelcontextprotocol/sdk/types.js'
 import { listTool } from '../../src/mcp/call-tool.ts'
 import { instructions } from '../../src/mcp/instructions.ts'
 import { buildServer, type ServerOptions, serveOn } from '../../src/mcp/sdk-v1.ts'
+import { HostSight } from '../../src/resources/host-sight.ts'
 import { tools } from '../../src/tools/all.ts'
 import { canPin } from '../../src/trees/host-walk.ts'
 import { directorySession } from '../support/directory-session.ts'
@@ -45,7 +46,7 @@ function shipped(root: string, inside: string): ServerOptions {
     version: '0',
     tools,
     session: directorySession(root, inside),
-    workspaceRoot: { path: root, sandboxRoot: '/workspace', pinned: canPin },
+    sight: new HostSight({ path: root, sandboxRoot: '/workspace', pinned: canPin }),
     instructions: instructions({
       project: 'real',
       writable: true,

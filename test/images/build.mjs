@@ -45,9 +45,9 @@ export async function neededPackages(engine) {
   return needed
 }
 
-/** Sees to it that `engine` has every image; throws a `Problem` when one cannot be had. */
-export async function ensureImages(engine) {
-  for (const image of images) {
+/** Sees to it that `engine` has every image, or those of `refs`; throws a `Problem` when one cannot be had. */
+export async function ensureImages(engine, refs = images.map(({ ref }) => ref)) {
+  for (const image of images.filter(({ ref }) => refs.includes(ref))) {
     if (await engine.hasImage(image.ref)) {
       done('image', `${image.ref} is there`)
       continue

@@ -32,7 +32,7 @@ export async function connect(): Promise<Connected> {
     instructions: '',
     tools,
     session,
-    workspaceRoot: place.hostRoot,
+    sight: place.sight,
   })
   const client = new Client({ name: 'test', version: '0' })
   const heard = listen(client)

@@ -12,7 +12,8 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type PathWatchTimes, pathWatchTimes } from '../../src/resources/path-watch.ts'
+import { pathWatchTimes } from '../../src/resources/path-watch.ts'
+import type { WatchTimes } from '../../src/resources/sight.ts'
 import { Subscriptions, subscriptionLimit } from '../../src/resources/subscriptions.ts'
 import { parseWorkspaceUri } from '../../src/resources/workspace-uri.ts'
 import { treePath } from '../../src/tree.ts'
@@ -22,7 +23,7 @@ const never = 2 ** 30
 const soon = { timeout: 10_000, interval: 10 }
 const uri = (path: string) => `workspace:///${path}`
 
-function newSubscriptions(place: Place, times?: PathWatchTimes) {
+function newSubscriptions(place: Place, times?: WatchTimes) {
   const heard: string[] = []
   const subscriptions = new Subscriptions(place.tree, place.sight, (one) => heard.push(one), times)
   onTestFinished(() => subscriptions.close())

@@ -6,6 +6,7 @@ import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
 import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished, test } from 'vitest'
 import { serveOn } from '../../src/mcp/sdk-v1.ts'
+import { HostSight } from '../../src/resources/host-sight.ts'
 import { tools } from '../../src/tools/all.ts'
 import { canPin } from '../../src/trees/host-walk.ts'
 import { describeWhere } from '../support/available.ts'
@@ -20,8 +21,8 @@ async function connect() {
   writeFileSync(join(root, 'a'), '1\n')
   const session = directorySession(root, inside)
   const [ours, theirs] = InMemoryTransport.createLinkedPair()
-  const workspaceRoot = { path: root, sandboxRoot: '/workspace', pinned: canPin }
-  await serveOn(ours, { version: '0', instructions: '', tools, session, workspaceRoot })
+  const sight = new HostSight({ path: root, sandboxRoot: '/workspace', pinned: canPin })
+  await serveOn(ours, { version: '0', instructions: '', tools, session, sight })
   const wrong: string[] = []
   const client = new Client({ name: 'test', version: '0' })
   await client.connect(checked(theirs, ({ cause }) => wrong.push(String(cause))))

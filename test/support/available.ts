@@ -6,6 +6,7 @@ import { describe, test } from 'vitest'
 
 export type Part =
   | 'docker'
+  | 'podman'
   | 'bubblewrap'
   | 'ssh'
   | 'openshell'

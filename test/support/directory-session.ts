@@ -21,7 +21,6 @@ export function directorySession(root: string, inside: string, files: Tree = hos
     locate: async (path) => table.locate(path),
     workdir: async (path) => table.workdir(path),
     open: () => Promise.reject(new Error('these tests open no sandbox')),
-    check: async () => {},
     takeNews: () => [],
     remove: async () => {},
   }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
+import { DockerEngine } from '../../src/backends/docker/engine.ts'
 import type { DockerSettings } from '../../src/backends/docker/settings.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 import type { Sandbox, SandboxSpec } from '../../src/sandbox.ts'
@@ -13,7 +14,7 @@ import { images } from './available.ts'
 const never = new AbortController().signal
 
 export class DockerWorld {
-  readonly docker = new Docker()
+  readonly docker: Docker
   /** A directory for the test, with the workspace in it. */
   readonly directory = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-docker-')))
   readonly host = join(this.directory, 'workspace')
@@ -21,8 +22,12 @@ export class DockerWorld {
   readonly reports: string[] = []
   readonly spec: SandboxSpec
   readonly #opened: Sandbox[] = []
+  readonly #socketPath: string | undefined
 
-  constructor() {
+  /** `socketPath` is another engine's than the usual one. */
+  constructor(socketPath?: string) {
+    this.docker = new Docker(socketPath === undefined ? undefined : { socketPath })
+    this.#socketPath = socketPath
     mkdirSync(this.host)
     const { uid, gid } = statSync(this.host)
     this.spec = {
@@ -36,7 +41,11 @@ export class DockerWorld {
   }
 
   backend(settings: Partial<DockerSettings> = {}): DockerBackend {
-    return new DockerBackend({ image: images.busybox, ...settings })
+    const socketPath = this.#socketPath
+    const all = { image: images.busybox, ...settings }
+    if (socketPath === undefined) return new DockerBackend(all)
+    const endpoint = { name: `unix://${socketPath}`, socketPath }
+    return new DockerBackend(all, (signal) => DockerEngine.connect(signal, [endpoint]))
   }
 
   async open(

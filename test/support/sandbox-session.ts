@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll } from 'vitest'
 import { callTool } from '../../src/mcp/call-tool.ts'
+import type { Sight } from '../../src/resources/sight.ts'
 import type { Backend, SandboxSpec } from '../../src/sandbox.ts'
 import type { Session, SessionOptions } from '../../src/session.ts'
 import { makeSession } from '../../src/sessions/make-session.ts'
@@ -32,6 +33,7 @@ interface CallOptions {
 
 export interface TestSession {
   readonly session: Session
+  readonly sight: Sight
   /** The directory on the host that was chosen as the workspace. */
   readonly host: string
   /** Where the workspace's files are on this machine: the same, or the remote copy. */
@@ -164,7 +166,7 @@ export async function openSession(
   prepare?.(host)
   const all = settingsWith({ workspace: { path: host, source: 'a test' }, ...base, ...settings })
   const plan = planSandbox(all, state)
-  const { session, choose } = makeSession(all, plan, limits)
+  const { session, choose, sight } = makeSession(all, plan, limits)
   const { spec, access } = plan
   const offered = toolsFor(access)
   const backend = await choose(never)
@@ -193,6 +195,7 @@ export async function openSession(
   }
   return {
     session,
+    sight,
     host,
     files: sandboxes === undefined ? spec.mounts[0].host : root,
     root,

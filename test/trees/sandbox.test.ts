@@ -1,52 +1,24 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { promisify } from 'node:util'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { treePath } from '../../src/tree.ts'
 import { SandboxTree, type ScriptRunner } from '../../src/trees/sandbox-tree.ts'
 import { increment } from '../contract/increment.ts'
 import { describeTree } from '../contract/tree.ts'
 import { change, create, text, was } from '../contract/tree-changes.ts'
+import { localShells } from '../support/local-shells.ts'
 import { describeHostilePaths } from './hostile-paths.ts'
 
 const run = promisify(execFile)
 
-/** Runs scripts here, with the tools of `path` alone. */
-function runner(shell: string, path: string): ScriptRunner {
-  return async (script, stdin, signal) => {
-    const env = { PATH: path, TZ: 'Asia/Kolkata' }
-    const child = spawn(shell, ['-c', script], { cwd: '/', env, ...(signal && { signal }) })
-    const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) =>
-      Buffer.concat(await stream.toArray()),
-    )
-    child.stdin.on('error', () => {})
-    if (stdin instanceof Readable) stdin.pipe(child.stdin)
-    else child.stdin.end(stdin)
-    const code = await new Promise<number>((resolve, reject) => {
-      child.once('error', reject).once('close', resolve)
-    })
-    return { code, stdout: (await stdout) as Buffer, stderr: String(await stderr) }
-  }
-}
+const shells = await localShells()
+test.skipIf('BusyBox' in shells)('BusyBox is not here: its scripts are not tested', () => {})
 
-const shells: Record<string, ScriptRunner> = {}
-for (const shell of ['/bin/sh', '/bin/bash']) {
-  if (existsSync(shell)) shells[`SandboxTree by ${shell}`] = runner(shell, '/usr/bin:/bin')
-}
-
-const busybox = ['/usr/bin/busybox', '/bin/busybox'].find((path) => existsSync(path))
-const applets = mkdtempSync(join(tmpdir(), 'sbx-applets-'))
-afterAll(() => rmSync(applets, { recursive: true }))
-if (busybox) {
-  await run(busybox, ['--install', '-s', applets])
-  shells['SandboxTree by BusyBox'] = runner(join(applets, 'sh'), applets)
-}
-test.skipIf(busybox)('BusyBox is not here: its scripts are not tested', () => {})
-
-for (const [name, scripts] of Object.entries(shells)) {
+for (const [shell, scripts] of Object.entries(shells)) {
+  const name = `SandboxTree by ${shell}`
   describeTree(name, async () => {
     const root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-tree-')))
     return {

@@ -4,10 +4,10 @@ import type { OpenContext } from '../../sandbox.ts'
 import { verifyMount } from '../mount-check.ts'
 import { keptStale } from '../stale.ts'
 import type { ContainerFacts } from './container-facts.ts'
-import type { Plan } from './create.ts'
 import type { DockerEngine } from './engine.ts'
 import { label } from './labels.ts'
 import { isMainProcess } from './main-process.ts'
+import type { Plan } from './plan.ts'
 import { DockerSandbox } from './sandbox.ts'
 
 /**

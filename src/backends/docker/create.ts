@@ -6,27 +6,18 @@ import {
   sandboxStartFailed,
   shown,
 } from '../../errors.ts'
-import type { OpenContext, SandboxSpec } from '../../sandbox.ts'
+import type { OpenContext } from '../../sandbox.ts'
 import { verifyMount } from '../mount-check.ts'
 import { messageOf } from './checks.ts'
-import type { ContainerOptions, DockerEngine, EngineError } from './engine.ts'
+import type { DockerEngine, EngineError } from './engine.ts'
 import { secretWarnings } from './environment.ts'
 import { makeMountPoints } from './mount-points.ts'
 import { hostNetworkRefusal, isNamedNetwork } from './network.ts'
 import { defaultImage } from './options.ts'
+import type { Plan } from './plan.ts'
 import { DockerSandbox } from './sandbox.ts'
 import type { DockerSettings } from './settings.ts'
 import { runSetup, setupName, takeLease } from './setup.ts'
-
-/** What there is to be after `open`. */
-export interface Plan {
-  /** With the mounts of the settings' binds. */
-  readonly spec: SandboxSpec
-  readonly settings: DockerSettings
-  readonly options: ContainerOptions
-  readonly hash: string
-  readonly podman: boolean
-}
 
 const never = new AbortController().signal
 
@@ -85,6 +76,8 @@ async function finish(
   const endLease = await takeLease(engine, id, context.signal)
   try {
     await verifyMount(sandbox, spec, context.signal)
+    // The name for setups is free again as soon as another server is done with its own.
+    if ((await engine.inspect(spec.name, context.signal)) !== undefined) return false
     await runSetup(engine, spec, id, settings, context)
     return await engine.rename(id, spec.name, context.signal)
   } finally {

@@ -1,4 +1,5 @@
 /** What a container's labels tell about the sandbox it is. The engine is the only registry. */
+import { sandboxStartFailed } from '../../errors.ts'
 import type { SandboxInfo, SandboxSpec, ServerProcess } from '../../sandbox.ts'
 
 export const label = {
@@ -34,6 +35,19 @@ export function infoOf(
     ...(configHash === undefined ? {} : { configHash }),
     ...(ephemeral === undefined ? {} : { ephemeral: serverOf(ephemeral) }),
   }
+}
+
+/** Throws `SANDBOX_START_FAILED` unless the spec's installation made the container. */
+export function refuseForeign(
+  { name, labels }: { readonly name: string; readonly labels: Readonly<Record<string, string>> },
+  { installation }: SandboxSpec,
+): void {
+  const owner = labels[label.installation]
+  if (owner === installation) return
+  throw sandboxStartFailed(
+    `a container named ${name} exists and ${owner === undefined ? 'is not a sandbox of this server' : `belongs to another installation (${owner})`}`,
+    `Remove or rename it ("docker rm -f ${name}"), or choose another --session.`,
+  )
 }
 
 const serverText = ({ pid, started }: ServerProcess) => `${pid}:${started}`

@@ -7,6 +7,8 @@ import type { ContainerPlan } from './options.ts'
 import { isBelow } from './paths-inside.ts'
 import { refusal } from './refusal.ts'
 
+type HostConfig = NonNullable<ContainerOptions['HostConfig']>
+
 /** Where Podman puts its init process. */
 const initPath = '/run/podman-init'
 
@@ -44,22 +46,14 @@ export function forPodman(
   const hostConfig = options.HostConfig ?? {}
   return {
     ...options,
-    // Podman hands its own proxy settings down, with passwords if they hold some.
-    Env: [...noProxies(options.Env ?? []), ...(options.Env ?? [])],
     HostConfig: {
       ...hostConfig,
       Tmpfs: temporaryFiles(hostConfig.Tmpfs ?? {}, settings.readOnlyRoot),
       ...(rootless ? { UsernsMode: 'keep-id' } : {}),
+      ...(settings.gpus === undefined ? {} : { DeviceRequests: [gpus(hostConfig)] }),
       ...seccompByPath(hostConfig.SecurityOpt, settings.seccompProfile),
     },
   }
-}
-
-const proxyNames = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy']
-
-function noProxies(env: readonly string[]): string[] {
-  const names = proxyNames.flatMap((name) => [name, name.toUpperCase()])
-  return names.filter((name) => !env.some((one) => one.startsWith(`${name}=`))).map((n) => `${n}=`)
 }
 
 /**
@@ -76,6 +70,14 @@ function temporaryFiles(tmpfs: Readonly<Record<string, string>>, readOnlyRoot: b
       return [path, [...kept, 'mode=1777'].join(',')]
     }),
   )
+}
+
+/** Podman overlooks requests but those in the words of the Container Device Interface. */
+function gpus({ DeviceRequests: [request] = [] }: HostConfig) {
+  const count = request?.Count ?? 0
+  const counted = count < 0 ? ['all'] : Array.from({ length: count }, (_, at) => String(at))
+  const ids = request?.DeviceIDs ?? counted
+  return { Driver: 'cdi', DeviceIDs: ids.map((id) => `nvidia.com/gpu=${id}`) }
 }
 
 /** Podman's service wants the path of a profile where Docker's wants its text. */

@@ -210,7 +210,8 @@ class ClientConnection implements Connection {
     // Every channel that is being opened listens.
     client.setMaxListeners(0)
     client.on('error', (error) => {
-      this.#gone ??= error
+      const silent = error.level === 'client-timeout'
+      this.#gone ??= silent ? new Error('the host has not answered for a minute') : error
     })
     this.closed = new Promise((resolve) => {
       client.once('close', () => {

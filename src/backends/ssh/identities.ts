@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { configInvalid, shown } from '../../errors.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
 
-export interface Identity {
+interface Identity {
   /** How it is named to the user. */
   readonly label: string
   /** The text of the private key; undefined where only the public one is there, for the agent's use. */

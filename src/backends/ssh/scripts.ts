@@ -52,7 +52,7 @@ for want in ${directories.map(quote).join(' ')}; do
 [ -d "$dir/$want" ] || mkdir -p -- "$dir/$want" || exit ${answer.unwritable}
 done ;;
 esac
-printf '%s\n' "$dir" "$record"`
+printf '%s\\n' "$dir" "$record"`
 
 /**
  * Makes the sandbox with the record from stdin, unless there is one, then prints what the probe does.
@@ -94,10 +94,18 @@ exit 0`
 
 /**
  * Ends what runs in the sandbox, and deletes it: out of sight first, so that it is never half there.
+<<<<<<< HEAD
  * All are stopped before the first is killed: a command that died while its guard could still answer
  * would look as if it had ended by itself. What a process forks while it is looked for is found in the
  * next round. Where the record names another sandbox or target nothing is done, and the record is
  * printed.
+=======
+ * What a process forks while it is looked for is found in the next round. Where the record names another
+ * sandbox or target nothing is done, and the record is printed.
+ *
+ * One head reads the environments of all processes, as a host may run a thousand, and grep cannot: that of
+ * BusyBox sees a line up to its first NUL.
+>>>>>>> ssh
  */
 export function removeScript(
   workspaceRoot: string,
@@ -112,13 +120,14 @@ dir=$root/$name
 if [ -e "$dir" ] || [ -L "$dir" ]; then
 ${recorded}
 case $record in *${quote(recordField('name', name))}*) ;; *) exit ${answer.foreign} ;; esac
-case $record in *${quote(recordField('target', target))}*) ;; *) printf '%s\n' "$record"; exit ${answer.elsewhere} ;; esac
+case $record in *${quote(recordField('target', target))}*) ;; *) printf '%s\\n' "$record"; exit ${answer.elsewhere} ;; esac
 gone=$root/.gone-$name-${token}
 mkdir -- "$gone" && mv -f -- "$dir" "$gone/" || exit ${answer.unwritable}
 fi
 round=0 signal=STOP
 while [ "$round" -lt 9 ]; do
 round=$((round + 1)); found=
+<<<<<<< HEAD
 for environ in /proc/[0-9]*/environ; do
 pid=\${environ#/proc/}; pid=\${pid%/environ}
 # Shells leave out the NULs; BusyBox's grep would look no further than the first.
@@ -126,6 +135,12 @@ pid=\${environ#/proc/}; pid=\${pid%/environ}
 case $text in *${quote(mark)}*) kill "-$signal" "$pid" && found=1; break ;; esac
 text=
 done <"$environ"; } 2>/dev/null
+=======
+for pid in $(head -v -c 1000000 /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' |
+sed -n -e '/^==> \\/proc\\/[0-9]*\\/environ <==$/{s/[^0-9]//g;h;}' -e ${quote(`/^${mark}$/{x;p;x;}`)}); do
+tr '\\0' '\\n' <"/proc/$pid/environ" 2>/dev/null | grep -qxF ${quote(mark)} &&
+kill -KILL "$pid" 2>/dev/null && found=1
+>>>>>>> ssh
 done
 [ "$found" ] || break
 signal=KILL
@@ -138,4 +153,4 @@ done`
 
 /** Prints the name of every tool that is missing. */
 export const toolsScript =
-  'for tool in cat find grep id kill ls mkdir mv rm setsid tr; do command -v "$tool" >/dev/null || echo "$tool"; done; [ -r /proc/self/environ ] || echo /proc'
+  'for tool in cat find grep head id kill ls mkdir mv rm sed setsid tr; do command -v "$tool" >/dev/null || echo "$tool"; done; [ -r /proc/self/environ ] || echo /proc'

@@ -8,6 +8,7 @@ const user = 'no user is made in a sandbox; SANDBOX_USER_ID says whose numbers c
 const lifetime =
   'a sandbox is kept, and its processes end with the session; --ephemeral removes it, "prune" when it is old'
 
+/** Reasons by the variable's name. */
 export const ignoredVariables: Readonly<Record<string, string>> = {
   SANDBOX_REMOTE_RUNTIME_API_URL: remote,
   SANDBOX_API_KEY: remote,

@@ -5,6 +5,7 @@ import type { Layer, Values } from '../values.ts'
 import { ignoredVariables } from './ignored.ts'
 import { isTrue, variables } from './variables.ts'
 
+/** What OpenHands' variables come to. */
 export interface OpenHandsSettings {
   readonly layers: readonly Layer[]
   readonly warnings: readonly string[]

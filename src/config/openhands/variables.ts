@@ -4,6 +4,7 @@ import { parseJson5 } from '../json5.ts'
 import type { Values } from '../values.ts'
 import { parseVolumes } from './volumes.ts'
 
+/** One variable. */
 export interface Variable {
   readonly name: string
   /** For the documentation: the setting, in code, and what is to be known. */

@@ -1,6 +1,7 @@
 /** `SANDBOX_VOLUMES`: `source:target[:mode]`, separated by commas. */
 import { configInvalid, shown } from '../../errors.ts'
 
+/** One mount. */
 export interface Volume {
   /** Absolute, as the host writes it. */
   readonly source: string

@@ -28,6 +28,7 @@ const environmentName = z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
   error: 'is not a name of an environment variable: letters, digits and _, and no digit first',
 })
 
+/** With `containerPrefix`, which OpenClaw has. */
 export const docker = z
   .strictObject({
     image: z

@@ -44,6 +44,7 @@ const agent = {
   default: z.boolean().describe('True for the agent that is meant where none is named.').optional(),
 }
 
+/** The whole file. */
 export const configFile = z.looseObject({
   agents: z
     .looseObject({
@@ -71,5 +72,7 @@ export const configFile = z.looseObject({
     .optional(),
 })
 
+/** A file that has been checked. */
 export type ConfigFile = z.output<typeof configFile>
+/** What it says of one agent. */
 export type AgentPart = z.output<z.ZodObject<typeof agent>>

@@ -61,6 +61,7 @@ const config = z
   })
   .describe('OpenShell sandboxes.')
 
+/** What is not `enabled` or `config` is OpenClaw's own. */
 export const openshell = z
   .looseObject({
     enabled: z

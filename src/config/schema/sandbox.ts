@@ -6,6 +6,7 @@ import { ignored, notes } from './note.ts'
 import { homePath } from './path.ts'
 import { ssh } from './ssh.ts'
 
+/** Unknown keys in it, and in what it holds, are errors. */
 export const sandbox = z
   .strictObject({
     mode: z

@@ -15,6 +15,7 @@ const secret = (what: string) =>
     .describe(`The ${what} itself, best as \`\${NAME}\` or \`{source: "env", id: "NAME"}\`.`)
     .optional()
 
+/** All of OpenClaw's keys. */
 export const ssh = z
   .strictObject({
     target: z

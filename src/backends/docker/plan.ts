@@ -1,0 +1,98 @@
+/** What there is to be after `open`, worked out from the settings before anything is made. */
+import { readFileSync } from 'node:fs'
+import { configInvalid } from '../../errors.ts'
+import type { Mount, SandboxSpec } from '../../sandbox.ts'
+import { parseBinds, withBinds } from './bind-rules.ts'
+import type { ContainerOptions } from './engine.ts'
+import type { EngineTraits } from './engine-traits.ts'
+import { thisHost } from './host-files.ts'
+import { label } from './labels.ts'
+import { containerOptions } from './options.ts'
+import { hostPath, type OwnContainer } from './own-container.ts'
+import { refusal } from './refusal.ts'
+import type { DockerSettings } from './settings.ts'
+
+export interface Plan {
+  /** With the mounts of the settings' binds. */
+  readonly spec: SandboxSpec
+  readonly settings: DockerSettings
+  readonly options: ContainerOptions
+  readonly hash: string
+  readonly podman: boolean
+}
+
+/** What is asked of an engine once. */
+export interface Surroundings {
+  readonly traits: EngineTraits
+  readonly own: OwnContainer | undefined
+}
+
+/** `CONFIG_INVALID` for settings that cannot be honoured here. */
+export function makePlan(
+  spec: SandboxSpec,
+  settings: DockerSettings,
+  { traits, own }: Surroundings,
+): Plan {
+  const [workspace] = spec.mounts
+  if (settings.workdir !== workspace.sandbox) {
+    throw new Error(`workspace mounted at ${workspace.sandbox}, not at ${settings.workdir}`)
+  }
+  const binds = parseBinds(settings, spec.mounts)
+  const mounts = withBinds(spec.mounts, binds)
+  if (mounts[0].host !== workspace.host) {
+    throw configInvalid(
+      `a bind puts ${mounts[0].host} in the place of the workspace ${workspace.host}`,
+      'Give that directory as the workspace, and take it out of docker.binds.',
+    )
+  }
+  const options = containerOptions({
+    spec,
+    settings,
+    mounts: own === undefined ? mounts : onTheHost(mounts, binds, own),
+    ...seccompOf(settings),
+    traits,
+  })
+  return {
+    spec: { ...spec, mounts },
+    settings,
+    options,
+    hash: options.Labels?.[label.config] ?? '',
+    podman: traits.podman !== undefined,
+  }
+}
+
+/** The sources as the engine's machine calls them, where the rules for binds hold too. */
+function onTheHost(
+  mounts: readonly Mount[],
+  binds: readonly Mount[],
+  own: OwnContainer,
+): readonly Mount[] {
+  return mounts.map((mount) => {
+    const host = hostPath(mount.host, own)
+    const reason = binds.includes(mount) ? thisHost().blocked(host) : undefined
+    if (reason === undefined) return { ...mount, host }
+    throw refusal(
+      'binds',
+      `${mount.host}:${mount.sandbox}`,
+      `is refused: its source is ${host} on the host, which ${reason}`,
+      'Bind a directory of your own work instead; no setting allows this one.',
+    )
+  })
+}
+
+/** The text of the profile, for the engine to read. */
+function seccompOf({ seccompProfile: path }: DockerSettings): { seccomp?: string } {
+  if (path === undefined) return {}
+  try {
+    const text = readFileSync(path, 'utf8')
+    JSON.parse(text)
+    return { seccomp: text }
+  } catch (error) {
+    throw refusal(
+      'seccompProfile',
+      path,
+      `cannot be used: ${(error as Error).message}`,
+      'Give the path of a profile in the JSON that Docker reads.',
+    )
+  }
+}

@@ -1,0 +1,153 @@
+/** A client's resources of a workspace on another machine, over MCP and a real sshd. */
+import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
+import { expect, test } from 'vitest'
+import { serveOn } from '../../src/mcp/sdk-v1.ts'
+import { tools } from '../../src/tools/all.ts'
+import { checked } from '../support/checked-transport.ts'
+import {
+  describeSshSessions,
+  type OpenOptions,
+  type TestSession,
+} from '../support/sandbox-session.ts'
+import { listen } from './connected.ts'
+
+const soon = { timeout: 20_000, interval: 20 }
+const template = { type: 'ref/resource' as const, uri: 'workspace:///{+path}' }
+
+function prepare(host: string): void {
+  mkdirSync(join(host, 'src'))
+  writeFileSync(join(host, 'src/a.ts'), 'a')
+  writeFileSync(join(host, 'src/b.ts'), 'b')
+  writeFileSync(join(host, '.gitignore'), '*.log\n')
+  writeFileSync(join(host, 'x.log'), '')
+}
+
+interface Connected extends TestSession {
+  readonly client: Client
+  readonly heard: string[]
+}
+
+describeSshSessions('resources of a workspace on another machine', (open) => {
+  async function withClient(options: OpenOptions, use: (it: Connected) => Promise<void>) {
+    const it = await open({ warm: false, prepare, ...options })
+    const client = new Client({ name: 'test', version: '0' })
+    try {
+      const [ours, theirs] = InMemoryTransport.createLinkedPair()
+      const { session, sight } = it
+      await serveOn(ours, { version: '0', instructions: '', tools, session, sight })
+      const heard = listen(client)
+      await client.connect(checked(theirs))
+      await use({ ...it, client, heard })
+    } finally {
+      await client.close()
+      await it.close()
+    }
+  }
+  const namesIn = async (client: Client) =>
+    (await client.listResources()).resources.map(({ name }) => name)
+
+  test('a list opens the sandbox, says so, and is of the files there', () =>
+    withClient({}, async ({ client, files }) => {
+      const told: (string | undefined)[] = []
+      const onprogress = ({ message }: { message?: string | undefined }) => told.push(message)
+      const { resources } = await client.listResources(undefined, { onprogress })
+      expect(resources.map(({ name }) => name)).toEqual(['.gitignore', 'src/a.ts', 'src/b.ts'])
+      expect(told.join()).toMatch(/connecting to 127\.0\.0\.1|seeding the workspace/)
+      writeFileSync(join(files, 'src/there'), 'only there')
+      expect(await namesIn(client)).toContain('src/there')
+      const { contents } = await client.readResource({ uri: 'workspace:///src/there' })
+      expect(contents).toMatchObject([{ text: 'only there' }])
+    }))
+
+  test('a list that is cancelled while the workspace is filled ends that', () =>
+    withClient(
+      {
+        prepare: (host) => {
+          prepare(host)
+          writeFileSync(join(host, 'big'), '')
+          truncateSync(join(host, 'big'), 300_000_000)
+        },
+      },
+      async ({ client, session }) => {
+        const abort = new AbortController()
+        const listing = client.listResources(undefined, {
+          signal: abort.signal,
+          onprogress: ({ message = '' }) => {
+            if (/^seeding .* (?!0\.0 )[\d.]+ of 286/.test(message)) abort.abort()
+          },
+        })
+        await expect(listing).rejects.toThrow()
+        expect(abort.signal.aborted).toBe(true)
+        expect(session.current).toBeUndefined()
+        expect(await namesIn(client)).toContain('big')
+      },
+    ))
+
+  test('completion opens nothing, and completes once it is open', () =>
+    withClient({}, async ({ client, session }) => {
+      const complete = async () =>
+        (await client.complete({ ref: template, argument: { name: 'path', value: 'src/' } }))
+          .completion.values
+      expect(await complete()).toEqual([])
+      expect(session.current).toBeUndefined()
+      await namesIn(client)
+      expect(await complete()).toEqual(['src/a.ts', 'src/b.ts'])
+    }))
+
+  test('a subscriber and who has listed hear of what tools, commands and others change', () =>
+    withClient({}, async ({ client, heard, files }) => {
+      const uri = 'workspace:///src/a.ts'
+      await client.subscribeResource({ uri })
+      await namesIn(client)
+      const hear = async (...what: string[]) => {
+        await expect.poll(() => [...new Set(heard)].sort(), soon).toEqual([...what].sort())
+        heard.length = 0
+      }
+      const call = (name: string, args: object) => client.callTool({ name, arguments: { ...args } })
+      await call('write', { path: 'src/a.ts', content: 'by a tool' })
+      await hear(uri)
+      await call('exec', { command: 'echo by a command > src/a.ts; echo > src/c.ts' })
+      await hear(uri, 'list')
+      await call('exec', { command: 'echo > y.log' })
+      // By somebody else there: seen when it is looked again.
+      writeFileSync(join(files, 'src/a.ts'), 'by somebody')
+      await hear(uri)
+      await client.unsubscribeResource({ uri })
+      await call('exec', { command: 'rm src/a.ts src/c.ts' })
+      await hear('list')
+    }))
+
+  test('what a lost sandbox had is heard of when it is filled anew', () =>
+    withClient({}, async ({ client, heard, files }) => {
+      const uri = 'workspace:///src/a.ts'
+      await client.subscribeResource({ uri })
+      await client.callTool({ name: 'write', arguments: { path: 'src/a.ts', content: 'changed' } })
+      await expect.poll(() => heard, soon).toContain(uri)
+      rmSync(join(files, '..'), { recursive: true })
+      await client.callTool({ name: 'exec', arguments: { command: 'true' } })
+      heard.length = 0
+      await client.callTool({ name: 'exec', arguments: { command: 'true' } })
+      await expect.poll(() => heard, soon).toContain(uri)
+      const { contents } = await client.readResource({ uri })
+      expect(contents).toMatchObject([{ text: 'a' }])
+    }))
+
+  test('a machine that cannot be reached is told as such', async () => {
+    const it = await open({ warm: false, settings: { ssh: { target: 'nobody@127.0.0.1:1' } } })
+    const client = new Client({ name: 'test', version: '0' })
+    try {
+      const [ours, theirs] = InMemoryTransport.createLinkedPair()
+      const { session, sight } = it
+      await serveOn(ours, { version: '0', instructions: '', tools, session, sight })
+      await client.connect(checked(theirs))
+      await expect(client.listResources()).rejects.toThrow(/BACKEND_UNAVAILABLE/)
+    } finally {
+      await client.close()
+      await it.end()
+      rmSync(join(it.host, '..'), { recursive: true })
+    }
+  })
+})

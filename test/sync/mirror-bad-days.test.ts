@@ -1,0 +1,170 @@
+/** What a sync does on a bad day: it says what is wrong, loses nothing, and goes on where it can. */
+import { execFileSync } from 'node:child_process'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Mirror } from '../../src/sync/mirror.ts'
+import { reasons } from '../../src/sync/snapshot.ts'
+import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
+
+const context = { signal: new AbortController().signal, report: () => {} }
+const mayMount = process.platform === 'linux' && process.getuid?.() === 0
+
+let folder: string
+let host: string
+let root: string
+let sandbox: LocalSandbox
+let mirror: Mirror
+const mounted: string[] = []
+
+beforeEach(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-bad-')))
+  host = join(folder, 'host')
+  root = join(folder, 'box/workspace')
+  for (const path of [host, root]) mkdirSync(path, { recursive: true })
+  sandbox = localSandbox({ folder })
+  mirror = new Mirror({
+    host,
+    owner: undefined,
+    root: () => root,
+    ignore: [],
+    gitignore: false,
+    ancestorFile: join(folder, 'ancestor'),
+  })
+})
+afterEach(() => {
+  for (const path of mounted.splice(0)) execFileSync('umount', [path])
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const sync = () => mirror.sync(sandbox, 'both', context)
+const mount = (path: string, ...options: string[]) => {
+  execFileSync('mount', [...options, path])
+  mounted.push(path)
+}
+
+describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () => {
+  test.each(['host', 'sandbox'] as const)('a full disk of the %s', async (side) => {
+    const [small, large] = side === 'host' ? [host, root] : [root, host]
+    mount(small, '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs')
+    writeFileSync(join(host, 'a'), 'agreed')
+    await sync()
+    writeFileSync(join(large, 'big'), Buffer.alloc(4_000_000, 1))
+    writeFileSync(join(large, 'a'), 'changed')
+    writeFileSync(join(small, 'b'), 'new')
+    await expect(sync()).rejects.toMatchObject({
+      code: 'SYNC_INTERRUPTED',
+      message: expect.stringMatching(/no space|No space/),
+    })
+    expect(readFileSync(join(small, 'b'), 'utf8')).toBe('new')
+    expect(readFileSync(join(large, 'a'), 'utf8')).toBe('changed')
+    rmSync(join(large, 'big'))
+    await sync()
+    expect(readFileSync(join(small, 'a'), 'utf8')).toBe('changed')
+    expect(readFileSync(join(large, 'b'), 'utf8')).toBe('new')
+  })
+
+  test('a directory of the host that may not be written keeps its files, and the others go on', async () => {
+    mkdirSync(join(host, 'closed'))
+    writeFileSync(join(host, 'closed/x'), 'agreed')
+    writeFileSync(join(host, 'open'), 'agreed')
+    await sync()
+    mount(join(host, 'closed'), '--bind', join(host, 'closed'))
+    execFileSync('mount', ['-o', 'remount,ro,bind', join(host, 'closed')])
+    writeFileSync(join(root, 'closed/x'), 'changed')
+    writeFileSync(join(root, 'open'), 'changed')
+    const { problems } = await sync()
+    expect(problems).toEqual([
+      {
+        path: 'closed/x',
+        side: 'host',
+        reason: `${reasons.refused}: the file system is read-only`,
+      },
+    ])
+    expect(readFileSync(join(host, 'open'), 'utf8')).toBe('changed')
+    expect(readFileSync(join(root, 'closed/x'), 'utf8')).toBe('changed')
+    execFileSync('umount', [mounted.pop() as string])
+    expect((await sync()).problems).toEqual([])
+    expect(readFileSync(join(host, 'closed/x'), 'utf8')).toBe('changed')
+  })
+})
+
+test('what cannot be synced is told and left alone, and all else goes on', async () => {
+  await sync()
+  for (const side of [host, root]) {
+    const at = side === host ? 'h' : 's'
+    execFileSync('mkfifo', [join(side, `${at}-fifo`)])
+    writeFileSync(join(side, `${at}-new\nline`), 'x')
+    writeFileSync(Buffer.concat([Buffer.from(`${side}/${at}-`), Buffer.from([0xff])]), 'x')
+    writeFileSync(join(side, `${at}-plain`), at)
+  }
+  const { problems } = await sync()
+  expect(problems.map(({ side, reason }) => `${side}: ${reason}`).sort()).toEqual(
+    ['host', 'sandbox'].flatMap((side) =>
+      [reasons.newline, reasons.notUtf8, reasons.special]
+        .sort()
+        .map((reason) => `${side}: ${reason}`),
+    ),
+  )
+  expect(readFileSync(join(root, 'h-plain'), 'utf8')).toBe('h')
+  expect(readFileSync(join(host, 's-plain'), 'utf8')).toBe('s')
+})
+
+test('clocks that are wrong decide nothing', async () => {
+  writeFileSync(join(host, 'a'), 'agreed')
+  await sync()
+  for (const year of [1971, 2090]) {
+    const time = Date.UTC(year) / 1000
+    writeFileSync(join(root, 'a'), `inside ${year}`)
+    utimesSync(join(root, 'a'), time, time)
+    await sync()
+    expect(readFileSync(join(host, 'a'), 'utf8')).toBe(`inside ${year}`)
+    writeFileSync(join(host, 'a'), `host ${year}`)
+    utimesSync(join(host, 'a'), time, time)
+    await sync()
+    expect(readFileSync(join(root, 'a'), 'utf8')).toBe(`host ${year}`)
+  }
+})
+
+test('two servers on one workspace take turns, and lose nothing', async () => {
+  const other = new Mirror({
+    host,
+    owner: undefined,
+    root: () => root,
+    ignore: [],
+    gitignore: false,
+    ancestorFile: join(folder, 'ancestor'),
+  })
+  writeFileSync(join(host, 'a'), 'agreed')
+  await Promise.all([sync(), other.sync(sandbox, 'both', context)])
+  for (let i = 0; i < 5; i++) {
+    writeFileSync(join(host, `h${i}`), `h${i}`)
+    writeFileSync(join(root, `s${i}`), `s${i}`)
+    await Promise.all([sync(), other.sync(sandbox, 'both', context)])
+  }
+  for (let i = 0; i < 5; i++) {
+    expect(readFileSync(join(root, `h${i}`), 'utf8')).toBe(`h${i}`)
+    expect(readFileSync(join(host, `s${i}`), 'utf8')).toBe(`s${i}`)
+  }
+})
+
+test('a cancelled sync stops, and the next one finishes', async () => {
+  for (let i = 0; i < 50; i++) writeFileSync(join(host, `f${i}`), `${i}`)
+  const stop = new AbortController()
+  const cancelled = mirror.sync(sandbox, 'both', {
+    signal: stop.signal,
+    report: () => stop.abort(),
+  })
+  await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' })
+  await sync()
+  expect(readFileSync(join(root, 'f49'), 'utf8')).toBe('49')
+})
