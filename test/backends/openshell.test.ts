@@ -1,7 +1,7 @@
 /** The openshell backend against the double of OpenShell: an old, a middle and a new release. */
 
-import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 import { vi } from 'vitest'
+import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 import { OpenShellBackend } from '../../src/backends/openshell.ts'
 import { describeBackend } from '../contract/backend.ts'
 import { describeWhere } from '../support/available.ts'
