@@ -7,7 +7,8 @@
  */
 import type { Readable, Writable } from 'node:stream'
 
-export type BackendKind = 'docker' | 'bubblewrap' | 'ssh' | 'openshell'
+/** `host` is no sandbox: commands are this machine's own, and nothing is between them and it. */
+export type BackendKind = 'docker' | 'bubblewrap' | 'ssh' | 'openshell' | 'host'
 
 /** One kind of place to run commands, and the sandboxes of that kind that we made. */
 export interface Backend {

@@ -1,52 +1,72 @@
 /** Serves a session over stdio until the client goes away. */
 import { isOffered } from './config/tool-policy.ts'
+import { noRoots } from './mcp/client-roots.ts'
 import { instructions } from './mcp/instructions.ts'
 import { serveStdio } from './mcp/sdk-v1.ts'
 import { endOfStdio } from './mcp/stdio-end.ts'
+import { backendOnce } from './sessions/choose-backend.ts'
+import { Housekeeping } from './sessions/housekeeping.ts'
 import { instructionFacts } from './sessions/instruction-facts.ts'
-import { sweepLogDirectories } from './sessions/log-directory.ts'
-import { makeSession } from './sessions/make-session.ts'
-import { planSandbox } from './sessions/plan-sandbox.ts'
-import { sweepPrivateWorkspaces } from './sessions/private-workspace.ts'
-import { stateDirectory } from './sessions/state-directory.ts'
-import { sweepEphemeral } from './sessions/sweep.ts'
+import { backendOf } from './sessions/mode.ts'
+import { expectedAccess, type SandboxPlan } from './sessions/plan-sandbox.ts'
+import { SessionSource } from './sessions/session-source.ts'
+import { installationId, stateDirectory } from './sessions/state-directory.ts'
+import { dependsOnRoots } from './sessions/workspace-choice.ts'
 import type { Settings } from './settings.ts'
 import { toolsFor } from './tools/all.ts'
 
 /** Longer than the guard takes to end what ignores TERM; then the process goes all the same. */
 const closeDeadlineMs = 8_000
 
-/** Resolves when everything the session made is gone. */
-export async function serve(settings: Settings, version: string): Promise<void> {
-  const state = stateDirectory()
-  const plan = planSandbox(settings, state)
-  const { spec, access, remove } = plan
-  console.error(`sandbox-mcp ${version}: workspace ${plan.workspace}, sandbox ${spec.name}`)
-  const { session, choose, sight } = makeSession(settings, plan)
+const log = (line: string) => console.error(`sandbox-mcp: ${line}`)
 
+/**
+ * Resolves when everything the session made is gone. `filesRead` are those that the settings are from.
+ * `CONFIG_INVALID` at once for a workspace of the settings that may not be one.
+ */
+export async function serve(
+  settings: Settings,
+  version: string,
+  filesRead: readonly string[] = [],
+): Promise<void> {
+  const state = stateDirectory()
+  const choose = backendOnce(settings, state)
+  const planned = (plan: SandboxPlan) => announce(settings, version, plan)
+  const source = new SessionSource({ settings, state, filesRead, choose, planned, log })
+  // A client is asked for its roots at the first call; what else names the workspace is known now.
+  if (!dependsOnRoots(settings)) await source.get(noRoots)
+
+  const { access, uncertain } = expectedAccess(settings)
   const ended = endOfStdio()
   const { closed } = await serveStdio({
     version,
-    session,
-    sight,
+    sessions: source,
     tools: toolsFor(access)
       .filter(({ name }) => isOffered(name, settings.tools))
       .map((tool) => ({ ...tool, name: settings.toolPrefix + tool.name })),
-    instructions: instructions(instructionFacts(settings, access)),
+    instructions: instructions(instructionFacts(settings, access, uncertain)),
   })
-  const sweeping = new AbortController()
-  sweepLogDirectories()
-  sweepPrivateWorkspaces(state)
-  const swept = sweepEphemeral(choose, spec.installation, sweeping.signal)
+  const housekeeping = new Housekeeping(
+    { settings, state, installation: installationId(state), choose },
+    log,
+  )
   const reason = await Promise.race([ended, closed])
-  sweeping.abort()
-  console.error(`sandbox-mcp: ending, ${reason}`)
+  log(`ending, ${reason}`)
   const deadline = setTimeout(() => {
-    console.error('sandbox-mcp: the sandbox did not let go in time; ending without it')
+    log('the sandbox did not let go in time; ending without it')
     process.exit(1)
   }, closeDeadlineMs)
   deadline.unref()
-  await Promise.all([session.close(), swept])
-  remove()
+  await Promise.all([source.close(), housekeeping.close()])
   clearTimeout(deadline)
+}
+
+function announce(settings: Settings, version: string, plan: SandboxPlan): void {
+  const { workspace, source, spec, notes } = plan
+  const where =
+    backendOf(settings) === 'host'
+      ? `NO SANDBOX: mode is "${settings.mode}", and all commands run on this machine as they are`
+      : `sandbox ${spec.name}`
+  console.error(`sandbox-mcp ${version}: workspace ${workspace} (${source}), ${where}`)
+  for (const note of notes) log(note)
 }

@@ -3,8 +3,9 @@
  * that were started. All of it ends with the session.
  */
 import type { Readable } from 'node:stream'
+import { Activity, type SandboxUse } from './activity.ts'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
-import { argumentInvalid, isSandboxError, processNotFound } from './errors.ts'
+import { argumentInvalid, cancelled, isSandboxError, processNotFound } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
@@ -22,6 +23,8 @@ export interface SessionLimits {
   readonly endedMs: number
   /** What the logs of all commands may take on disk together. */
   readonly logBytes: number
+  /** How long the sandbox is kept as in use after a call: calls often follow each other closely. */
+  readonly lingerMs: number
 }
 
 export const sessionLimits: SessionLimits = {
@@ -29,6 +32,7 @@ export const sessionLimits: SessionLimits = {
   ended: 50,
   endedMs: 30 * 60_000,
   logBytes: 1024 * 1024 * 1024,
+  lingerMs: 5_000,
 }
 
 /** How long a command may take that says nothing itself and of which no setting does. */
@@ -43,6 +47,16 @@ export interface SessionOptions {
   readonly env?: Readonly<Record<string, string>>
   /** For commands that set no limit themselves; 0 for none. */
   readonly commandTimeoutSeconds?: number | undefined
+  /** Where it is noted that the sandbox is in use; without it, nowhere. */
+  readonly use?: SandboxUse
+  /** What the client is to hear with its first result. */
+  readonly news?: readonly string[]
+}
+
+const unnoted: SandboxUse = {
+  begin: async () => ({ touch: () => {}, end: () => {} }),
+  opened: () => {},
+  failed: () => {},
 }
 
 /** A command as it was asked for: its working directory is written in any way that a path can be. */
@@ -61,6 +75,10 @@ export class Session {
   readonly #outputLimits: OutputLimits
   readonly #logs: LogSpace
   readonly #steps: SyncSteps
+  readonly #use: SandboxUse
+  readonly #activity: Activity
+  #news: News[]
+  #hasOpened = false
   #starting = 0
   #untoldLoss: string | undefined
   #closed = false
@@ -75,16 +93,35 @@ export class Session {
     this.#logs = new LogSpace(this.#limits.logBytes)
     this.#guard = new OpenOnce((context) => this.#openGuard(context))
     this.#steps = new SyncSteps(workspace, () => this.current)
+    this.#use = options.use ?? unnoted
+    this.#activity = new Activity(this.#use, () => this.#isQuiet(), this.#limits.lingerMs)
+    this.#news = (options.news ?? []).map((text) => ({ text }))
   }
 
   /** The open sandbox's guard; opens the sandbox at first use, and anew after it was lost. */
-  guard(context: OpenContext): Promise<Guard> {
+  async guard(context: OpenContext): Promise<Guard> {
+    await this.#activity.hold(context)
     return this.#guard.get(context)
+  }
+
+  /** Runs a call of the client's: while it does, nobody removes the sandbox if it needs it. */
+  async during<T>(call: () => Promise<T>): Promise<T> {
+    const leave = this.#activity.enter()
+    try {
+      return await call()
+    } finally {
+      leave()
+    }
   }
 
   /** The sandbox, if it is open. */
   get current(): Sandbox | undefined {
     return this.#guard.opened?.sandbox
+  }
+
+  /** Whether it has or had a sandbox, or is about to have one. */
+  get hasOpened(): boolean {
+    return this.#hasOpened
   }
 
   /** The open sandbox; its workspace is whole. */
@@ -102,14 +139,16 @@ export class Session {
   }
 
   /** Runs a short script of our own, as `SandboxTree` wants it. It is not a command of the model's. */
-  async run(
+  run(
     script: string,
     stdin: Uint8Array | Readable | undefined,
     signal: AbortSignal | undefined,
   ): Promise<ScriptResult> {
     const given = signal ?? new AbortController().signal
-    const sandbox = await this.sandbox({ signal: given, report: () => {} })
-    return runScript(sandbox, script, stdin, given)
+    return this.during(async () => {
+      const sandbox = await this.sandbox({ signal: given, report: () => {} })
+      return runScript(sandbox, script, stdin, given)
+    })
   }
 
   /** Commands, running and lately ended, oldest first. */
@@ -128,6 +167,8 @@ export class Session {
       )
     }
     this.#starting += 1
+    const leave = this.#activity.enter()
+    let gone = Promise.resolve()
     try {
       const { workspace } = this
       const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
@@ -142,6 +183,7 @@ export class Session {
           throw error
         },
       )
+      gone = execution.gone
       this.#executions.set(execution.id, execution)
       this.#steps.started(execution)
       void execution.result.then(({ error }) => {
@@ -151,6 +193,8 @@ export class Session {
       return execution
     } finally {
       this.#starting -= 1
+      // What goes on in the background is use too.
+      void gone.then(leave)
     }
   }
 
@@ -183,9 +227,16 @@ export class Session {
     return loss
   }
 
+  /** Told with the next result. */
+  tell(text: string): void {
+    this.#news.push({ text })
+  }
+
   /** What else the client must hear; once, to whoever tells it. */
   takeNews(): readonly News[] {
-    return [...this.#steps.takeNews(), ...this.workspace.takeNews()]
+    const news = this.#news
+    this.#news = []
+    return [...news, ...this.#steps.takeNews(), ...this.workspace.takeNews()]
   }
 
   /** Ends every command, and the sandbox if it is ephemeral. Safe to repeat. */
@@ -202,11 +253,19 @@ export class Session {
       await this.workspace.remove(new AbortController().signal)
     }
     await guard?.sandbox.close()
+    await this.#activity.close()
     this.#logs.remove()
   }
 
   async #openGuard(context: OpenContext): Promise<Guard> {
-    const sandbox = await this.workspace.open(context)
+    if (this.#closed) throw cancelled('opening the sandbox')
+    this.#hasOpened = true
+    const sandbox = await this.workspace.open(context).catch((error: Error) => {
+      this.#use.failed(error)
+      throw error
+    })
+    this.#use.opened(sandbox.kind)
+    if (sandbox.stale !== undefined) this.tell(sandbox.stale.replace(/\.$/, ''))
     const guard = await openGuard(sandbox, context.signal).catch(async (error: unknown) => {
       await sandbox.close()
       throw error
@@ -226,6 +285,13 @@ export class Session {
       if (isSandboxError(error, 'SANDBOX_LOST')) await this.abandon(guard.sandbox, error)
       throw error
     }
+  }
+
+  /** Also what left its group keeps the sandbox in use. */
+  async #isQuiet(): Promise<boolean> {
+    const guard = this.#guard.opened
+    // Of a sandbox that is gone nothing runs.
+    return guard === undefined || !(await guard.hasProcesses().catch(() => false))
   }
 
   #lose(guard: Guard, error: Error): void {

@@ -46,7 +46,8 @@ export interface Settings {
   readonly access: WorkspaceAccess
   readonly mode: Mode
   readonly scope: Scope
-  readonly backend: BackendKind | 'auto'
+  /** Of the sandboxes; a session that has none is on the host, see `sessions/mode.ts`. */
+  readonly backend: Exclude<BackendKind, 'host'> | 'auto'
   readonly docker: DockerSettings
   readonly bubblewrap: { readonly network: BubblewrapNetwork }
   /** Undefined: no host was named. */

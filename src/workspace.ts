@@ -53,12 +53,12 @@ export interface Workspace {
 /** The names of the two mounts in paths that the model gives, whatever the sandbox calls them. */
 export const aliases = { workspace: '/workspace', agent: '/agent' } as const
 
-/** The mount that a workspace at `host` gets. */
-export const workspaceMount = (host: string, writable: boolean): Mount => ({
-  host,
-  sandbox: aliases.workspace,
-  writable,
-})
+/** The mount that a workspace at `host` gets; `sandbox` is where it is inside. */
+export const workspaceMount = (
+  host: string,
+  writable: boolean,
+  sandbox: string = aliases.workspace,
+): Mount => ({ host, sandbox, writable })
 
 /** The mount that the user's directory gets beside a private workspace. */
 export const agentMount = (host: string): Mount => ({

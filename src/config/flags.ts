@@ -67,7 +67,7 @@ export function readFlags(argv: readonly string[]): Flags {
       ? {}
       : { bubblewrap: { network: network === 'none' ? 'none' : 'host' } }),
     ...(values.agent === undefined ? {} : { agent: identifier('--agent', values.agent) }),
-    ...(values.session === undefined ? {} : { session: identifier('--session', values.session) }),
+    ...(values.session === undefined ? {} : { session: sessionName('--session', values.session) }),
     ...(values.ephemeral === undefined ? {} : { ephemeral: values.ephemeral }),
     ...(values['tool-prefix'] === undefined
       ? {}
@@ -129,12 +129,27 @@ function oneOf<const Word extends string>(
   )
 }
 
-/** An agent's or a session's id. */
+/** An agent's id. It holds no colon: keys are told apart by that. */
 export function identifier(from: string, value: string): string {
   if (/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,63}$/u.test(value)) return value
   throw configInvalid(
     `${from} ${shown(value)} is not a usable name`,
     'Use up to 64 letters, digits, and . _ - @ in between.',
+  )
+}
+
+/**
+ * The name of a session: what chat programs call theirs is fine, since sandboxes are named by a hash
+ * of it. Two spellings of the same characters are one name.
+ */
+function sessionName(from: string, value: string): string {
+  const name = value.normalize('NFC')
+  if (name.length <= 200 && /^[^\s\p{C}](?:[^\p{C}\p{Zl}\p{Zp}]*[^\s\p{C}])?$/u.test(name)) {
+    return name
+  }
+  throw configInvalid(
+    `${from} ${shown(value)} is not a usable name`,
+    'Use up to 200 printable characters, without blanks at the ends.',
   )
 }
 

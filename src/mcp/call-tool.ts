@@ -46,7 +46,7 @@ export function listTool({
 export async function callTool(tool: Tool, args: unknown, call: ToolCall): Promise<CallResult> {
   const parsed = tool.input.safeParse(args ?? {})
   if (!parsed.success) return invalidArguments(tool, parsed.error)
-  const result = await ran(tool, parsed.data, call)
+  const result = await call.session.during(() => ran(tool, parsed.data, call))
   // Nobody sees the result of a call that was cancelled; the next one tells.
   const news = call.signal.aborted ? [] : call.session.takeNews()
   return { ...result, content: [...result.content, ...news.flatMap(newsBlocks)] }
@@ -58,18 +58,23 @@ function newsBlocks({ text, file }: News): ContentBlock[] {
   return [told, { type: 'resource_link', uri: workspaceUri(file), name: file }]
 }
 
+/** The result of a call for which there is no session. */
+export function refusedCall(error: unknown): CallResult {
+  if (isSandboxError(error)) return failure(error.code, error.message, error.hint, error)
+  console.error(error)
+  return failure(
+    'INTERNAL',
+    `sandbox-mcp failed at this call: ${error instanceof Error ? error.message : String(error)}`,
+    'This is a defect of the server; its log (stderr) has the details.',
+  )
+}
+
 async function ran(tool: Tool, args: z.output<Tool['input']>, call: ToolCall): Promise<CallResult> {
   try {
     const { content, facts } = await tool.run(args, call)
     return bounded({ content: [...content], structuredContent: facts })
   } catch (error) {
-    if (isSandboxError(error)) return failure(error.code, error.message, error.hint, error)
-    console.error(error)
-    return failure(
-      'INTERNAL',
-      `sandbox-mcp failed at this call: ${error instanceof Error ? error.message : String(error)}`,
-      'This is a defect of the server; its log (stderr) has the details.',
-    )
+    return refusedCall(error)
   }
 }
 

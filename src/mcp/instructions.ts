@@ -3,13 +3,17 @@
 export interface InstructionFacts {
   /** The user's files themselves, files kept in step with them, a copy that nothing returns from, or none. */
   readonly project: 'real' | 'mirror' | 'copy' | 'none'
+  /** Whether there is a project is not known before the client has been asked: the first result says it. */
+  readonly uncertain: boolean
   /** False where the project is in /agent, beside a workspace of the sandbox's own. */
   readonly writable: boolean
-  /** Who commands run as when that is no sandbox: nothing keeps them from what this account may do. */
+  /** There is no sandbox: commands are the server's own on the user's machine. */
+  readonly onHost: boolean
+  /** Who commands run as on another machine: nothing keeps them from what this account may do. */
   readonly account: string | undefined
   /** How commands find the two directories where those are not /workspace and /agent. */
   readonly names: { readonly workspace: string; readonly agent: string } | undefined
-  readonly network: 'none' | 'some' | 'of the machine' | 'by policy'
+  readonly network: 'none' | 'some' | 'of the machine' | 'of the host' | 'by policy'
   readonly ephemeral: boolean
 }
 
@@ -18,13 +22,17 @@ export function instructions(facts: InstructionFacts): string {
   return parts.join(' ')
 }
 
-function place({ project, writable, account }: InstructionFacts): string {
+function place({ project, uncertain, writable, onHost, account }: InstructionFacts): string {
+  if (onHost) {
+    return "These tools act on the user's own machine, WITHOUT a sandbox: commands are not confined, and can do all that the user can. Take care."
+  }
   if (account !== undefined) {
     return `These tools act on another machine: commands run as ${account}, are not confined, and can do all that this account can.`
   }
   const computer = 'These tools act in a sandbox: a computer of its own'
   if (project === 'none') return `${computer}, without any of the user's files.`
-  return `${computer} with the user's project in ${writable ? '/workspace' : '/agent'}.`
+  const where = writable ? '/workspace' : '/agent'
+  return `${computer} with the user's project in ${where}${uncertain ? ', if there is one' : ''}.`
 }
 
 const projects = {
@@ -33,23 +41,26 @@ const projects = {
   copy: "# is a copy of the user's project that was made once: it is not kept in step, and nothing comes back to the user's machine",
 }
 
-function files({ project, writable, account }: InstructionFacts): string {
-  const others = `all others are the ${account === undefined ? 'sandbox' : 'machine'}'s own`
+function files({ project, uncertain, writable, onHost, account }: InstructionFacts): string {
+  const others = `all others are the ${onHost || account !== undefined ? 'machine' : 'sandbox'}'s own`
   if (project === 'none') return `/workspace is private; ${others}.`
-  if (writable) return `${projects[project].replace('#', '/workspace')}; ${others}.`
+  const unless = uncertain ? ', unless the first result says that there is no project' : ''
+  if (writable) return `${projects[project].replace('#', '/workspace')}${unless}; ${others}.`
   const unchanged = project === 'real' ? ' and cannot be changed' : ', and is not to be changed'
   const agent = projects[project].replace('#', '/agent')
-  return `${agent}${unchanged}; /workspace is private; ${others}.`
+  return `${agent}${unchanged}${unless}; /workspace is private; ${others}.`
 }
 
 const network = {
   none: 'It has no network access beyond its own localhost.',
   some: 'It has network access.',
   'of the machine': "It has that machine's network.",
+  'of the host': "It has this machine's network.",
   'by policy': 'Its network access is what its policy allows.',
 }
 
-function lifetime({ ephemeral, account }: InstructionFacts): string {
+function lifetime({ ephemeral, onHost, account }: InstructionFacts): string {
+  if (onHost) return 'Processes end with this session.'
   if (!ephemeral)
     return 'Files such as /tmp stay between sessions; processes end with this session.'
   return account === undefined
@@ -57,8 +68,8 @@ function lifetime({ ephemeral, account }: InstructionFacts): string {
     : '/workspace and all processes end with this session.'
 }
 
-function paths({ names, project, writable }: InstructionFacts): string {
-  const given = 'Paths are relative to /workspace, or absolute in the sandbox.'
+function paths({ names, project, writable, onHost }: InstructionFacts): string {
+  const given = `Paths are relative to /workspace, or absolute ${onHost ? 'on the machine' : 'in the sandbox'}.`
   if (names === undefined) return given
   const agent = project === 'none' || writable ? '' : `, and /agent is ${names.agent}`
   return `${given} These names are for the tools: to commands, which start there, /workspace is ${names.workspace}${agent}.`

@@ -16,26 +16,44 @@ import {
   ListToolsRequestSchema,
   McpError,
   ReadResourceRequestSchema,
+  RootsListChangedNotificationSchema,
   type ServerNotification,
   type ServerRequest,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
-import type { Sight } from '../resources/sight.ts'
+import { z } from 'zod'
+import { isSandboxError } from '../errors.ts'
 import type { OpenContext } from '../sandbox.ts'
-import type { Session } from '../session.ts'
 import type { Tool } from '../tools/tool.ts'
-import { callTool, listTool, unknownTool } from './call-tool.ts'
+import { callTool, listTool, refusedCall, unknownTool } from './call-tool.ts'
+import type { ClientRoots } from './client-roots.ts'
 import { Progress } from './progress.ts'
 import { RequestError, ResourceRequests, resourceTemplates } from './resource-requests.ts'
+import type { Served, SessionProvider } from './session-provider.ts'
 
 export interface ServerOptions {
   readonly version: string
   readonly instructions: string
   readonly tools: readonly Tool[]
-  readonly session: Session
-  /** What is seen of the session's workspace. */
-  readonly sight: Sight
+  readonly sessions: SessionProvider
+}
+
+/** How long a client may take to tell its roots; the call that needs them waits for it. */
+const rootsMs = 2_000
+
+/** The SDK's own refuses all roots for one that is no file: that is judged where one is chosen. */
+const anyRoots = z.object({ roots: z.array(z.object({ uri: z.string() })) })
+
+/** A session, and what its client asks of its resources. */
+interface Open extends Served {
+  readonly resources: ResourceRequests
+}
+
+/** The session that is served now; `get` has it put together if need be. */
+interface Current {
+  get(): Promise<Open>
+  readonly opened: Open | undefined
 }
 
 /** Speaks MCP on stdin and stdout until `closed`, which tells why it ended. */
@@ -66,15 +84,12 @@ export function buildServer(options: ServerOptions): { server: Server; closed: P
       instructions: options.instructions,
     },
   )
-  const resources = new ResourceRequests(options.session, options.sight, {
-    updated: (uri) => void server.sendResourceUpdated({ uri }).catch(() => {}),
-    listChanged: () => void server.sendResourceListChanged().catch(() => {}),
-  })
-  answerTools(server, options, resources)
-  answerResources(server, resources)
+  const current = serveSession(server, options.sessions)
+  answerTools(server, options, current)
+  answerResources(server, current)
   const closed = new Promise<string>((resolve) => {
     server.onclose = () => {
-      resources.close()
+      current.opened?.resources.close()
       resolve('the connection was closed')
     }
     server.onerror = (error) => console.error(`sandbox-mcp: ${error.message}`)
@@ -82,11 +97,58 @@ export function buildServer(options: ServerOptions): { server: Server; closed: P
   return { server, closed }
 }
 
-function answerTools(
-  server: Server,
-  { tools, session }: ServerOptions,
-  resources: ResourceRequests,
-): void {
+/** Follows the client's roots for as long as the provider does. */
+function serveSession(server: Server, sessions: SessionProvider): Current {
+  const roots = rootsOf(server)
+  let opened: Open | undefined
+  const listChanged = () => void server.sendResourceListChanged().catch(() => {})
+  const get = async () => {
+    const { session, sight } = await sessions.get(roots)
+    if (opened?.session !== session) {
+      const updated = (uri: string) => void server.sendResourceUpdated({ uri }).catch(() => {})
+      const resources = new ResourceRequests(session, sight, { updated, listChanged })
+      opened?.resources.close()
+      opened = { session, sight, resources }
+    }
+    return opened
+  }
+  server.setNotificationHandler(RootsListChangedNotificationSchema, async () => {
+    if (await sessions.rootsChanged(roots)) listChanged()
+  })
+  return {
+    get,
+    get opened() {
+      return opened
+    },
+  }
+}
+
+/** Clients may be asked once they have said that they are ready. */
+function rootsOf(server: Server): ClientRoots {
+  const ready = new Promise<void>((resolve) => {
+    server.oninitialized = resolve
+  })
+  return {
+    list: async () => {
+      if (server.getClientCapabilities()?.roots === undefined) return []
+      const deadline = AbortSignal.timeout(rootsMs)
+      const late = new Promise<never>((_, reject) => {
+        deadline.addEventListener('abort', () => reject(new Error('no answer in time')))
+      })
+      try {
+        await Promise.race([ready, late])
+        const options = { signal: deadline, timeout: rootsMs }
+        const asked = server.request({ method: 'roots/list' }, anyRoots, options)
+        return (await Promise.race([asked, late])).roots.map(({ uri }) => uri)
+      } catch (error) {
+        console.error(`sandbox-mcp: the client did not tell its roots: ${String(error)}`)
+        return []
+      }
+    },
+  }
+}
+
+function answerTools(server: Server, { tools }: ServerOptions, current: Current): void {
   const listed = tools.map(listTool)
   server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed }) as never)
 
@@ -95,39 +157,49 @@ function answerTools(
     if (tool === undefined) throw invalidParams(unknownTool(params.name, tools))
     const progress = progressOf(extra)
     try {
+      const open = await current.get().catch(refusedCall)
+      if (!('session' in open)) return open as never
       const result = await callTool(tool, params.arguments, {
-        session,
+        session: open.session,
         signal: extra.signal,
         progress: (done, message) => progress.tell(done, message),
       })
       return result as never
     } finally {
       progress.stop()
-      if (!tool.annotations.readOnlyHint) resources.afterCall()
+      if (!tool.annotations.readOnlyHint) current.opened?.resources.afterCall()
     }
   })
 }
 
-function answerResources(server: Server, resources: ResourceRequests): void {
+function answerResources(server: Server, current: Current): void {
+  const ask = <T>(
+    extra: Extra,
+    run: (resources: ResourceRequests, context: OpenContext) => Promise<T>,
+  ) =>
+    asRpc(async () => {
+      const { session, resources } = await current.get()
+      return inContext(extra, (context) => session.during(() => run(resources, context)))
+    })
   server.setRequestHandler(ListResourcesRequestSchema, ({ params }, extra) =>
-    asRpc(() => inContext(extra, (context) => resources.list(params?.cursor, context))),
+    ask(extra, (resources, context) => resources.list(params?.cursor, context)),
   )
   server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
     resourceTemplates: [...resourceTemplates],
   }))
   server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
-    asRpc(() => inContext(extra, (context) => resources.read(params.uri, context))),
+    ask(extra, (resources, context) => resources.read(params.uri, context)),
   )
   server.setRequestHandler(SubscribeRequestSchema, async ({ params }, extra) => {
-    await asRpc(() => inContext(extra, (context) => resources.subscribe(params.uri, context)))
+    await ask(extra, (resources, context) => resources.subscribe(params.uri, context))
     return {}
   })
   server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => {
-    resources.unsubscribe(params.uri)
+    current.opened?.resources.unsubscribe(params.uri)
     return {}
   })
-  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }) =>
-    asRpc(async () => {
+  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }, extra) =>
+    ask(extra, async (resources) => {
       if (ref.type !== 'ref/resource') throw new RequestError('there are no prompts')
       const completion = await resources.complete(ref.uri, argument.name, argument.value)
       return { completion: { ...completion } }
@@ -166,6 +238,7 @@ async function asRpc<T>(run: () => Promise<T>): Promise<T> {
     return await run()
   } catch (error) {
     if (error instanceof RequestError) throw invalidParams(error.message, error.data)
+    if (isSandboxError(error)) throw new Error(`${error.message}. ${error.hint}`)
     console.error(error)
     throw new Error('sandbox-mcp failed at this request; its log (stderr) has the details')
   }

@@ -1,14 +1,23 @@
 /** The backend for a session: the one that was named, or the best that works here. */
+import { join } from 'node:path'
 import { backendUnavailable, configInvalid } from '../errors.ts'
 import type { Backend } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
+import { backendOf } from './mode.ts'
+import { stateDirectory } from './state-directory.ts'
 
 /**
- * `auto` is Docker if a daemon answers, else bubblewrap, else an error that names both fixes; what is
- * on other machines has to be named. `CONFIG_INVALID` for a backend that lacks its settings.
+ * The host for a session that has no sandbox, and for no other. `auto` is Docker if a daemon answers, else bubblewrap, else an error that names both fixes; what is
+ * on other machines has to be named. `state` is where this server keeps what it must remember. `CONFIG_INVALID` for a backend that lacks its settings.
  */
-export async function chooseBackend(settings: Settings, signal: AbortSignal): Promise<Backend> {
-  switch (settings.backend) {
+export async function chooseBackend(
+  settings: Settings,
+  signal: AbortSignal,
+  state = stateDirectory(),
+): Promise<Backend> {
+  switch (backendOf(settings)) {
+    case 'host':
+      return hostBackend(state)
     case 'docker':
       return dockerBackend(settings)
     case 'bubblewrap':
@@ -19,6 +28,18 @@ export async function chooseBackend(settings: Settings, signal: AbortSignal): Pr
       return openShellBackend(settings)
     case 'auto':
       return bestHere(settings, signal)
+  }
+}
+
+/** The same one for all who ask, chosen when it is asked for first; a failure is not kept. */
+export function backendOnce(
+  settings: Settings,
+  state: string,
+): (signal: AbortSignal) => Promise<Backend> {
+  let chosen: Backend | undefined
+  return async (signal) => {
+    chosen ??= await chooseBackend(settings, signal, state)
+    return chosen
   }
 }
 
@@ -40,6 +61,11 @@ async function bestHere(settings: Settings, signal: AbortSignal): Promise<Backen
 }
 
 // Each is loaded when it is chosen: a client's first answer waits for none.
+
+async function hostBackend(state: string): Promise<Backend> {
+  const { HostBackend } = await import('../backends/host.ts')
+  return new HostBackend(join(state, 'host'))
+}
 
 async function dockerBackend({ docker }: Settings): Promise<Backend> {
   const { DockerBackend } = await import('../backends/docker.ts')

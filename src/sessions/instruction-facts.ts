@@ -1,13 +1,21 @@
 /** What settings mean for the model. */
 import type { InstructionFacts } from '../mcp/instructions.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
+import { aliases } from '../workspace.ts'
 import { workspaceKind } from './make-workspace.ts'
+import { backendOf } from './mode.ts'
 
 const projects = { bind: 'real', mirror: 'mirror', remote: 'copy' } as const
 
-/** `access` is what the sandbox has of the user's files. */
-export function instructionFacts(settings: Settings, access: WorkspaceAccess): InstructionFacts {
+/** `access` is what the sandbox has of the user's files: `uncertain` if there turn out to be none. */
+export function instructionFacts(
+  settings: Settings,
+  access: WorkspaceAccess,
+  uncertain = false,
+): InstructionFacts {
   return {
+    uncertain,
+    onHost: backendOf(settings) === 'host',
     project: access === 'none' ? 'none' : projects[workspaceKind(settings)],
     writable: access === 'rw',
     account: accountOf(settings),
@@ -17,22 +25,42 @@ export function instructionFacts(settings: Settings, access: WorkspaceAccess): I
   }
 }
 
-function accountOf({ backend, ssh }: Settings): string | undefined {
-  if (backend !== 'ssh' || ssh === undefined) return undefined
+function accountOf(settings: Settings): string | undefined {
+  const { ssh } = settings
+  if (backendOf(settings) !== 'ssh' || ssh === undefined) return undefined
   const at = ssh.target.lastIndexOf('@')
   const host = ssh.target.slice(at + 1).replace(/:\d+$/, '')
   return at < 0 ? `a user of ${host}` : `${ssh.target.slice(0, at)} on ${host}`
 }
 
 /** On an ssh host they are below a home directory that is not known before it is asked. */
-function namesOf({ backend, openshell }: Settings): InstructionFacts['names'] {
-  if (backend === 'ssh') return { workspace: '$PWD', agent: '$PWD/../agent' }
-  if (backend !== 'openshell') return undefined
-  return { workspace: openshell.remoteWorkspaceDir, agent: openshell.remoteAgentWorkspaceDir }
+function namesOf(settings: Settings): InstructionFacts['names'] {
+  const { docker, openshell } = settings
+  switch (backendOf(settings)) {
+    case 'ssh':
+      return { workspace: '$PWD', agent: '$PWD/../agent' }
+    case 'host':
+      return { workspace: '$PWD', agent: aliases.agent }
+    case 'openshell':
+      return { workspace: openshell.remoteWorkspaceDir, agent: openshell.remoteAgentWorkspaceDir }
+    case 'docker':
+    case 'auto':
+      if (docker.workdir === aliases.workspace) return undefined
+      return { workspace: docker.workdir, agent: aliases.agent }
+    case 'bubblewrap':
+      return undefined
+  }
 }
 
-function networkOf({ backend, network }: Settings): InstructionFacts['network'] {
-  if (backend === 'ssh') return 'of the machine'
-  if (backend === 'openshell') return 'by policy'
-  return network === 'none' ? 'none' : 'some'
+function networkOf(settings: Settings): InstructionFacts['network'] {
+  switch (backendOf(settings)) {
+    case 'host':
+      return 'of the host'
+    case 'ssh':
+      return 'of the machine'
+    case 'openshell':
+      return 'by policy'
+    default:
+      return settings.network === 'none' ? 'none' : 'some'
+  }
 }

@@ -4,9 +4,11 @@ import type { Sight } from '../resources/sight.ts'
 import type { Backend, OpenContext } from '../sandbox.ts'
 import { Session, type SessionOptions } from '../session.ts'
 import type { Settings } from '../settings.ts'
-import { chooseBackend } from './choose-backend.ts'
+import { backendOnce } from './choose-backend.ts'
 import { makeWorkspace } from './make-workspace.ts'
+import { backendOf } from './mode.ts'
 import type { SandboxPlan } from './plan-sandbox.ts'
+import { NotedUse } from './sandbox-use.ts'
 
 export interface SessionParts {
   readonly session: Session
@@ -18,10 +20,11 @@ export interface SessionParts {
 /** `CONFIG_INVALID` for settings that contradict each other. */
 export function makeSession(
   settings: Settings,
-  { spec, state }: SandboxPlan,
+  plan: SandboxPlan,
   limits: Omit<SessionOptions, 'ephemeral'> = {},
+  choose: SessionParts['choose'] = backendOnce(settings, plan.state),
 ): SessionParts {
-  const choose = once((signal) => chooseBackend(settings, signal))
+  const { spec, state } = plan
   const never: OpenContext = { signal: new AbortController().signal, report: () => {} }
   const { workspace, sight } = makeWorkspace(
     settings,
@@ -37,18 +40,12 @@ export function makeSession(
   const session: Session = new Session(workspace, {
     ephemeral: settings.ephemeral,
     outputLimits: outputLimitsOf(settings.outputCharacters),
-    env: settings.docker.env,
+    // On the host they would be nobody's wish: they are a sandbox's.
+    env: backendOf(settings) === 'host' ? {} : settings.docker.env,
     commandTimeoutSeconds: settings.commandTimeoutSeconds,
+    use: new NotedUse(plan, settings),
+    news: plan.notes,
     ...limits,
   })
   return { session, choose, sight }
-}
-
-/** Kept when it succeeds; a failure is not. */
-function once(choose: (signal: AbortSignal) => Promise<Backend>) {
-  let chosen: Backend | undefined
-  return async (signal: AbortSignal) => {
-    chosen ??= await choose(signal)
-    return chosen
-  }
 }

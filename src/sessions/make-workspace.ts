@@ -16,6 +16,7 @@ import type { Opened, Workspace } from '../workspace.ts'
 import { BindWorkspace } from '../workspaces/bind.ts'
 import { MirrorWorkspace } from '../workspaces/mirror.ts'
 import { RemoteWorkspace } from '../workspaces/remote.ts'
+import { backendOf } from './mode.ts'
 import { refuseOverlap } from './plan-sandbox.ts'
 
 /** What a workspace needs of its session: the open sandbox, and scripts in it. */
@@ -38,9 +39,10 @@ export interface WorkspacePlace {
 /** Where the files are that count. */
 export type WorkspaceKind = 'bind' | 'mirror' | 'remote'
 
-export function workspaceKind({ backend, openshell }: Settings): WorkspaceKind {
+export function workspaceKind(settings: Settings): WorkspaceKind {
+  const backend = backendOf(settings)
   if (backend === 'ssh') return 'remote'
-  return backend === 'openshell' ? openshell.mode : 'bind'
+  return backend === 'openshell' ? settings.openshell.mode : 'bind'
 }
 
 /** The workspace, and what the resources see of it. */
@@ -56,7 +58,7 @@ export function makeWorkspace(
   inside: Inside,
 ): MadeWorkspace {
   const { spec, choose } = place
-  if (settings.backend === 'openshell' && spec.mounts.length > 1) {
+  if (backendOf(settings) === 'openshell' && spec.mounts.length > 1) {
     const { remoteWorkspaceDir, remoteAgentWorkspaceDir } = settings.openshell
     refuseOverlap('OpenShell directories', remoteWorkspaceDir, remoteAgentWorkspaceDir)
   }

@@ -4,11 +4,18 @@ import { configInvalid, shown } from '../errors.ts'
 import { thisProcess } from '../process-identity.ts'
 import type { Mount, SandboxSpec } from '../sandbox.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
-import { agentMount, workspaceMount } from '../workspace.ts'
-import { ephemeralKey, privateWorkspace, removePrivateWorkspace } from './private-workspace.ts'
-import { agentScopeKey, sandboxName } from './scope.ts'
+import { agentMount, aliases, workspaceMount } from '../workspace.ts'
+import { backendOf } from './mode.ts'
+import {
+  ephemeralKey,
+  privateWorkspace,
+  privateWorkspaces,
+  removePrivateWorkspace,
+} from './private-workspace.ts'
+import { privateKey, sandboxName, scopeKey } from './scope.ts'
 import { installationId, stateDirectory } from './state-directory.ts'
-import { isIn, isNobodysChoice, workspaceDirectory } from './workspace-directory.ts'
+import { chooseWorkspace, dependsOnRoots, type WorkspaceChoice } from './workspace-choice.ts'
+import { isIn, isNobodysChoice } from './workspace-directory.ts'
 
 export interface SandboxPlan {
   readonly spec: SandboxSpec
@@ -16,6 +23,10 @@ export interface SandboxPlan {
   readonly access: WorkspaceAccess
   /** The directory it is about: the user's, or a private one where none was chosen. */
   readonly workspace: string
+  /** Who named that directory, in words. */
+  readonly source: string
+  /** What its user must know of that choice, each a sentence without the full stop. */
+  readonly notes: readonly string[]
   /** Where this server keeps what it must remember. */
   readonly state: string
   /** Removes what ends with the session. */
@@ -26,32 +37,33 @@ export interface SandboxPlan {
  * Makes the private workspace that `settings` ask for, and nothing else. `CONFIG_INVALID` for a
  * workspace that may not be one, and for directories that lie in each other.
  */
-export function planSandbox(settings: Settings, state = stateDirectory()): SandboxPlan {
+export function planSandbox(
+  settings: Settings,
+  state = stateDirectory(),
+  choice: WorkspaceChoice = chooseWorkspace(settings),
+): SandboxPlan {
   const { agent, ephemeral } = settings
   const installation = installationId(state)
-  const chosen = chosenWorkspace(settings)
   const server = thisProcess()
-  const place = chosen ?? privateWorkspace(state, agent)
-  if (chosen === undefined) {
-    console.error(
-      `sandbox-mcp: no --workspace was given and ${process.cwd()} is no project; using the private ${place}`,
-    )
-  }
-  const access = chosen === undefined ? 'none' : settings.access
-  const scopeKey = [
-    agentScopeKey(agent, place),
+  const directory = privateWorkspaces(settings, state)
+  const place = choice.path ?? privateWorkspace(directory, privateKey(settings))
+  const access = accessOf(settings, choice)
+  const key = [
+    scopeKey(settings, place),
     // A sandbox that was made with more access is never used with less.
-    ...(access === 'rw' || chosen === undefined ? [] : [`access:${access}`]),
+    ...(access === 'rw' || choice.path === undefined ? [] : [`access:${access}`]),
     ...(ephemeral ? [`server:${server.pid}:${server.started}`] : []),
   ].join(':')
-  const name = sandboxName(installation, scopeKey)
-  const privateKey = ephemeral ? ephemeralKey(name, server) : name
-  const mounts = mountsFor(access, chosen, place, state, privateKey)
+  const name = sandboxName(installation, key)
+  const ownKey = ephemeral ? ephemeralKey(name, server) : name
+  const mounts = mountsFor(settings, access, choice.path, place, () =>
+    privateWorkspace(directory, ownKey, statSync(place)),
+  )
   const { uid, gid } = statSync(mounts[0].host)
   const spec: SandboxSpec = {
     name,
     installation,
-    scopeKey,
+    scopeKey: key,
     agent,
     mounts,
     owner: { uid, gid },
@@ -61,33 +73,62 @@ export function planSandbox(settings: Settings, state = stateDirectory()): Sandb
     spec,
     access,
     workspace: place,
+    source: choice.source,
+    notes: choice.notes,
     state,
     remove: () => {
-      if (ephemeral) removePrivateWorkspace(state, privateKey)
+      if (ephemeral) removePrivateWorkspace(directory, ownKey)
     },
   }
 }
 
-/** Undefined where nobody chose a directory. */
-function chosenWorkspace({ workspace }: Settings): string | undefined {
-  if (workspace !== undefined) return workspaceDirectory(workspace.path, workspace.source)
-  const current = process.cwd()
-  return isNobodysChoice(current) ? undefined : workspaceDirectory(current, 'the current directory')
+/**
+ * What the sandbox will have of the user's files, before the workspace is chosen: `uncertain` where none
+ * may turn out to be chosen, and then it has none.
+ */
+export function expectedAccess(settings: Settings): {
+  readonly access: WorkspaceAccess
+  readonly uncertain: boolean
+} {
+  const onHost = backendOf(settings) === 'host'
+  const uncertain = dependsOnRoots(settings) && isNobodysChoice(process.cwd())
+  return { access: onHost ? 'rw' : settings.access, uncertain }
+}
+
+/** On the host nothing keeps commands from the user's files, so that no less can be promised. */
+function accessOf(settings: Settings, choice: WorkspaceChoice): WorkspaceAccess {
+  if (choice.path === undefined) return 'none'
+  return backendOf(settings) === 'host' ? 'rw' : settings.access
 }
 
 function mountsFor(
+  settings: Settings,
   access: WorkspaceAccess,
   chosen: string | undefined,
   place: string,
-  state: string,
-  key: string,
+  own: () => string,
 ): readonly [Mount, ...Mount[]] {
-  if (access === 'rw' || chosen === undefined) return [workspaceMount(place, true)]
-  const own = privateWorkspace(state, key, statSync(chosen))
-  refuseOverlap('workspaces', own, chosen)
-  return access === 'ro'
-    ? [workspaceMount(own, true), agentMount(chosen)]
-    : [workspaceMount(own, true)]
+  const mounted = (host: string) => workspaceMount(host, true, inside(settings, host))
+  if (access === 'rw' || chosen === undefined) return [mounted(place)]
+  const kept = own()
+  refuseOverlap('workspaces', kept, chosen)
+  if (access === 'none') return [mounted(kept)]
+  const first = mounted(kept)
+  refuseOverlap('directories inside', first.sandbox, aliases.agent)
+  return [first, agentMount(chosen)]
+}
+
+/** How commands find the workspace that is at `host`. */
+function inside(settings: Settings, host: string): string {
+  switch (backendOf(settings)) {
+    case 'host':
+      return host
+    case 'docker':
+    case 'auto':
+      return settings.docker.workdir
+    default:
+      return aliases.workspace
+  }
 }
 
 /** `CONFIG_INVALID` when one of two directories is in the other, or they are the same. */

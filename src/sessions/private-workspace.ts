@@ -1,27 +1,40 @@
-/** Workspaces of our own on the host, below the state directory. */
+/** Workspaces of our own on the host, in one directory; see `privateWorkspaces`. */
 import { chmodSync, chownSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { configInvalid, shown } from '../errors.ts'
 import { isAlive } from '../process-identity.ts'
 import type { ServerProcess } from '../sandbox.ts'
+import type { Settings } from '../settings.ts'
 
-const directory = 'workspaces'
+/** The directory that holds them all. */
+export const privateWorkspaces = (
+  { workspaceRoot }: Pick<Settings, 'workspaceRoot'>,
+  state: string,
+): string => workspaceRoot ?? join(state, 'workspaces')
 
 /**
  * The real path of the one of that key, made if need be: for a server that was started where no project
  * is, and for sandboxes that must not change the project. Only its owner can enter it: `owner`, where
- * this process may give it away.
+ * this process may give it away. `CONFIG_INVALID` when it cannot be made.
  */
 export function privateWorkspace(
-  state: string,
+  directory: string,
   key: string,
   owner?: { readonly uid: number; readonly gid: number },
 ): string {
-  const made = join(state, directory, key)
-  mkdirSync(made, { recursive: true, mode: 0o700 })
-  const path = realpathSync(made)
-  chmodSync(path, 0o700)
-  if (owner !== undefined && process.getuid?.() === 0) chownSync(path, owner.uid, owner.gid)
-  return path
+  const made = join(directory, key)
+  try {
+    mkdirSync(made, { recursive: true, mode: 0o700 })
+    const path = realpathSync(made)
+    chmodSync(path, 0o700)
+    if (owner !== undefined && process.getuid?.() === 0) chownSync(path, owner.uid, owner.gid)
+    return path
+  } catch (error) {
+    throw configInvalid(
+      `the private workspace ${shown(made)} cannot be made: ${(error as Error).message}`,
+      'Set workspaceRoot, or XDG_STATE_HOME, to a directory that can be written.',
+    )
+  }
 }
 
 /** The key of one that ends with the server. */
@@ -29,17 +42,17 @@ export const ephemeralKey = (name: string, { pid, started }: ServerProcess) =>
   `ephemeral-${pid}-${started}-${name}`
 
 /** Removes it with all that is in it. Harmless when there is none. */
-export function removePrivateWorkspace(state: string, key: string): void {
-  rmSync(join(state, directory, key), { recursive: true, force: true })
+export function removePrivateWorkspace(directory: string, key: string): void {
+  rmSync(join(directory, key), { recursive: true, force: true })
 }
 
 /** Removes those of servers that are gone without having removed them. Never throws. */
-export function sweepPrivateWorkspaces(state: string): void {
+export function sweepPrivateWorkspaces(directory: string): void {
   try {
-    for (const key of readdirSync(join(state, directory))) {
+    for (const key of readdirSync(directory)) {
       const [, pid, started] = /^ephemeral-(\d+)-(\d*)-sbx-/.exec(key) ?? []
       if (pid === undefined || started === undefined) continue
-      if (!isAlive({ pid: Number(pid), started })) removePrivateWorkspace(state, key)
+      if (!isAlive({ pid: Number(pid), started })) removePrivateWorkspace(directory, key)
     }
   } catch {
     // There are none, or what cannot be removed now is tried again at another start.

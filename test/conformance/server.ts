@@ -14,6 +14,7 @@ import { HostSight } from '../../src/resources/host-sight.ts'
 import { tools } from '../../src/tools/all.ts'
 import { canPin } from '../../src/trees/host-walk.ts'
 import { directorySession } from '../support/directory-session.ts'
+import { fixedSession } from '../support/fixed-session.ts'
 import { answerPromptsAndLogging, answerResources } from './fixture-answers.ts'
 import { fixtureTools, jsonSchemaTool } from './fixture-tools.ts'
 import { type HttpServer, serveHttp } from './http.ts'
@@ -45,11 +46,15 @@ function shipped(root: string, inside: string): ServerOptions {
   return {
     version: '0',
     tools,
-    session: directorySession(root, inside),
-    sight: new HostSight({ path: root, sandboxRoot: '/workspace', pinned: canPin }),
+    sessions: fixedSession(
+      directorySession(root, inside),
+      new HostSight({ path: root, sandboxRoot: '/workspace', pinned: canPin }),
+    ),
     instructions: instructions({
       project: 'real',
+      uncertain: false,
       writable: true,
+      onHost: false,
       account: undefined,
       names: undefined,
       network: 'none',

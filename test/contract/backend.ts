@@ -383,6 +383,24 @@ export function describeBackend(
       expect((await sh('echo other sessions go on')).code).toBe(0)
     })
 
+    behaviour(
+      'a guard tells whether anything of its session runs, also outside its group',
+      async () => {
+        const own = await openGuard(sandbox, never)
+        expect(await own.hasProcesses()).toBe(false)
+        const script = `setsid sh -c 'echo $$ >${scratch}/outside; exec sleep 300' & until [ -s ${scratch}/outside ]; do sleep 0.05; done`
+        const daemon = await spawn(own, ['sh', '-c', script], { workdir: '/' })
+        daemon.stdout.resume()
+        daemon.stderr.resume()
+        await daemon.exit
+        expect(await own.hasProcesses()).toBe(true)
+        expect(await guard.hasProcesses()).toBe(false)
+        await sh(`kill -KILL $(cat ${scratch}/outside); rm ${scratch}/outside`)
+        await expect.poll(() => own.hasProcesses()).toBe(false)
+        await own.close()
+      },
+    )
+
     behaviour('a start that is cancelled starts nothing', async () => {
       const abort = new AbortController()
       const starting = start(['touch', `${scratch}/was-started`], { signal: abort.signal })
@@ -449,6 +467,15 @@ export function describeBackend(
         expect(sandbox.stale).toBeUndefined()
       },
     )
+
+    behaviour('a command that is being started when its session ends does not run', async () => {
+      const ending = await openGuard(sandbox, never)
+      const ended = ending.close()
+      const late = spawn(ending, ['touch', `${scratch}/late-start`], { workdir: '/' })
+      await expect(late).rejects.toMatchObject({ code: 'CANCELLED' })
+      await ended
+      expect((await sh(`ls ${scratch}`)).stdout).not.toContain('late-start')
+    })
 
     behaviour('list shows ours only', async () => {
       const ours = await subject.other.list('contract', never)

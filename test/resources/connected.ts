@@ -12,6 +12,7 @@ import { serveOn } from '../../src/mcp/sdk-v1.ts'
 import { tools } from '../../src/tools/all.ts'
 import { checked } from '../support/checked-transport.ts'
 import { directorySession } from '../support/directory-session.ts'
+import { fixedSession } from '../support/fixed-session.ts'
 import { newPlace, type Place } from './world.ts'
 
 export interface Connected extends Place {
@@ -31,8 +32,7 @@ export async function connect(): Promise<Connected> {
     version: '0',
     instructions: '',
     tools,
-    session,
-    sight: place.sight,
+    sessions: fixedSession(session, place.sight),
   })
   const client = new Client({ name: 'test', version: '0' })
   const heard = listen(client)

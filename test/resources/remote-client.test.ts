@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { serveOn } from '../../src/mcp/sdk-v1.ts'
 import { tools } from '../../src/tools/all.ts'
 import { checked } from '../support/checked-transport.ts'
+import { fixedSession } from '../support/fixed-session.ts'
 import {
   describeSshSessions,
   type OpenOptions,
@@ -37,7 +38,12 @@ describeSshSessions('resources of a workspace on another machine', (open) => {
     try {
       const [ours, theirs] = InMemoryTransport.createLinkedPair()
       const { session, sight } = it
-      await serveOn(ours, { version: '0', instructions: '', tools, session, sight })
+      await serveOn(ours, {
+        version: '0',
+        instructions: '',
+        tools,
+        sessions: fixedSession(session, sight),
+      })
       const heard = listen(client)
       await client.connect(checked(theirs))
       await use({ ...it, client, heard })
@@ -141,7 +147,12 @@ describeSshSessions('resources of a workspace on another machine', (open) => {
     try {
       const [ours, theirs] = InMemoryTransport.createLinkedPair()
       const { session, sight } = it
-      await serveOn(ours, { version: '0', instructions: '', tools, session, sight })
+      await serveOn(ours, {
+        version: '0',
+        instructions: '',
+        tools,
+        sessions: fixedSession(session, sight),
+      })
       await client.connect(checked(theirs))
       await expect(client.listResources()).rejects.toThrow(/BACKEND_UNAVAILABLE/)
     } finally {

@@ -54,3 +54,23 @@ test('an OpenShell sandbox that is kept in step', () => {
     `"These tools act in a sandbox: a computer of its own with the user's project in /workspace. Files in /workspace are kept in step with the user's real files, at each call; all others are the sandbox's own. Its network access is what its policy allows. Files such as /tmp stay between sessions; processes end with this session. Paths are relative to /workspace, or absolute in the sandbox. These names are for the tools: to commands, which start there, /workspace is /sandbox."`,
   )
 })
+
+test('the host itself, without a sandbox', () => {
+  const said = told('rw', { mode: 'off' })
+  expect(said).toMatchInlineSnapshot(
+    `"These tools act on the user's own machine, WITHOUT a sandbox: commands are not confined, and can do all that the user can. Take care. Files in /workspace are the user's real files; all others are the machine's own. It has this machine's network. Processes end with this session. Paths are relative to /workspace, or absolute on the machine. These names are for the tools: to commands, which start there, /workspace is $PWD."`,
+  )
+  expect(told('rw', { mode: 'non-main', session: 'main' })).toBe(said)
+  expect(told('rw', { mode: 'non-main', session: 'other' })).toBe(told('rw'))
+})
+
+test('a project that only the client can name', () => {
+  const undecided = (access: WorkspaceAccess) =>
+    instructions(instructionFacts(settingsWith({}), access, true))
+  expect(undecided('rw')).toMatchInlineSnapshot(
+    `"These tools act in a sandbox: a computer of its own with the user's project in /workspace, if there is one. Files in /workspace are the user's real files, unless the first result says that there is no project; all others are the sandbox's own. It has no network access beyond its own localhost. Files such as /tmp stay between sessions; processes end with this session. Paths are relative to /workspace, or absolute in the sandbox."`,
+  )
+  expect(undecided('ro')).toMatchInlineSnapshot(
+    `"These tools act in a sandbox: a computer of its own with the user's project in /agent, if there is one. Files in /agent are the user's real files and cannot be changed, unless the first result says that there is no project; /workspace is private; all others are the sandbox's own. It has no network access beyond its own localhost. Files such as /tmp stay between sessions; processes end with this session. Paths are relative to /workspace, or absolute in the sandbox."`,
+  )
+})

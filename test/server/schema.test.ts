@@ -13,6 +13,7 @@ import { describeWhere } from '../support/available.ts'
 import { checked } from '../support/checked-transport.ts'
 import { temporaryPair } from '../support/directory-contents.ts'
 import { directorySession } from '../support/directory-session.ts'
+import { fixedSession } from '../support/fixed-session.ts'
 import { newWorld, startServer } from '../support/stdio-server.ts'
 
 /** A client of a server without a sandbox, and what it found wrong so far. */
@@ -22,7 +23,12 @@ async function connect() {
   const session = directorySession(root, inside)
   const [ours, theirs] = InMemoryTransport.createLinkedPair()
   const sight = new HostSight({ path: root, sandboxRoot: '/workspace', pinned: canPin })
-  await serveOn(ours, { version: '0', instructions: '', tools, session, sight })
+  await serveOn(ours, {
+    version: '0',
+    instructions: '',
+    tools,
+    sessions: fixedSession(session, sight),
+  })
   const wrong: string[] = []
   const client = new Client({ name: 'test', version: '0' })
   await client.connect(checked(theirs, ({ cause }) => wrong.push(String(cause))))

@@ -82,7 +82,7 @@ test('what a session of its own made there ends with it, also when its server wa
   const { spec, remove } = plan({ access: 'none', ephemeral: true })
   const [{ host }] = spec.mounts
   writeFileSync(join(host, 'made'), '')
-  sweepPrivateWorkspaces(state)
+  sweepPrivateWorkspaces(join(state, 'workspaces'))
   expect(existsSync(join(host, 'made'))).toBe(true)
   remove()
   expect(existsSync(host)).toBe(false)
@@ -92,7 +92,7 @@ test('what a session of its own made there ends with it, also when its server wa
   const [left] = kept.spec.mounts
   const dead = join(state, 'workspaces', `ephemeral-4194304-1-${spec.name}`)
   mkdirSync(dead)
-  sweepPrivateWorkspaces(state)
+  sweepPrivateWorkspaces(join(state, 'workspaces'))
   expect([existsSync(dead), existsSync(left.host)]).toEqual([false, true])
 })
 
@@ -145,4 +145,35 @@ test('ssh without a host is refused when it is needed, with the setting that is 
     code: 'CONFIG_INVALID',
     hint: expect.stringContaining('ssh.target'),
   })
+})
+
+test.each(['docker', 'auto'] as const)(
+  'with %s the workspace is where docker.workdir says',
+  (backend) => {
+    const { project, plan } = place()
+    const docker = { ...settingsWith({}).docker, workdir: '/work' }
+    expect(plan({ backend, docker }).spec.mounts).toEqual([
+      { host: project, sandbox: '/work', writable: true },
+    ])
+    expect(plan({ backend: 'bubblewrap', docker }).spec.mounts[0].sandbox).toBe('/workspace')
+  },
+)
+
+test('on the host the workspace has its own path, and all access', () => {
+  const { project, plan } = place()
+  const { spec, access } = plan({ mode: 'off', access: 'ro' })
+  expect(spec.mounts).toEqual([{ host: project, sandbox: project, writable: true }])
+  expect(access).toBe('rw')
+})
+
+test('private workspaces are where workspaceRoot says', () => {
+  const { base, plan } = place()
+  const workspaceRoot = join(base, 'elsewhere', 'deep')
+  const { spec } = plan({ access: 'none', workspaceRoot })
+  expect(spec.mounts[0].host).toBe(join(workspaceRoot, spec.name))
+  const file = join(base, 'file')
+  writeFileSync(file, '')
+  expect(() => plan({ access: 'none', workspaceRoot: file })).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(file) }),
+  )
 })

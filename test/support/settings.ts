@@ -1,10 +1,9 @@
 /** Settings as they are without flags, environment and file, with what a test changes. */
-import { merge } from '../../src/config/merge.ts'
-import { settingsFrom } from '../../src/config/settings-from.ts'
+import { combine } from '../../src/config/combine.ts'
 import type { Settings } from '../../src/settings.ts'
 
 export function settingsWith(changes: Partial<Settings>): Settings {
-  const settings = settingsFrom(merge([]), '/')
+  const { settings } = combine([], '/')
   const { docker, image, network } = { ...settings, ...changes }
   // What is told in two places is the same.
   return {

@@ -13,7 +13,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
-import { type CallToolResult, CallToolResultSchema } from '@modelcontextprotocol/sdk/types.js'
+import {
+  type CallToolResult,
+  CallToolResultSchema,
+  ListRootsRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js'
 import { checked } from './checked-transport.ts'
 
 export const entry = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
@@ -59,18 +63,40 @@ export interface RunningServer {
   close(): Promise<void>
 }
 
-export async function startServer(world: World, args: readonly string[]): Promise<RunningServer> {
+/** How a client starts a server that nobody told the workspace. */
+export interface Unnamed {
+  /** The current directory of the server. */
+  readonly cwd: string
+  /** Answers `roots/list`, with URIs; a client without it has no roots. */
+  readonly roots?: () => Promise<readonly string[]>
+}
+
+export async function startServer(
+  world: World,
+  args: readonly string[],
+  unnamed?: Unnamed,
+): Promise<RunningServer> {
   const transport = new StdioClientTransport({
     command: process.execPath,
-    args: [entry, '--workspace', world.workspace, ...args],
+    args: [entry, ...(unnamed === undefined ? ['--workspace', world.workspace] : []), ...args],
     env: world.env,
     stderr: 'pipe',
+    ...(unnamed === undefined ? {} : { cwd: unnamed.cwd }),
   })
   let log = ''
   transport.stderr?.on('data', (chunk: Buffer) => {
     log += chunk.toString()
   })
-  const client = new Client({ name: 'test', version: '0' })
+  const roots = unnamed?.roots
+  const client = new Client(
+    { name: 'test', version: '0' },
+    { capabilities: roots === undefined ? {} : { roots: { listChanged: true } } },
+  )
+  if (roots !== undefined) {
+    client.setRequestHandler(ListRootsRequestSchema, async () => ({
+      roots: (await roots()).map((uri) => ({ uri })),
+    }))
+  }
   await client.connect(checked(transport))
   // From here on structured content is checked against what is listed.
   await client.listTools()

@@ -94,18 +94,13 @@ exit 0`
 
 /**
  * Ends what runs in the sandbox, and deletes it: out of sight first, so that it is never half there.
-<<<<<<< HEAD
  * All are stopped before the first is killed: a command that died while its guard could still answer
  * would look as if it had ended by itself. What a process forks while it is looked for is found in the
  * next round. Where the record names another sandbox or target nothing is done, and the record is
  * printed.
-=======
- * What a process forks while it is looked for is found in the next round. Where the record names another
- * sandbox or target nothing is done, and the record is printed.
  *
  * One head reads the environments of all processes, as a host may run a thousand, and grep cannot: that of
  * BusyBox sees a line up to its first NUL.
->>>>>>> ssh
  */
 export function removeScript(
   workspaceRoot: string,
@@ -127,20 +122,10 @@ fi
 round=0 signal=STOP
 while [ "$round" -lt 9 ]; do
 round=$((round + 1)); found=
-<<<<<<< HEAD
-for environ in /proc/[0-9]*/environ; do
-pid=\${environ#/proc/}; pid=\${pid%/environ}
-# Shells leave out the NULs; BusyBox's grep would look no further than the first.
-{ while IFS= read -r text || [ "$text" ]; do
-case $text in *${quote(mark)}*) kill "-$signal" "$pid" && found=1; break ;; esac
-text=
-done <"$environ"; } 2>/dev/null
-=======
 for pid in $(head -v -c 1000000 /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' |
 sed -n -e '/^==> \\/proc\\/[0-9]*\\/environ <==$/{s/[^0-9]//g;h;}' -e ${quote(`/^${mark}$/{x;p;x;}`)}); do
 tr '\\0' '\\n' <"/proc/$pid/environ" 2>/dev/null | grep -qxF ${quote(mark)} &&
-kill -KILL "$pid" 2>/dev/null && found=1
->>>>>>> ssh
+kill "-$signal" "$pid" 2>/dev/null && found=1
 done
 [ "$found" ] || break
 signal=KILL

@@ -1,0 +1,95 @@
+/**
+ * Says to other processes that a sandbox is in use: from the first call that needs it until neither a
+ * call is in flight nor anything runs in it.
+ */
+import { OpenOnce } from './open-once.ts'
+import type { BackendKind, OpenContext } from './sandbox.ts'
+
+/** A claim that others heed: they do not remove the sandbox. */
+export interface UseClaim {
+  /** Used just now. Cheap. */
+  touch(): void
+  end(): void
+}
+
+/** Where the use of one sandbox is noted. */
+export interface SandboxUse {
+  /** Resolves when nobody is removing the sandbox. */
+  begin(context: OpenContext): Promise<UseClaim>
+  opened(kind: BackendKind): void
+  failed(error: Error): void
+}
+
+/** How often it is looked whether what was left running has ended. */
+const lookMs = 30_000
+/** How often a claim is renewed. */
+const renewMs = 15_000
+
+export class Activity {
+  readonly #claim: OpenOnce<UseClaim>
+  readonly #isQuiet: () => Promise<boolean>
+  readonly #lingerMs: number
+  #busy = 0
+  #look: NodeJS.Timeout | undefined
+  #renew: NodeJS.Timeout | undefined
+
+  /** `isQuiet` tells whether nothing is left running in the sandbox; it is asked after `lingerMs`. */
+  constructor(use: SandboxUse, isQuiet: () => Promise<boolean>, lingerMs: number) {
+    this.#claim = new OpenOnce(async (context) => {
+      const claim = await use.begin(context)
+      this.#renew = setInterval(() => claim.touch(), renewMs).unref()
+      return claim
+    })
+    this.#isQuiet = isQuiet
+    this.#lingerMs = lingerMs
+  }
+
+  /** Something begins that may need the sandbox; to be called back when it is over. */
+  enter(): () => void {
+    this.#busy += 1
+    clearTimeout(this.#look)
+    let left = false
+    return () => {
+      if (left) return
+      left = true
+      this.#busy -= 1
+      this.#claim.opened?.touch()
+      if (this.#busy === 0) this.#lookIn(this.#lingerMs)
+    }
+  }
+
+  /** Resolves once nobody removes the sandbox under the hands of what has entered. */
+  async hold(context: OpenContext): Promise<void> {
+    const claim = await this.#claim.get(context)
+    claim.touch()
+    if (this.#busy === 0) this.#lookIn(this.#lingerMs)
+  }
+
+  /** Nothing is in use any more. */
+  async close(): Promise<void> {
+    await this.#claim.settle()
+    clearTimeout(this.#look)
+    this.#end()
+  }
+
+  #lookIn(ms: number): void {
+    clearTimeout(this.#look)
+    if (this.#claim.opened === undefined) return
+    this.#look = setTimeout(() => void this.#endIfQuiet(), ms).unref()
+  }
+
+  async #endIfQuiet(): Promise<void> {
+    const isQuiet = await this.#isQuiet()
+    if (this.#busy > 0) return
+    if (isQuiet) this.#end()
+    else this.#lookIn(lookMs)
+  }
+
+  #end(): void {
+    const claim = this.#claim.opened
+    if (claim === undefined) return
+    clearInterval(this.#renew)
+    this.#claim.forget(claim)
+    claim.end()
+  }
+}

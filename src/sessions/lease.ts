@@ -1,0 +1,104 @@
+/**
+ * Claims of server processes that a sandbox is in use: a file each, which counts as long as its process
+ * lives or has refreshed it lately. The second is for servers that do not see each other's processes,
+ * in containers that share the state directory.
+ */
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isAlive, thisProcess } from '../process-identity.ts'
+import type { OpenContext } from '../sandbox.ts'
+import { holding } from '../trees/workspace-lock.ts'
+
+/** How long a lease counts that is not refreshed and whose process is not seen. */
+const lastsMs = 60_000
+
+export interface Lease {
+  refresh(): void
+  /** Safe to repeat. */
+  release(): void
+}
+
+const directoryOf = (state: string) => join(state, 'leases')
+const lockKey = (name: string) => `use of ${name}`
+
+/** Resolves when no process is removing the sandbox, and none will until the lease is released. */
+export async function takeLease(
+  state: string,
+  name: string,
+  { signal, report }: OpenContext,
+): Promise<Lease> {
+  const directory = directoryOf(state)
+  const { pid, started } = thisProcess()
+  const file = join(directory, `${name}.${pid}-${started}-${randomBytes(6).toString('hex')}`)
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  writeFileSync(file, '', { mode: 0o600, flag: 'wx' })
+  const release = () => rmSync(file, { force: true })
+  try {
+    // Whoever removes it looks for leases in this turn: it has seen ours, or is done.
+    const waiting = () => report(`sandbox ${name} was idle and is being removed; it is opened anew`)
+    await holding(lockKey(name), async () => {}, signal, waiting)
+  } catch (error) {
+    release()
+    throw error
+  }
+  return { refresh: () => refresh(file), release }
+}
+
+/**
+ * Runs `run` unless the sandbox is in use, and keeps everybody from using it meanwhile; false when it
+ * is in use.
+ */
+export async function whileUnused(
+  state: string,
+  name: string,
+  run: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<boolean> {
+  return holding(
+    lockKey(name),
+    async () => {
+      if (isLeased(state, name)) return false
+      await run()
+      return true
+    },
+    signal,
+  )
+}
+
+/** Whether any process uses the sandbox. Forgets the leases that do not count any more. */
+export function isLeased(state: string, name: string): boolean {
+  const directory = directoryOf(state)
+  let files: string[]
+  try {
+    files = readdirSync(directory)
+  } catch {
+    return false
+  }
+  const mine = files.filter((file) => file.startsWith(`${name}.`))
+  const counting = mine.filter((file) => counts(directory, file))
+  for (const file of mine) {
+    if (!counting.includes(file)) rmSync(join(directory, file), { force: true })
+  }
+  return counting.length > 0
+}
+
+function counts(directory: string, file: string): boolean {
+  const [, pid, started] = /\.(\d+)-(\d*)-[0-9a-f]{12}$/.exec(file) ?? []
+  if (pid === undefined || started === undefined) return false
+  if (isAlive({ pid: Number(pid), started })) return true
+  try {
+    return Date.now() - statSync(join(directory, file)).mtimeMs < lastsMs
+  } catch {
+    return false
+  }
+}
+
+function refresh(file: string): void {
+  const now = new Date()
+  try {
+    utimesSync(file, now, now)
+  } catch {
+    // Somebody cleared the state directory: the lock and the next lease still hold.
+  }
+}

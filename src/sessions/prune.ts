@@ -1,0 +1,153 @@
+/** Which sandboxes are removed by themselves, and the removing of them. */
+import { isSandboxError } from '../errors.ts'
+import type { Backend, SandboxInfo } from '../sandbox.ts'
+import type { PruneSettings, Settings } from '../settings.ts'
+import { isLeased, whileUnused } from './lease.ts'
+import { type WorkspaceKind, workspaceKind } from './make-workspace.ts'
+import { forgetSandbox, readUse, writeUse } from './use-record.ts'
+
+/** What there is to know of a sandbox when it is judged. */
+export interface PruneFacts {
+  readonly createdMs: number
+  /** Undefined where no use is known. */
+  readonly usedMs: number | undefined
+  /** A call is in flight, or something runs in it. */
+  readonly inUse: boolean
+}
+
+/** One that was used this lately may be used again at once, however old it is. */
+const restMs = 60 * 60_000
+const hourMs = 60 * 60_000
+const dayMs = 24 * hourMs
+
+/**
+ * Why a sandbox is to be removed; undefined where it is not. One in use never is, nor one of which no
+ * use is known: its time is counted from when that was noticed. Pure.
+ */
+export function pruneReason(
+  { createdMs, usedMs, inUse }: PruneFacts,
+  { idleHours, maxAgeDays }: PruneSettings,
+  nowMs: number,
+): 'idle' | 'old' | undefined {
+  if (inUse || usedMs === undefined) return undefined
+  const idleMs = nowMs - usedMs
+  if (idleHours > 0 && idleMs > idleHours * hourMs) return 'idle'
+  if (maxAgeDays > 0 && nowMs - createdMs > maxAgeDays * dayMs && idleMs > restMs) return 'old'
+  return undefined
+}
+
+/**
+ * Why a sandbox that could be removed is kept all the same: what may be in it alone would be lost. Only
+ * a person removes such a one. Pure.
+ */
+export function keptFor(
+  kind: WorkspaceKind,
+  settled: boolean,
+): 'its workspace is nowhere else' | 'its last session was cut off' | undefined {
+  if (kind === 'remote') return 'its workspace is nowhere else'
+  return kind === 'mirror' && !settled ? 'its last session was cut off' : undefined
+}
+
+export interface PruneCandidate {
+  readonly info: SandboxInfo
+  readonly reason: 'idle' | 'old'
+  readonly kept: ReturnType<typeof keptFor>
+  readonly usedMs: number
+}
+
+export interface PruneScope {
+  readonly backend: Backend
+  readonly installation: string
+  /** Where this server keeps what it must remember. */
+  readonly state: string
+  readonly prune: PruneSettings
+  /** Of the workspaces of that backend's sandboxes. */
+  readonly workspaces: WorkspaceKind
+}
+
+/** What the sandboxes of these settings' backend are judged by. */
+export const pruneScope = (
+  settings: Settings,
+  { backend, installation, state }: Pick<PruneScope, 'backend' | 'installation' | 'state'>,
+): PruneScope => ({
+  backend,
+  installation,
+  state,
+  prune: settings.prune,
+  workspaces: workspaceKind(settings),
+})
+
+/** Those that are to be removed, or would be if it could be done without loss. Removes nothing. */
+export async function pruneCandidates(
+  scope: PruneScope,
+  signal: AbortSignal,
+): Promise<readonly PruneCandidate[]> {
+  const { backend, installation } = scope
+  const found = await backend.list(installation, signal)
+  return found.flatMap((info) => candidate(scope, info) ?? [])
+}
+
+/** Removes one, unless it was used meanwhile: false then. Rejects as `Backend.remove`. */
+export async function removeCandidate(
+  scope: PruneScope,
+  { info }: PruneCandidate,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { backend, state } = scope
+  let removed = false
+  const remove = async () => {
+    if (candidate(scope, info) === undefined) return
+    await backend.remove(info.name, signal)
+    forgetSandbox(state, info.name)
+    removed = true
+  }
+  await whileUnused(state, info.name, remove, signal)
+  return removed
+}
+
+/**
+ * Removes all that are idle or old and can go without loss, and tells `report` what was done and what
+ * was kept. Never rejects: what cannot be removed now is tried again.
+ */
+export async function pruneSandboxes(
+  scope: PruneScope,
+  report: (line: string) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const { idleHours, maxAgeDays } = scope.prune
+  if (idleHours === 0 && maxAgeDays === 0) return
+  try {
+    for (const one of await pruneCandidates(scope, signal)) {
+      const { info, reason, kept } = one
+      if (kept !== undefined) {
+        report(
+          `sandbox ${info.name} of ${info.workspace} is ${reason} and is kept, because ${kept}; "sandbox-mcp prune" removes it`,
+        )
+      } else if (await removeCandidate(scope, one, signal)) {
+        report(`sandbox ${info.name} of ${info.workspace} was ${reason} and is removed`)
+      }
+    }
+  } catch (error) {
+    // No engine answers, or the session has ended: a call that needs the engine tells it better.
+    if (!isSandboxError(error) && !signal.aborted) console.error(error)
+  }
+}
+
+function candidate(
+  { state, prune, workspaces }: PruneScope,
+  info: SandboxInfo,
+): PruneCandidate | undefined {
+  // One that ends with its server is swept when that is gone.
+  if (info.ephemeral !== undefined) return undefined
+  const inUse = isLeased(state, info.name)
+  const use = readUse(state, info.name)
+  const { createdMs, name, scopeKey, agent, workspace, kind } = info
+  if (use === undefined && !inUse) {
+    const known = { kind, scopeKey, agent, workspace, session: '' }
+    writeUse(state, name, { ...known, usedMs: Date.now(), settled: false })
+  }
+  const usedMs = use?.usedMs
+  const reason = pruneReason({ createdMs, usedMs, inUse }, prune, Date.now())
+  if (reason === undefined || use === undefined) return undefined
+  return { info, reason, kept: keptFor(workspaces, use.settled), usedMs: use.usedMs }
+}

@@ -1,0 +1,216 @@
+/** Which sandboxes are removed by themselves: never one in use, never what is nowhere else. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { HostBackend } from '../../src/backends/host.ts'
+import { isLeased, takeLease, whileUnused } from '../../src/sessions/lease.ts'
+import {
+  keptFor,
+  type PruneScope,
+  pruneCandidates,
+  pruneReason,
+  pruneSandboxes,
+  removeCandidate,
+} from '../../src/sessions/prune.ts'
+import {
+  forgetSandbox,
+  readUse,
+  readUses,
+  type UseRecord,
+  writeUse,
+} from '../../src/sessions/use-record.ts'
+import { context, never, newSpec } from '../support/remote-sandbox.ts'
+
+const hourMs = 3_600_000
+const now = Date.now()
+const used: UseRecord = {
+  usedMs: now,
+  settled: true,
+  agent: 'main',
+  session: 'main',
+  scopeKey: 'scope',
+  workspace: '/p',
+}
+
+test.each<[string, object, object, 'idle' | 'old' | undefined]>([
+  ['idle for an hour more than it may be', { idle: 25 }, {}, 'idle'],
+  ['idle for an hour less', { idle: 23 }, {}, undefined],
+  ['idle, and in use again', { idle: 25, inUse: true }, {}, undefined],
+  ['idle, and never to be removed for that', { idle: 9999 }, { idleHours: 0 }, undefined],
+  ['old and idle for a while', { age: 8 * 24, idle: 2 }, {}, 'old'],
+  ['old and used just now', { age: 8 * 24, idle: 0.5 }, {}, undefined],
+  ['old and in use', { age: 8 * 24, idle: 2, inUse: true }, {}, undefined],
+  ['old, and never to be removed for that', { age: 9999, idle: 2 }, { maxAgeDays: 0 }, undefined],
+  ['of an unknown use', { idle: undefined, age: 9999 }, {}, undefined],
+  ['used in the future', { idle: -9999, age: 9999 }, {}, undefined],
+])('%s', (_, facts, settings, reason) => {
+  const { idle, age, inUse } = { idle: 0, age: 0, inUse: false, ...facts } as {
+    idle: number | undefined
+    age: number
+    inUse: boolean
+  }
+  const usedMs = idle === undefined ? undefined : now - idle * hourMs
+  const judged = { createdMs: now - age * hourMs, usedMs, inUse }
+  expect(pruneReason(judged, { idleHours: 24, maxAgeDays: 7, ...settings }, now)).toBe(reason)
+})
+
+test('what may be in it alone keeps a sandbox', () => {
+  expect([keptFor('bind', false), keptFor('mirror', true)]).toEqual([undefined, undefined])
+  expect(keptFor('mirror', false)).toBe('its last session was cut off')
+  expect(keptFor('remote', true)).toBe('its workspace is nowhere else')
+})
+
+/** A state directory, and records of the host's backend as sandboxes: quick to make, and nothing is lost. */
+async function place() {
+  const state = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-prune-')))
+  onTestFinished(() => rmSync(state, { recursive: true }))
+  const backend = new HostBackend(join(state, 'host'))
+  const spec = newSpec({ name: 'sbx-aaaaaaaaaaaaaaa' })
+  await backend.open(spec, context)
+  const scope: PruneScope = {
+    backend,
+    installation: spec.installation,
+    state,
+    prune: { idleHours: 24, maxAgeDays: 7 },
+    workspaces: 'bind',
+  }
+  const names = async () => (await backend.list(spec.installation)).map(({ name }) => name)
+  const prune = async (changes: Partial<PruneScope> = {}) => {
+    const said: string[] = []
+    await pruneSandboxes({ ...scope, ...changes }, (line) => said.push(line), never)
+    return said
+  }
+  return { state, scope, name: spec.name, names, prune }
+}
+
+const idle = { ...used, usedMs: now - 25 * hourMs }
+
+test('an idle sandbox is removed, with what is kept of it', async () => {
+  const { state, name, names, prune } = await place()
+  writeUse(state, name, idle)
+  mkdirSync(join(state, 'sync'))
+  const files = [`${name}.ancestor`, `${name}-1.ancestor`, `${name}x.ancestor`]
+  for (const file of files) writeFileSync(join(state, 'sync', file), '')
+  expect(await prune()).toEqual([expect.stringContaining(`${name} of /nowhere was idle`)])
+  expect(await names()).toEqual([])
+  expect(readUse(state, name)).toBeUndefined()
+  expect(readdirSync(join(state, 'sync'))).toEqual([`${name}x.ancestor`])
+})
+
+test('one of another installation is not looked at', async () => {
+  const { state, name, names, prune } = await place()
+  writeUse(state, name, idle)
+  expect(await prune({ installation: 'another' })).toEqual([])
+  expect(await names()).toEqual([name])
+})
+
+test('one whose files are nowhere else is kept, and told', async () => {
+  const { state, name, names, prune } = await place()
+  writeUse(state, name, idle)
+  expect(await prune({ workspaces: 'remote' })).toEqual([
+    expect.stringContaining('is kept, because'),
+  ])
+  expect(await names()).toEqual([name])
+})
+
+test('the time of one that nobody knows is counted from now on', async () => {
+  const { state, name, names, prune } = await place()
+  expect(await prune()).toEqual([])
+  expect(await names()).toEqual([name])
+  expect(readUse(state, name)?.usedMs).toBeGreaterThanOrEqual(now)
+})
+
+test('a lease keeps a sandbox, from the moment it was judged to the moment it is removed', async () => {
+  const { state, scope, name, names, prune } = await place()
+  writeUse(state, name, idle)
+  const [found] = await pruneCandidates(scope, never)
+  if (found === undefined) throw new Error('nothing was found')
+  const lease = await takeLease(state, name, context)
+  expect(await pruneCandidates(scope, never)).toEqual([])
+  expect(await removeCandidate(scope, found, never)).toBe(false)
+  lease.release()
+  lease.release()
+  writeUse(state, name, used)
+  expect(await removeCandidate(scope, found, never)).toBe(false)
+  expect(await names()).toEqual([name])
+  writeUse(state, name, idle)
+  await prune()
+  expect(await names()).toEqual([])
+})
+
+test('whoever wants to use a sandbox that is being removed waits until it is', async () => {
+  const { state, name } = await place()
+  const order: string[] = []
+  let finish = () => {}
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve
+  })
+  let taking: Promise<unknown> | undefined
+  await whileUnused(
+    state,
+    name,
+    async () => {
+      const waiting = new Promise<void>((resolve) => {
+        taking = takeLease(state, name, {
+          signal: never,
+          report: (line) => {
+            order.push(line)
+            resolve()
+          },
+        }).then(() => order.push('taken'))
+      })
+      await waiting
+      finish()
+      await finished
+      order.push('removed')
+    },
+    never,
+  )
+  await taking
+  expect(order).toEqual([expect.stringContaining('is being removed'), 'removed', 'taken'])
+})
+
+test('the lease of a process that was killed counts no more than a while', async () => {
+  const { state, name } = await place()
+  const directory = join(state, 'leases')
+  mkdirSync(directory)
+  const other = spawn('sleep', ['100'])
+  await once(other, 'spawn')
+  const lease = join(directory, `${name}.${other.pid}--000000000000`)
+  writeFileSync(lease, '')
+  expect(isLeased(state, name)).toBe(true)
+  other.kill('SIGKILL')
+  await once(other, 'close')
+  // It may have been refreshed by a process that is not seen here.
+  expect(isLeased(state, name)).toBe(true)
+  const { utimesSync } = await import('node:fs')
+  utimesSync(lease, new Date(now - 61_000), new Date(now - 61_000))
+  expect(isLeased(state, name)).toBe(false)
+  expect(existsSync(lease)).toBe(false)
+})
+
+test.each(['', '{', '[]', 'null', '{"usedMs":"now"}', '{"usedMs":1}'])(
+  'a record that says %j is kept aside, and stands in nobody’s way',
+  async (text) => {
+    const { state, name, prune, names } = await place()
+    writeUse(state, name, idle)
+    writeFileSync(join(state, 'used', name), text)
+    expect(await prune()).toEqual([])
+    expect(await names()).toEqual([name])
+    expect(readdirSync(join(state, 'used')).sort()).toEqual([name, `${name}.damaged`])
+    expect([...readUses(state).keys()]).toEqual([name])
+    forgetSandbox(state, name)
+    expect(readUses(state).size).toBe(0)
+  },
+)
