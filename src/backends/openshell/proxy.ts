@@ -9,7 +9,8 @@ import { readable } from './readable-text.ts'
 
 /**
  * A sandbox takes 20 connections, which people and other servers want to share, and any number of
- * channels on each; transfers have one more. A sandbox that dips to Provisioning, and a limit that is reached, pass in seconds.
+ * channels on each; transfers have one more. A sandbox that dips to Provisioning, and a limit that is
+ * reached, pass in seconds.
  */
 export const openShellLimits: PoolLimits = {
   channelsEach: 16,
