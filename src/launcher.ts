@@ -34,7 +34,7 @@ export function launchScript({ token, argv, workdir, env, stdin }: Launch): stri
     // unlike an ignored signal, is not inherited by the command.
     'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE',
     `cd -- ${quote(workdir)} 2>/dev/null || { ${mark('workdir')} >&2; exit 0; }`,
-    'IFS=. read -r began _ </proc/uptime',
+    'IFS=. read -r began _ 2>/dev/null </proc/uptime',
     `${mark('"$$"')} >&2`,
     'IFS= read -r go || exit 0',
     // Shells report a killed child on stderr; this one's goes nowhere while it waits.
