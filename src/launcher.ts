@@ -34,6 +34,7 @@ export function launchScript({ token, argv, workdir, env, stdin }: Launch): stri
     // unlike an ignored signal, is not inherited by the command.
     'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE',
     `cd -- ${quote(workdir)} 2>/dev/null || { ${mark('workdir')} >&2; exit 0; }`,
+    'IFS=. read -r began _ 2>/dev/null </proc/uptime',
     `${mark('"$$"')} >&2`,
     'IFS= read -r go || exit 0',
     // Shells report a killed child on stderr; this one's goes nowhere while it waits.
@@ -58,14 +59,25 @@ if [ "$group" = "$$" ]; then eval "$body"; else exec setsid sh -c "$body"; fi`
 }
 
 /**
- * One grep looks through all processes: sh's own `read` takes a system call for each byte, and an SSH host
- * may run a thousand processes. What grep saw of itself is gone when its answer is read.
+ * After a short command only the few processes that are younger than this shell can be of its group, and
+ * most often there is none; a subshell's number is the youngest. In two seconds no host uses up its process
+ * numbers. Otherwise one grep looks through all of them: sh's `read` takes a system call for each byte, and
+ * an SSH host may run a thousand. What grep saw of itself is gone when its answer is read.
  */
-const lingerWhileGroupLives = `while :; do
-found=
-for stat in $(grep -lsE "[)] [^Z] [0-9]+ $$ " /proc/[0-9]*/stat); do
+const lingerWhileGroupLives = `IFS=. read -r now _ </proc/uptime
+last=$(read -r pid _ </proc/self/stat; echo "$pid")
+[ $((\${now:-9} - \${began:-0})) -le 1 ] && [ "$last" -gt $$ ] && [ "$last" -lt $(($$ + 50)) ] || last=
+while :; do
+found= pid=$$
+while [ $((pid += 1)) -lt "\${last:-0}" ]; do
+[ -e "/proc/$pid" ] && IFS= read -r line 2>/dev/null <"/proc/$pid/stat" || continue
+set -- \${line##*) }
+[ "$3" = "$$" ] && [ "$1" != Z ] && found=1 && break
+done
+[ "$last" ] || for stat in $(grep -lsE "[)] [^Z] [0-9]+ $$ " /proc/[0-9]*/stat); do
 [ "$stat" != "/proc/$$/stat" ] && [ -e "$stat" ] && found=1 && break
 done
 [ "$found" ] || break
+last=
 sleep 1
 done`

@@ -44,8 +44,14 @@ describeWhere('ssh', 'the ssh backend', () => {
     const spec = newSpec()
     const sandbox = await backend.open(spec, context)
     const hostile = 'a\\nb\\\\ %s %% \t \u00e9\u0001\u{1f600} \\0101 \\c $(x) `y`'
-    const { output } = await run(sandbox, `cat <<'END'\n${hostile}\nEND`)
-    expect(output).toBe(`${hostile}\n`)
+    for (const padding of ['', `# ${'+'.repeat(5_000)}\n`]) {
+      const { output } = await run(sandbox, `${padding}cat <<'END'\n${hostile}\nEND`)
+      expect(output).toBe(`${hostile}\n`)
+      const script = `${padding}cat; echo +`
+      const result = await runScript(sandbox, script, Buffer.from('its own\n'), never)
+      expect(result.stdout.toString()).toBe('its own\n+\n')
+    }
+    expect((await run(sandbox, '+1 2>/dev/null; echo $?')).output).toBe('127\n')
     const long = 'x'.repeat(200_000)
     expect((await run(sandbox, `echo ${long} | wc -c`)).output.trim()).toBe('200001')
     expect((await run(sandbox, 'echo "[$script]"; exit 9')).output).toBe('[]\n')

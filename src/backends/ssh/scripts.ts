@@ -138,4 +138,4 @@ done`
 
 /** Prints the name of every tool that is missing. */
 export const toolsScript =
-  'for tool in cat find grep head id kill ls mkdir mv rm sed setsid tr; do command -v "$tool" >/dev/null || echo "$tool"; done; [ -r /proc/self/environ ] || echo /proc'
+  'for tool in cat dd find grep head id kill ls mkdir mv rm sed setsid tr; do command -v "$tool" >/dev/null || echo "$tool"; done; [ -r /proc/self/environ ] || echo /proc'
