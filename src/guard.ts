@@ -8,7 +8,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
-import { sandboxLost } from './errors.ts'
+import { cancelled, sandboxLost } from './errors.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
 
 /** Carries `<session>.<process>` in the environment of every command. */
@@ -20,7 +20,10 @@ export interface Guard {
   readonly shell: string
   /** Unguessable; the first part of every mark of this session. */
   readonly session: string
-  /** From now on the group ends with the session. Told before the command may run. */
+  /**
+   * From now on the group ends with the session. Told before the command may run; throws when the
+   * session is ending or the sandbox was lost, because nobody would end the group then.
+   */
   add(group: number): void
   /** Forgets a group whose members are all gone. */
   drop(group: number): void
@@ -92,6 +95,8 @@ class ChannelGuard implements Guard {
   }
 
   add(group: number): void {
+    if (this.#closing) throw cancelled('the command')
+    if (this.#gone !== undefined) throw this.#gone
     this.#tell(`add 0 ${group}`)
   }
 

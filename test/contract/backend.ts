@@ -468,6 +468,15 @@ export function describeBackend(
       },
     )
 
+    behaviour('a command that is being started when its session ends does not run', async () => {
+      const ending = await openGuard(sandbox, never)
+      const ended = ending.close()
+      const late = spawn(ending, ['touch', `${scratch}/late-start`], { workdir: '/' })
+      await expect(late).rejects.toMatchObject({ code: 'CANCELLED' })
+      await ended
+      expect((await sh(`ls ${scratch}`)).stdout).not.toContain('late-start')
+    })
+
     behaviour('list shows ours only', async () => {
       const ours = await subject.other.list('contract', never)
       expect(ours.find(({ name }) => name === spec.name)).toMatchObject({
