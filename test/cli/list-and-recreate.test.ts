@@ -212,7 +212,9 @@ describeWhere('ssh', 'list and recreate, over SSH', () => {
       const asked = await command.run(['recreate', name])
       expect(asked.exitCode).toBe(2)
       const lost = asked.stderr.split('\n').find((line) => line.startsWith('Lost'))
-      expect(lost).toMatchInlineSnapshot(`"Lost: the whole workspace inside, with all work in it that was not copied elsewhere: nothing of it is on this machine. Also what runs inside, what was installed, and files outside the workspace."`)
+      expect(lost).toMatchInlineSnapshot(
+        `"Lost: the whole workspace inside, with all work in it that was not copied elsewhere: nothing of it is on this machine. Also what runs inside, what was installed, and files outside the workspace."`,
+      )
       const removed = await command.run(['recreate', name, '--force'])
       expect([removed.stdout, removed.exitCode]).toEqual([name, 0])
       expect(await rows()).toEqual([])
