@@ -20,7 +20,7 @@ export interface Client {
 }
 
 /** The machine that the client is on. */
-export interface Place {
+interface Place {
   readonly platform: NodeJS.Platform
   readonly home: string
   readonly env: NodeJS.ProcessEnv

@@ -14,13 +14,13 @@ import { tools, toolsFor } from '../tools/all.ts'
 import { attempt, backendFacts } from './backend-facts.ts'
 import { decide, type Explained, type Known, workspaceSource } from './decision.ts'
 
-export interface ExplainedMount extends Mount {
+interface ExplainedMount extends Mount {
   /** What the two are to each other. */
   readonly how: 'the same files' | 'kept in step' | 'copied once'
   readonly source: string
 }
 
-export interface ExplainedTool {
+interface ExplainedTool {
   readonly name: string
   readonly offered: boolean
   readonly why: string

@@ -32,7 +32,7 @@ export interface FoundSandbox {
   readonly settings: Settings | undefined
 }
 
-export interface Unreachable {
+interface Unreachable {
   readonly engine: Engine
   readonly error: SandboxError
 }

@@ -11,7 +11,7 @@ export interface Command {
   run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>
 }
 
-export interface Ended {
+interface Ended {
   readonly stdout: string
   readonly stderr: string
   /** Undefined where a signal ended it. */
