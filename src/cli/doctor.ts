@@ -156,9 +156,11 @@ function diagnosisLines({ backend, checks, isUsable }: Diagnosis): string[] {
 }
 
 function judgedLines({ name, finding }: Judged, indent: string, isGrave: boolean): string[] {
-  if (finding.ok) return [`${indent}${coloured('green', '\u2714')} ${name}: ${finding.detail}`]
+  // What programs say may be several lines.
+  const detail = finding.detail.replaceAll(/\s*\n\s*/g, ' ')
+  if (finding.ok) return [`${indent}${coloured('green', '\u2714')} ${name}: ${detail}`]
   const mark = isGrave ? coloured('red', '\u2716') : coloured('yellow', '!')
-  return [`${indent}${mark} ${name}: ${finding.detail}`, `${indent}  \u2192 ${finding.fix}`]
+  return [`${indent}${mark} ${name}: ${detail}`, `${indent}  \u2192 ${finding.fix}`]
 }
 
 function verdict(

@@ -15,7 +15,7 @@ interface Ended {
   readonly stdout: string
   readonly stderr: string
   /** Undefined where a signal ended it. */
-  readonly exitCode?: number
+  readonly exitCode?: number | undefined
 }
 
 /** In a world of its own, with nobody to ask. */
@@ -44,7 +44,7 @@ export async function onTerminal(
   args: readonly string[],
   prompt: string,
   typed: string,
-): Promise<{ readonly screen: string; readonly exitCode?: number }> {
+): Promise<{ readonly screen: string; readonly exitCode?: number | undefined }> {
   const words = [process.execPath, entry, ...args].map((word) => `'${word}'`).join(' ')
   const running = execa('/usr/bin/script', ['-qec', words, '/dev/null'], {
     reject: false,
@@ -61,7 +61,7 @@ export async function onTerminal(
   return { screen, ...(exitCode === undefined ? {} : { exitCode }) }
 }
 
-/** A settings file that names no engine but one: what else is on this machine is of no interest. */
+/** Docker is set up, and nothing answers. */
 export const noDocker = { DOCKER_HOST: 'unix:///nowhere/docker.sock' }
 
 /** The same in each run: names, times, numbers, and the directories of the world; columns as `|`. */
@@ -70,6 +70,7 @@ export function steady(text: string, { world }: Pick<Command, 'world'>): string 
   return text
     .replaceAll(world.workspace, '/project')
     .replaceAll(root, '/world')
+    .replaceAll(/\u2026\S*\/workspace(?= )/g, '/project')
     .replaceAll(/sbx-[a-z2-7]{15}/g, 'sbx-name')
     .replaceAll(/(?<=workspace:)[0-9a-f]{32}/g, 'digest')
     .replaceAll(/\d+:\d+(?=, the owner)/g, 'UID:GID')

@@ -1,0 +1,70 @@
+/** What works on this machine, and what to do about the rest. */
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { describeWhere } from '../support/available.ts'
+import { type Command, newCommand, noDocker } from './run.ts'
+
+let command: Command
+beforeEach(() => {
+  command = newCommand()
+})
+afterEach(() => command.world.remove())
+
+/** Nothing is installed there. */
+const nothing = { ...noDocker, PATH: '/nowhere' }
+
+test('where nothing works it says so, with the fix for each, and exit code 1', async () => {
+  const { stdout, stderr, exitCode } = await command.run(['doctor'], nothing)
+  expect([stderr, exitCode]).toEqual(['', 1])
+  const lines = stdout.split('\n')
+  expect(lines.at(-1)).toBe('No sandbox can be made here: make Docker or bubblewrap work.')
+  const bad = lines.flatMap((line, at) => (line.includes('\u2716') ? [at] : []))
+  expect(bad.length).toBeGreaterThan(1)
+  for (const at of bad) expect(lines[at + 1]).toMatch(/^ +\u2192 .+/)
+})
+
+test('settings that cannot be used are a finding too', async () => {
+  mkdirSync(dirname(command.config), { recursive: true })
+  writeFileSync(command.config, '{ agents: { defaults: { sandbox: { mod: "all" } } } }')
+  const { stdout, exitCode } = await command.run(['doctor', '--json'])
+  expect(exitCode).toBe(1)
+  const { machine, backends } = JSON.parse(stdout)
+  expect(machine.find((one: { name: string }) => one.name === 'settings')).toMatchObject({
+    ok: false,
+  })
+  expect(backends.map((one: { backend: string }) => one.backend)).toEqual([
+    'docker',
+    'bubblewrap',
+    'ssh',
+    'openshell',
+  ])
+})
+
+test('a host that refuses connections is told within its time', async () => {
+  const args = ['--backend', 'ssh', '--set', 'ssh.target=127.0.0.1:1']
+  const { stdout, exitCode } = await command.run(['doctor', ...args])
+  expect(exitCode).toBe(1)
+  expect(stdout).toMatch(/\u2716 host 127\.0\.0\.1:1: .+\n +\u2192 .+/)
+  expect(stdout).toContain('the backend that is set is ssh, and it does not work')
+})
+
+describeWhere('bubblewrap', 'doctor, with bubblewrap', () => {
+  test('one that works is enough', async () => {
+    const { stdout, exitCode } = await command.run(['doctor'], noDocker)
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('Sandboxes are made with bubblewrap (backend auto).')
+    expect(stdout).toContain('\u2716 engine: ')
+    expect(stdout).not.toContain('\u001b')
+  })
+})
+
+describeWhere('docker', 'doctor, with Docker', () => {
+  test('an image that is not there is pulled, so that it keeps nobody from working', async () => {
+    const args = ['--backend', 'docker', '--image', 'no.such.host/image:1']
+    const { stdout, exitCode } = await command.run(['doctor', ...args])
+    expect(exitCode).toBe(0)
+    expect(stdout).toContain('! image: no.such.host/image:1 is not on this machine')
+    expect(stdout).toContain('\u2192 docker pull no.such.host/image:1')
+  })
+})

@@ -1,0 +1,152 @@
+/** The settings for clients, and their files, which hold more than ours. */
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { clients, serverCommand } from '../../src/cli/clients.ts'
+import { clientNames } from '../../src/cli/commands.ts'
+import { type Command, newCommand, steady } from './run.ts'
+
+let command: Command
+beforeEach(() => {
+  command = newCommand()
+})
+afterEach(() => command.world.remove())
+
+const at = (path: string) => join(command.world.env.HOME ?? '', path)
+const init = (...args: string[]) => command.run(['init', ...args])
+
+function given(path: string, text: string): string {
+  mkdirSync(dirname(at(path)), { recursive: true })
+  writeFileSync(at(path), text)
+  return at(path)
+}
+
+test.each(clientNames)('the snippet for %s', async (client) => {
+  const { stdout, stderr, exitCode } = await init(client)
+  expect(exitCode).toBe(0)
+  expect(stderr).toMatch(/^Put this into \//)
+  await expect(steady(stdout, command)).toMatchFileSnapshot(`golden/init-${client}.txt`)
+})
+
+describe('the file of each client', () => {
+  const env = { APPDATA: '/home/me/AppData/Roaming' }
+  test.each(['linux', 'darwin', 'win32'] as const)('on %s', (platform) => {
+    const files = clientNames.map((name) => clients[name].file({ platform, home: '/home/me', env }))
+    expect(files.join('\n')).toMatchSnapshot()
+  })
+
+  test('on Windows npx is a script, which the shell starts', () => {
+    expect(serverCommand('C:\\project', 'win32')).toEqual({
+      command: 'cmd',
+      args: ['/c', 'npx', '-y', 'sandbox-mcp', '--workspace', 'C:\\project'],
+    })
+  })
+})
+
+test('a file that is not there is made, for its owner only', async () => {
+  const { exitCode } = await init('cursor', '--write')
+  expect(exitCode).toBe(0)
+  const { mcpServers } = JSON.parse(readFileSync(at('.cursor/mcp.json'), 'utf8'))
+  expect(mcpServers.sandbox.args).toContain(command.world.workspace)
+  expect(statSync(at('.cursor/mcp.json')).mode & 0o777).toBe(0o600)
+})
+
+test('what else is in a file stays to the letter, comments too, and a copy of it is kept', async () => {
+  const before = `// Zed's settings
+{
+    "theme": "One Dark", // mine
+    "context_servers": {
+        "other": { "command": "x" },
+    },
+}
+`
+  const path = given('.config/zed/settings.json', before)
+  chmodSync(path, 0o640)
+  const { stdout, stderr, exitCode } = await init('zed', '--write')
+  expect([stdout, exitCode]).toEqual(['', 0])
+  expect(steady(readFileSync(path, 'utf8'), { world: command.world })).toMatchInlineSnapshot(`
+    "// Zed's settings
+    {
+     | "theme": "One Dark", // mine
+     | "context_servers": {
+     | "other": {
+     | "command": "x"
+     | },
+     | "sandbox": {
+     | "command": "npx",
+     | "args": [
+     | "-y",
+     | "sandbox-mcp",
+     | "--workspace",
+     | "/project"
+     | ],
+     | "env": {}
+     | },
+     | },
+    }
+    "
+  `)
+  expect(statSync(path).mode & 0o777).toBe(0o640)
+  const copies = readdirSync(dirname(path)).filter((name) => name.includes('before-sandbox-mcp'))
+  expect(copies).toHaveLength(1)
+  expect(stderr).toContain(copies[0])
+  expect(readFileSync(join(dirname(path), copies[0] ?? ''), 'utf8')).toBe(before)
+
+  const again = await init('zed', '--write')
+  expect([again.exitCode, again.stderr]).toEqual([0, expect.stringContaining('has it already')])
+  expect(readdirSync(dirname(path))).toHaveLength(2)
+})
+
+test('a file that is a link stays one', async () => {
+  const real = given('dotfiles/mcp.json', '{"mcpServers": {}}')
+  mkdirSync(at('.cursor'))
+  symlinkSync(real, at('.cursor/mcp.json'))
+  expect((await init('cursor', '--write')).exitCode).toBe(0)
+  expect(lstatSync(at('.cursor/mcp.json')).isSymbolicLink()).toBe(true)
+  expect(JSON.parse(readFileSync(real, 'utf8')).mcpServers).toHaveProperty('sandbox')
+})
+
+test('Codex’s TOML gets one table more at its end', async () => {
+  const before = 'model = "gpt-5" # mine\n\n[mcp_servers.other]\ncommand = "x"\n'
+  const path = given('.codex/config.toml', before)
+  expect((await init('codex', '--write')).exitCode).toBe(0)
+  const after = readFileSync(path, 'utf8')
+  expect(after.startsWith(`${before}\n[mcp_servers.sandbox]\n`)).toBe(true)
+  expect((await init('codex', '--write')).stderr).toContain('has it already')
+})
+
+test.each([
+  ['cursor', '.cursor/mcp.json', '{ "mcpServers": ', 'cannot be read (line 1'],
+  ['cursor', '.cursor/mcp.json', '{} // no comments there', 'cannot be read (line 1'],
+  ['cursor', '.cursor/mcp.json', '{ "mcpServers": [] }', 'mcpServers in it is no object'],
+  ['cursor', '.cursor/mcp.json', '[]', 'is no object'],
+  ['cursor', '.cursor/mcp.json', '{"mcpServers":{"sandbox":{"command":"x"}}}', 'another one'],
+  ['codex', '.codex/config.toml', 'a = ', 'cannot be read'],
+  ['codex', '.codex/config.toml', 'mcp_servers = { a = { command = "x" } }', 'cannot be read'],
+  ['codex', '.codex/config.toml', '[mcp_servers.sandbox]\ncommand = "x"', 'another one'],
+  ['goose', '.config/goose/config.yaml', 'extensions: {}\n', 'is not written by this command'],
+])('%s with %s that is %j is left alone: %s', async (client, file, text, why) => {
+  const path = given(file, text)
+  const { stderr, exitCode } = await init(client, '--write')
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining(why)])
+  expect(readFileSync(path, 'utf8')).toBe(text)
+  expect(readdirSync(dirname(path))).toHaveLength(1)
+})
+
+test('what it wrote for another project is replaced', async () => {
+  await init('gemini', '--write')
+  const other = join(command.world.workspace, 'other')
+  mkdirSync(other)
+  expect((await init('gemini', '--write', '--workspace', other)).exitCode).toBe(0)
+  const { mcpServers } = JSON.parse(readFileSync(at('.gemini/settings.json'), 'utf8'))
+  expect(mcpServers.sandbox.args.at(-1)).toBe(other)
+})

@@ -1,0 +1,159 @@
+/** What is removed because nobody has used it for long, and what never is. */
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { readUse, writeUse } from '../../src/sessions/use-record.ts'
+import { describeWhere } from '../support/available.ts'
+import { startSshServer } from '../support/ssh-server.ts'
+import { startServer } from '../support/stdio-server.ts'
+import { type Command, hasTerminals, newCommand, noDocker, onTerminal, steady } from './run.ts'
+
+// Each starts a dozen programs one after the other.
+vi.setConfig({ testTimeout: 180_000 })
+
+let command: Command
+let state: string
+beforeEach(() => {
+  command = newCommand()
+  state = join(command.world.env.XDG_STATE_HOME ?? '', 'sandbox-mcp')
+})
+afterEach(() => command.world.remove())
+
+const hour = 3_600_000
+
+/** As if nobody had used it for so long. */
+function rest(name: string, ms: number): void {
+  const use = readUse(state, name)
+  if (use === undefined) throw new Error(`no use of ${name} is known`)
+  writeUse(state, name, { ...use, usedMs: Date.now() - ms })
+}
+
+async function leaveSandbox(...args: string[]): Promise<string> {
+  const server = await startServer(command.world, args)
+  try {
+    await server.call('exec', { command: 'true' })
+    return server.sandbox
+  } finally {
+    await server.close()
+  }
+}
+
+const prune = (...args: string[]) => command.run(['prune', ...args])
+
+describeWhere('bubblewrap', 'prune, on bubblewrap', () => {
+  const bubblewrap = ['--backend', 'bubblewrap'] as const
+
+  test('what is idle for long enough is removed, after a look at it', async () => {
+    const name = await leaveSandbox(...bubblewrap)
+    const early = await prune('--idle', '2h')
+    expect([early.stdout, early.exitCode]).toEqual(['', 0])
+    rest(name, 3 * hour)
+    const dry = await prune('--idle', '2h', '--dry-run')
+    expect(steady(dry.stdout, command)).toMatchInlineSnapshot(`"sbx-name (idle for 3h; /project)"`)
+    // By the settings it may stay a day.
+    expect((await prune()).stdout).toBe('')
+    const removed = await prune('--idle', '2h')
+    expect([removed.stdout, removed.exitCode]).toEqual([name, 0])
+    expect(readUse(state, name)).toBeUndefined()
+    expect((await command.run(['list'])).stdout).toBe('')
+  })
+
+  test('what is in use is not, however long ago it was used or made', async () => {
+    const server = await startServer(command.world, bubblewrap)
+    try {
+      await server.call('exec', { command: 'sleep 600', background: true })
+      rest(server.sandbox, 1_000 * hour)
+      const { stdout, exitCode } = await prune('--idle', '1s', '--age', '1s')
+      expect([stdout, exitCode]).toEqual(['', 0])
+    } finally {
+      await server.close()
+    }
+    await command.run(['recreate', '--all', '--force'])
+  })
+
+  test('the settings of each agent hold for its own', async () => {
+    const [one, two] = [
+      await leaveSandbox(...bubblewrap, '--agent', 'one'),
+      await leaveSandbox(...bubblewrap, '--agent', 'two'),
+    ]
+    for (const name of [one, two]) rest(name, 3 * hour)
+    const file = { agents: { list: [{ id: 'two', sandbox: { prune: { idleHours: 1 } } }] } }
+    mkdirSync(dirname(command.config), { recursive: true })
+    writeFileSync(command.config, JSON.stringify(file))
+    const { stdout } = await prune('--json')
+    expect(JSON.parse(stdout).sandboxes).toMatchObject([{ name: two, outcome: 'removed' }])
+    expect((await command.run(['recreate', '--all', '--force'])).stdout).toBe(one)
+  })
+})
+
+describeWhere('ssh', 'prune, over SSH', () => {
+  test.runIf(hasTerminals)(
+    'a workspace that is nowhere else is removed by a yes alone',
+    async () => {
+      const server = await startSshServer()
+      try {
+        const { settings } = server
+        const file = { agents: { defaults: { sandbox: { backend: 'ssh', ssh: settings } } } }
+        mkdirSync(dirname(command.config), { recursive: true })
+        writeFileSync(command.config, JSON.stringify(file))
+        const name = await leaveSandbox()
+        rest(name, 3 * hour)
+        const unasked = await prune('--idle', '2h')
+        expect(unasked.stdout).toBe('')
+        expect(steady(unasked.stderr, command)).toMatchInlineSnapshot(
+          `"! sbx-name (idle for 3h; /project) is kept: its workspace is nowhere else"`,
+        )
+        const asked = await onTerminal(command, ['prune', '--idle', '2h'], '[y/N]', 'y')
+        expect([asked.exitCode, asked.screen]).toEqual([0, expect.stringContaining(`\n${name}`)])
+        expect((await command.run(['list'])).stdout).toBe('')
+      } finally {
+        await server.close()
+      }
+    },
+  )
+})
+
+test('private workspaces of no sandbox are removed when they are old, and nothing else', async () => {
+  const [project, workspaces] = [command.world.workspace, join(state, 'workspaces')]
+  const chosen = join(command.world.temporary, 'chosen')
+  const old = new Date(Date.now() - 48 * hour)
+  const make = (directory: string, key: string, at = old) => {
+    const path = join(directory, key)
+    mkdirSync(path, { recursive: true })
+    writeFileSync(join(path, 'file'), 'x')
+    for (const one of [join(path, 'file'), path]) utimesSync(one, at, at)
+    return path
+  }
+  const orphan = make(workspaces, 'sbx-aaaaaaaaaaaaaaa')
+  const agents = make(workspaces, 'main')
+  const fresh = make(workspaces, 'sbx-bbbbbbbbbbbbbbb', new Date())
+  const ours = make(chosen, 'sbx-ccccccccccccccc')
+  const theirs = make(chosen, 'main')
+  writeFileSync(join(project, 'mine'), 'x')
+  symlinkSync(project, join(workspaces, 'sbx-ddddddddddddddd'))
+  const args = ['--workspaces', '--idle', '1d', '--set', `workspaceRoot=${chosen}`]
+
+  const unsure = await command.run(['prune', ...args], noDocker)
+  expect([unsure.stdout, unsure.exitCode]).toEqual(['', 1])
+  expect(existsSync(orphan)).toBe(true)
+
+  const dry = await prune(...args, '--dry-run')
+  expect(steady(dry.stdout, command).split('\n').sort().join('\n')).toMatchInlineSnapshot(`
+    "main (of no sandbox, unchanged for 2d; /world/state/sandbox-mcp/workspaces/main)
+    sbx-name (of no sandbox, unchanged for 2d; /world/state/sandbox-mcp/workspaces/sbx-name)
+    sbx-name (of no sandbox, unchanged for 2d; /world/tmp/chosen/sbx-name)"
+  `)
+  expect(existsSync(orphan)).toBe(true)
+  const { stdout } = await prune(...args)
+  expect(stdout.split('\n').sort()).toEqual(['main', 'sbx-aaaaaaaaaaaaaaa', 'sbx-ccccccccccccccc'])
+  expect([orphan, agents, ours].filter(existsSync)).toEqual([])
+  expect([fresh, theirs].filter(existsSync)).toEqual([fresh, theirs])
+  expect(readFileSync(join(project, 'mine'), 'utf8')).toBe('x')
+})
