@@ -65,7 +65,7 @@ describeWhere('bubblewrap', 'list and recreate, on bubblewrap', () => {
       const during = await command.run(['list', ...settings])
       expect(steady(during.stdout, command)).toMatchInlineSnapshot(`
         "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
-        sbx-name | bubblewrap | running | main | - | …ld-R8jEWz/workspace | current | TIME | in use"
+        sbx-name | bubblewrap | running | main | - | /project | current | TIME | in use"
       `)
       expect(await rows(settings)).toMatchObject([
         { name: server.sandbox, backend: 'bubblewrap', config: 'current', isInUse: true },
@@ -76,7 +76,7 @@ describeWhere('bubblewrap', 'list and recreate, on bubblewrap', () => {
     const after = await command.run(['list', ...settings])
     expect(steady(after.stdout, command)).toMatchInlineSnapshot(`
       "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
-      sbx-name | bubblewrap | running | main | - | …orld-R8jEWz/workspace | current | TIME | TIME"
+      sbx-name | bubblewrap | running | main | - | /project | current | TIME | TIME"
     `)
     expect(Math.max(...after.stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(
       100,
@@ -131,7 +131,7 @@ describeWhere('bubblewrap', 'list and recreate, on bubblewrap', () => {
     expect([stdout, exitCode]).toEqual(['', 2])
     expect(steady(stderr, command)).toMatchInlineSnapshot(`
       "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
-      sbx-name | bubblewrap | running | main | - | …orld-KLn0qt/workspace | current | TIME | TIME
+      sbx-name | bubblewrap | running | main | - | /project | current | TIME | TIME
 
       Lost: what runs inside, what was installed, and files outside the workspace; the workspace on this machine stays as it is.
       sandbox-mcp: nothing was removed: there is no terminal to ask on
@@ -184,14 +184,14 @@ describeWhere('docker', 'list and recreate, on Docker', () => {
     const { stdout } = await command.run(['list', ...image])
     expect(steady(stdout, command)).toMatchInlineSnapshot(`
       "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
-      sbx-name | docker | running | main | - | …p-world-dRqItX/workspace | current | TIME | TIME"
+      sbx-name | docker | running | main | - | /project | current | TIME | TIME"
     `)
     expect(await rows(['--set', 'docker.image=other:1'])).toMatchObject([{ name, config: 'stale' }])
     const removed = await command.run(['recreate', '--all', '--force'])
     expect([removed.stdout, removed.exitCode]).toEqual([name, 0])
     expect(steady(removed.stderr, command)).toMatchInlineSnapshot(`
       "NAME | BACKEND | STATE | AGENT | SESSION | WORKSPACE | CONFIG | AGE | IDLE
-      sbx-name | docker | running | main | - | …cp-world-dRqItX/workspace | stale | TIME | TIME
+      sbx-name | docker | running | main | - | /project | stale | TIME | TIME
 
       Lost: what runs inside, what was installed, and files outside the workspace; the workspace on this machine stays as it is."
     `)
