@@ -202,6 +202,7 @@ describeWhere('openshell-double', 'OpenShell', () => {
         createdMs: expect.any(Number),
         ephemeral,
         configHash: await backend.configHash(),
+        installation: 'tests',
       },
     ])
   })

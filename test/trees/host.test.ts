@@ -75,7 +75,7 @@ describe('HostTree', () => {
     const tree = new HostTree({ root, owner, readOnly: true })
     await expect(tree.apply([change('f', 'anything', 'x')])).rejects.toMatchObject({
       code: 'FILE_DENIED',
-      message: expect.stringContaining('the workspace is read-only here'),
+      message: expect.stringContaining('is in a copy that is read-only here'),
     })
     expect(readdirSync(root)).toEqual([])
   })
