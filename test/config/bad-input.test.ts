@@ -33,7 +33,7 @@ describe('on the command line', () => {
     [['--network', 'a b'], '"a b" is not a network', 'none, bridge'],
     [['--network', ''], '--network is empty', 'none, bridge'],
     [['--agent', 'a/b'], '--agent "a/b" is not a usable name', '64 letters'],
-    [['--session', ''], '--session "" is not a usable name', '64 letters'],
+    [['--session', ''], '--session "" is not a usable name', '200 printable'],
     [['--verison'], 'no option "--verison"', 'Did you mean --version?'],
   ])('%j', async (args, what, hint) => {
     const error = await refusal(args)
