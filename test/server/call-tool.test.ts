@@ -5,7 +5,7 @@ import { callTool } from '../../src/mcp/call-tool.ts'
 import { defineTool, type Tool, type ToolCall, text } from '../../src/tools/tool.ts'
 
 const call = {
-  session: { takeNews: () => [] },
+  session: { takeNews: () => [], during: (run: () => unknown) => run() },
   signal: new AbortController().signal,
   progress: () => {},
 } as unknown as ToolCall
