@@ -1,0 +1,52 @@
+/** What a sync of a large workspace moves: what has changed, and nothing else. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Mirror } from '../../src/sync/mirror.ts'
+import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
+
+const context = { signal: new AbortController().signal, report: () => {} }
+
+let sandbox: LocalSandbox
+beforeEach(() => {
+  sandbox = localSandbox({ beside: true })
+})
+afterEach(() => sandbox.remove())
+
+test('of 10,000 files none is moved when none has changed, and one each way when one has on each side', {
+  timeout: 300_000,
+}, async () => {
+  const host = join(sandbox.folder, 'host')
+  for (let directory = 0; directory < 100; directory++) {
+    mkdirSync(join(host, `d${directory}`), { recursive: true })
+    for (let file = 0; file < 100; file++) {
+      writeFileSync(join(host, `d${directory}/f${file}`), `${directory} ${file}`)
+    }
+  }
+  const mirror = new Mirror({
+    host,
+    owner: undefined,
+    root: ({ root }) => root,
+    ignore: [],
+    gitignore: false,
+    ancestorFile: join(sandbox.folder, 'ancestor'),
+  })
+  await mirror.sync(sandbox, 'both', context)
+  expect(readFileSync(join(sandbox.root, 'd99/f99'), 'utf8')).toBe('99 99')
+
+  const started = sandbox.started
+  for (const look of ['host', 'sandbox', 'both'] as const) {
+    expect(await mirror.sync(sandbox, look, context)).toMatchObject({ toHost: [], toSandbox: [] })
+  }
+  // One script for each look at the sandbox, and none that moves anything.
+  expect(sandbox.started - started).toBe(2)
+
+  writeFileSync(join(host, 'd3/f3'), 'of the host')
+  writeFileSync(join(sandbox.root, 'd4/f4'), 'of the sandbox')
+  expect(await mirror.sync(sandbox, 'both', context)).toMatchObject({
+    toHost: ['d4/f4'],
+    toSandbox: ['d3/f3'],
+  })
+  // A look, what comes, and what goes.
+  expect(sandbox.started - started).toBe(5)
+})
