@@ -51,10 +51,10 @@ describe('what the host calls a path', () => {
   const own = {
     id: id('a'),
     mounts: [
-      { type: 'bind', source: '/home/me/work', destination: '/work' },
-      { type: 'bind', source: '/srv/deep', destination: '/work/deep' },
+      { type: 'bind', source: '/home/me/app', destination: '/app' },
+      { type: 'bind', source: '/srv/deep', destination: '/app/deep' },
       { type: 'volume', source: '/var/lib/docker/volumes/state/_data', destination: '/state' },
-      { type: 'tmpfs', source: '', destination: '/work/memory' },
+      { type: 'tmpfs', source: '', destination: '/app/memory' },
     ],
   }
   const refused = (path: string) => {
@@ -66,9 +66,9 @@ describe('what the host calls a path', () => {
   }
 
   test('follows from the innermost mount', () => {
-    expect(hostPath('/work', own)).toBe('/home/me/work')
-    expect(hostPath('/work/a/b', own)).toBe('/home/me/work/a/b')
-    expect(hostPath('/work/deep/x', own)).toBe('/srv/deep/x')
+    expect(hostPath('/app', own)).toBe('/home/me/app')
+    expect(hostPath('/app/a/b', own)).toBe('/home/me/app/a/b')
+    expect(hostPath('/app/deep/x', own)).toBe('/srv/deep/x')
     const whole = { ...own, mounts: [{ type: 'bind', source: '/', destination: '/host' }] }
     expect(hostPath('/host/etc', whole)).toBe('/etc')
     expect(hostPath('/host', whole)).toBe('/')
@@ -76,11 +76,11 @@ describe('what the host calls a path', () => {
 
   test('is not to be had in volumes, memory and our own root, and the mapping is shown', () => {
     const mapping =
-      '/work = /home/me/work, /work/deep = /srv/deep, /state = (volume), /work/memory = (tmpfs)'
+      '/app = /home/me/app, /app/deep = /srv/deep, /state = (volume), /app/memory = (tmpfs)'
     expect(refused('/state/x')).toContain('is in its volume /state')
-    expect(refused('/work/memory/x')).toContain('is in its tmpfs /work/memory')
+    expect(refused('/app/memory/x')).toContain('is in its tmpfs /app/memory')
     expect(refused('/workshop')).toContain('is in its own file system')
-    for (const path of ['/state', '/work/memory', '/']) expect(refused(path)).toContain(mapping)
+    for (const path of ['/state', '/app/memory', '/']) expect(refused(path)).toContain(mapping)
   })
 })
 
