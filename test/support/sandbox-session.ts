@@ -1,9 +1,10 @@
 /** A session wired as the server wires it, in a real sandbox, whose tools are called without MCP. */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll } from 'vitest'
+import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 import { callTool } from '../../src/mcp/call-tool.ts'
 import type { Sight } from '../../src/resources/sight.ts'
 import type { Backend, SandboxSpec } from '../../src/sandbox.ts'
@@ -13,6 +14,8 @@ import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
 import type { Settings } from '../../src/settings.ts'
 import { toolsFor } from '../../src/tools/all.ts'
 import { describeWhere, images, type Part } from './available.ts'
+import { type OpenShellDouble, startOpenShellDouble } from './openshell/double.ts'
+import { openShellSettings } from './openshell-settings.ts'
 import { settingsWith } from './settings.ts'
 import { type SshServer, startSshServer } from './ssh-server.ts'
 
@@ -38,8 +41,9 @@ export interface TestSession {
   readonly host: string
   /** Where the workspace's files are on this machine: the same, or the remote copy. */
   readonly files: string
-  /** How commands call it. */
+  /** How commands call it, and the user's directory beside it. */
   readonly root: string
+  readonly agent: string
   /** Whether the workspace is a copy that was filled once. */
   readonly remote: boolean
   readonly backend: Backend
@@ -76,12 +80,22 @@ interface Subject {
 
 interface Started {
   readonly settings: Partial<Settings>
-  /** Where the sandboxes are that are directories on this machine. */
-  readonly sandboxes?: string
+  /** Where the sandbox is to hold the user's directory beside the workspace. */
+  readonly settingsForBoth?: Partial<Settings>
+  /** Where things are of a sandbox that is no mount of the host's directories. */
+  readonly far?: (spec: SandboxSpec) => Far
   readonly cut?: () => void
 }
 
-/** Runs `fn` for bubblewrap, for Docker and for ssh, where they are there. */
+interface Far {
+  /** The workspace's files, on this machine. */
+  readonly files: string
+  /** The directories, as commands call them. */
+  readonly root: string
+  readonly agent: string
+}
+
+/** Runs `fn` for bubblewrap, for Docker and for workspaces on other machines, where they are there. */
 export function describeSessions(name: string, fn: (open: Opener) => void): void {
   const docker = (image: string) => async () => ({
     settings: { backend: 'docker', image } as const,
@@ -101,7 +115,39 @@ export function describeSessions(name: string, fn: (open: Opener) => void): void
     part: 'docker',
     start: docker(images.busybox),
   })
+  describeFarSessions(name, fn)
+}
+
+/** Runs `fn` on all that hold a copy of the workspace. */
+export function describeFarSessions(name: string, fn: (open: Opener) => void): void {
   describeSshSessions(name, fn)
+  let double: OpenShellDouble | undefined
+  describeSubject(name, fn, {
+    title: 'OpenShell, remote',
+    part: 'openshell-double',
+    start: async () => {
+      const started = await startOpenShellDouble()
+      double = started
+      const settings = openShellSettings(started, 'remote')
+      const both = { remoteWorkspaceDir: '/sandbox/own', remoteAgentWorkspaceDir: '/sandbox/agent' }
+      // What no policy says otherwise can write below /sandbox alone.
+      const openshell = { ...openShellDefaults, ...settings.openshell, ...both }
+      // Each new sandbox has the next number.
+      const latest = () =>
+        Math.max(...readdirSync(join(started.state, 'sandboxes')).map((number) => Number(number)))
+      const far = ({ mounts }: SandboxSpec) => ({
+        get files() {
+          const place = join(started.state, 'sandboxes', String(latest()), 'workspace')
+          return mounts.length === 1 ? place : join(place, 'own')
+        },
+        root: mounts.length === 1 ? '/sandbox' : both.remoteWorkspaceDir,
+        agent: both.remoteAgentWorkspaceDir,
+      })
+      const settingsForBoth = { ...settings, openshell }
+      return { settings, settingsForBoth, far, cut: () => void started.dropConnections() }
+    },
+    stop: async () => double?.close(),
+  })
 }
 
 /** Runs `fn` on OpenSSH's sshd, with the tools of this machine and with those of BusyBox alone. */
@@ -135,7 +181,12 @@ function sshSubject(title: string, config: () => Promise<string[]>): Subject {
       server = await startSshServer(await config())
       const settings = { backend: 'ssh', ssh: server.settings } as const
       const cut = () => server?.cut()
-      return { settings, sandboxes: server.settings.workspaceRoot ?? '', cut }
+      const sandboxes = server.settings.workspaceRoot ?? ''
+      const far = ({ name }: SandboxSpec) => {
+        const [root, agent] = ['workspace', 'agent'].map((one) => join(sandboxes, name, one))
+        return { files: root ?? '', root: root ?? '', agent: agent ?? '' }
+      }
+      return { settings, far, cut }
     },
     stop: async () => server?.close(),
   }
@@ -153,7 +204,7 @@ function describeSubject(name: string, fn: (open: Opener) => void, subject: Subj
 }
 
 export async function openSession(
-  { settings: base, sandboxes, cut }: Started,
+  { settings: one, settingsForBoth = one, far, cut }: Started,
   { settings, prepare, warm = true, beside, ...limits }: OpenOptions = {},
 ): Promise<TestSession> {
   const directory =
@@ -164,14 +215,16 @@ export async function openSession(
   mkdirSync(host, { recursive: true })
   mkdirSync(state, { recursive: true })
   prepare?.(host)
+  const base = settings?.access === 'ro' ? settingsForBoth : one
   const all = settingsWith({ workspace: { path: host, source: 'a test' }, ...base, ...settings })
   const plan = planSandbox(all, state)
   const { session, choose, sight } = makeSession(all, plan, limits)
   const { spec, access } = plan
   const offered = toolsFor(access)
   const backend = await choose(never)
-  const root = sandboxes === undefined ? '/workspace' : join(sandboxes, spec.name, 'workspace')
-  if (sandboxes !== undefined && warm) {
+  const mounted = { files: spec.mounts[0].host, root: '/workspace', agent: '/agent' }
+  const places = far === undefined ? mounted : far(spec)
+  if (far !== undefined && warm) {
     await session.sandbox({ signal: never, report: () => {} })
     session.takeNews()
   }
@@ -197,9 +250,12 @@ export async function openSession(
     session,
     sight,
     host,
-    files: sandboxes === undefined ? spec.mounts[0].host : root,
-    root,
-    remote: sandboxes !== undefined,
+    get files() {
+      return places.files
+    },
+    root: places.root,
+    agent: places.agent,
+    remote: far !== undefined,
     backend,
     spec,
     call,

@@ -80,7 +80,7 @@ describeSessions('process', (open) => {
   })
 
   test('log goes on inside a line that is longer than a page', async () => {
-    const id = await start('head -c 100000 /dev/zero | tr "\\0" x')
+    const id = await start('printf %0100000d 0 | tr 0 x')
     await act('poll', id)
     const first = await act('log', id, { offset: 1 })
     const cursor = Number(/line 1 goes on: action "log" with cursor (\d+)/.exec(first.text)?.[1])
