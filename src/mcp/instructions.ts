@@ -3,6 +3,8 @@
 export interface InstructionFacts {
   /** The user's files themselves, files kept in step with them, a copy that nothing returns from, or none. */
   readonly project: 'real' | 'mirror' | 'copy' | 'none'
+  /** Its .git stays on the host. */
+  readonly withoutGit: boolean
   /** Whether there is a project is not known before the client has been asked: the first result says it. */
   readonly uncertain: boolean
   /** False where the project is in /agent, beside a workspace of the sandbox's own. */
@@ -41,14 +43,22 @@ const projects = {
   copy: "# is a copy of the user's project that was made once: it is not kept in step, and nothing comes back to the user's machine",
 }
 
-function files({ project, uncertain, writable, onHost, account }: InstructionFacts): string {
+const withoutGits = {
+  real: '',
+  mirror: ', all but .git',
+  copy: '; .git was left out',
+}
+
+function files(facts: InstructionFacts): string {
+  const { project, uncertain, writable, onHost, account, withoutGit } = facts
   const others = `all others are the ${onHost || account !== undefined ? 'machine' : 'sandbox'}'s own`
   if (project === 'none') return `/workspace is private; ${others}.`
   const unless = uncertain ? ', unless the first result says that there is no project' : ''
-  if (writable) return `${projects[project].replace('#', '/workspace')}${unless}; ${others}.`
+  const git = withoutGit ? withoutGits[project] : ''
+  if (writable) return `${projects[project].replace('#', '/workspace')}${git}${unless}; ${others}.`
   const unchanged = project === 'real' ? ' and cannot be changed' : ', and is not to be changed'
   const agent = projects[project].replace('#', '/agent')
-  return `${agent}${unchanged}${unless}; /workspace is private; ${others}.`
+  return `${agent}${unchanged}${git}${unless}; /workspace is private; ${others}.`
 }
 
 const network = {

@@ -1,6 +1,8 @@
 /** What settings mean for the model. */
 import type { InstructionFacts } from '../mcp/instructions.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
+import { SyncRules } from '../sync/sync-rules.ts'
+import { treePath } from '../tree.ts'
 import { aliases } from '../workspace.ts'
 import { workspaceKind } from './make-workspace.ts'
 import { backendOf } from './mode.ts'
@@ -18,6 +20,7 @@ export function instructionFacts(
     onHost: backendOf(settings) === 'host',
     project: access === 'none' ? 'none' : projects[workspaceKind(settings)],
     writable: access === 'rw',
+    withoutGit: new SyncRules(settings.sync.ignore).leavesOut(treePath('.git')),
     account: accountOf(settings),
     names: namesOf(settings),
     network: networkOf(settings),

@@ -54,6 +54,7 @@ function shipped(root: string, inside: string): ServerOptions {
       project: 'real',
       uncertain: false,
       writable: true,
+      withoutGit: false,
       onHost: false,
       account: undefined,
       names: undefined,
