@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { describeWhere } from '../support/available.ts'
+import { bigBytes, seedUnderWay } from '../support/seed-under-way.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
 import { newWorld, startServer, textOf, type World } from '../support/stdio-server.ts'
 
@@ -66,17 +67,12 @@ describeWhere('ssh', 'a server whose workspace is on another machine', () => {
   test('killed while it fills the workspace, it leaves that to the next', patient, async () => {
     const world = place()
     writeFileSync(join(world.workspace, 'big'), '')
-    truncateSync(join(world.workspace, 'big'), 300_000_000)
+    truncateSync(join(world.workspace, 'big'), bigBytes)
     const doomed = await start(world)
-    await new Promise<void>((resolve) => {
-      const onprogress = ({ message = '' }: { message?: string | undefined }) => {
-        if (/^seeding .* (?!0\.0 )[\d.]+ of 286/.test(message)) resolve()
-      }
-      const read = { name: 'read', arguments: { path: 'a' } }
-      doomed.client.callTool(read, undefined, { onprogress, timeout: 100_000 }).catch(() => {})
-    })
-    process.kill(doomed.pid, 'SIGKILL')
     const directory = there(doomed.sandbox)
+    doomed.call('read', { path: 'a' }).catch(() => {})
+    await seedUnderWay(() => join(directory, 'workspace'))
+    process.kill(doomed.pid, 'SIGKILL')
     expect(readdirSync(join(directory, 'workspace'))).toEqual([])
 
     const next = await start(world)

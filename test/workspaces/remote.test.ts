@@ -20,6 +20,7 @@ import {
   type OpenOptions,
   type TestSession,
 } from '../support/sandbox-session.ts'
+import { bigBytes, seedUnderWay } from '../support/seed-under-way.ts'
 
 const cold: OpenOptions = {
   warm: false,
@@ -31,10 +32,10 @@ const long: OpenOptions = {
   prepare: (host) => {
     writeFileSync(join(host, 'a'), 'one\n')
     writeFileSync(join(host, 'big'), '')
-    truncateSync(join(host, 'big'), 300_000_000)
+    truncateSync(join(host, 'big'), bigBytes)
   },
 }
-const underWay = /^seeding the workspace: .* (?!0\.0 )[\d.]+ of 286\.1 MiB$/
+const seeding = /^seeding the workspace: \d of 2 files, [\d.]+ of 286\.1 MiB$/
 
 /** Several of them move what takes a while, on machines that are busy. */
 const patient = { timeout: 120_000 }
@@ -42,7 +43,7 @@ const lost =
   /\[\/workspace was gone with its sandbox and has been filled from the host anew: what had been changed/
 
 /** Without what a sandbox keeps beside the files. */
-const plain = (names: string) => names.split('\n').filter((name) => !name.startsWith('.'))
+const plain = (names: readonly string[]) => names.filter((name) => !name.startsWith('.'))
 
 /** Sessions that are closed whatever the test does. */
 function closing(open: Opener) {
@@ -80,7 +81,7 @@ describeFarSessions('a workspace on another machine', (open) => {
         expect(facts).toMatchObject({ path: 'sub/a', content: 'one\ntwo\n' })
       }
       const { facts } = await it.call('read', { path: '.' })
-      expect(plain(facts.content as string)).toEqual(['run', 'sub/'])
+      expect(plain(String(facts.content).split('\n'))).toEqual(['run', 'sub/'])
       expect((await it.sh('./run')).facts.output).toBe('ran\n')
     })
 
@@ -225,14 +226,13 @@ describeFarSessions('a workspace on another machine', (open) => {
       await withSession(long, async (it) => {
         const abort = new AbortController()
         const told: string[] = []
-        const progress = (_: number, message: string) => {
-          told.push(message)
-          if (underWay.test(message)) abort.abort()
-        }
-        const signal = abort.signal
-        const { text } = await it.call('read', { path: 'a' }, { signal, progress })
-        expect(text).toMatch(/^CANCELLED/)
-        expect(told.at(-1)).toMatch(underWay)
+        const progress = (_: number, message: string) => told.push(message)
+        const { signal } = abort
+        const reading = it.call('read', { path: 'a' }, { signal, progress })
+        await seedUnderWay(() => it.files)
+        abort.abort()
+        expect((await reading).text).toMatch(/^CANCELLED/)
+        expect(told.at(-1)).toMatch(seeding)
         expect(existsSync(join(it.files, 'a'))).toBe(false)
         const { facts } = await it.sh('cat a; wc -c < big')
         expect(facts.output).toBe('one\n300000000\n')
@@ -242,13 +242,13 @@ describeFarSessions('a workspace on another machine', (open) => {
     test('a call that waits beside one that is cancelled gets its answer', async () => {
       await withSession(long, async (it) => {
         const abort = new AbortController()
-        const progress = (_: number, message: string) => {
-          if (underWay.test(message)) abort.abort()
-        }
-        const [gaveUp, waited] = await Promise.all([
-          it.call('read', { path: 'a' }, { signal: abort.signal, progress }),
+        const calls = [
+          it.call('read', { path: 'a' }, { signal: abort.signal }),
           it.call('read', { path: 'a' }),
-        ])
+        ] as const
+        await seedUnderWay(() => it.files)
+        abort.abort()
+        const [gaveUp, waited] = await Promise.all(calls)
         expect(gaveUp.text).toMatch(/^CANCELLED/)
         expect(waited.facts.content).toBe('one\n')
         expect(waited.text).toContain('was filled from the host')
@@ -257,15 +257,11 @@ describeFarSessions('a workspace on another machine', (open) => {
 
     test('a network that breaks in the middle leaves nothing half, and the next call does it', async () => {
       await withSession(long, async (it) => {
-        let cut = false
-        const progress = (_: number, message: string) => {
-          if (cut || !underWay.test(message)) return
-          cut = true
-          it.cut()
-        }
-        const { text } = await it.call('write', { path: 'a', content: 'two' }, { progress })
-        expect(text).toMatch(/^SANDBOX_LOST/)
-        expect(plain(readdirSync(it.files).join('\n'))).toEqual([])
+        const writing = it.call('write', { path: 'a', content: 'two' })
+        await seedUnderWay(() => it.files)
+        it.cut()
+        expect((await writing).text).toMatch(/^SANDBOX_LOST/)
+        expect(plain(readdirSync(it.files))).toEqual([])
         const { facts } = await it.sh('cat a; wc -c < big')
         expect(facts.output).toBe('one\n300000000\n')
       })
@@ -279,7 +275,7 @@ describeFarSessions('a workspace on another machine', (open) => {
         mkdirSync(it.host)
         writeFileSync(join(it.host, 'b'), '')
         const { facts } = await it.call('read', { path: '.' })
-        expect(plain(facts.content as string)).toEqual(['b'])
+        expect(plain(String(facts.content).split('\n'))).toEqual(['b'])
       })
     })
   })
