@@ -9,6 +9,7 @@
 import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { cancelled, sandboxLost } from './errors.ts'
+import { RunnerPool } from './runner-pool.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
 
 /** Carries `<session>.<process>` in the environment of every command. */
@@ -16,8 +17,8 @@ export const markVariable = 'SANDBOX_MCP_PROCESS'
 
 export interface Guard {
   readonly sandbox: Sandbox
-  /** The shell for commands: `bash` where the image has it, else `sh`. */
-  readonly shell: string
+  /** Run the session's commands. */
+  readonly runners: RunnerPool
   /** Unguessable; the first part of every mark of this session. */
   readonly session: string
   /**
@@ -47,16 +48,21 @@ export async function openGuard(sandbox: Sandbox, signal: AbortSignal): Promise<
   const session = randomBytes(12).toString('hex')
   const channel = await sandbox.start(guardScript(session), signal)
   const guard = new ChannelGuard(sandbox, session, channel)
-  await Promise.race([guard.ready, guard.lost.then((error) => Promise.reject(error))])
-  return guard
+  try {
+    await Promise.race([guard.ready, guard.lost.then((error) => Promise.reject(error))])
+    return guard
+  } catch (error) {
+    guard.runners.close()
+    throw error
+  }
 }
 
 class ChannelGuard implements Guard {
   readonly sandbox: Sandbox
   readonly session: string
+  readonly runners: RunnerPool
   readonly lost: Promise<Error>
   readonly ready: Promise<void>
-  shell = 'sh'
   readonly #channel: Channel
   readonly #waiting = new Map<number, (answer?: string) => void>()
   #requests = 0
@@ -66,6 +72,7 @@ class ChannelGuard implements Guard {
   constructor(sandbox: Sandbox, session: string, channel: Channel) {
     this.sandbox = sandbox
     this.session = session
+    this.runners = new RunnerPool(sandbox)
     this.#channel = channel
     channel.stdin.on('error', () => {})
     channel.stderr.resume()
@@ -74,11 +81,7 @@ class ChannelGuard implements Guard {
       tellReady = resolve
     })
     createInterface({ input: channel.stdout }).on('line', (line) => {
-      if (line.startsWith('shell ')) {
-        this.shell = line.slice(6)
-        tellReady()
-        return
-      }
+      if (line === 'ready') return tellReady()
       const [request, answer] = line.split(' ')
       this.#waiting.get(Number(request))?.(answer)
       this.#waiting.delete(Number(request))
@@ -118,6 +121,7 @@ class ChannelGuard implements Guard {
 
   async close(): Promise<void> {
     this.#closing = true
+    this.runners.close()
     this.#channel.stdin.end()
     await this.#channel.exit.catch(() => {})
     this.#channel.close()
@@ -148,7 +152,7 @@ class ChannelGuard implements Guard {
  */
 function guardScript(session: string): string {
   return `trap '' HUP INT QUIT TERM PIPE
-if command -v bash >/dev/null 2>&1; then echo shell bash; else echo shell sh; fi
+echo ready
 groups=' '
 # Three processes for all of a busy machine; the shell alone takes seconds there.
 quick=; command -v cat >/dev/null && command -v tr >/dev/null && command -v grep >/dev/null && quick=1
