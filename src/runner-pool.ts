@@ -57,6 +57,7 @@ export class RunnerPool {
       const runner = await this.#take(signal)
       const { group } = runner
       try {
+        if (signal?.aborted) throw cancelled('the command')
         add(group)
       } catch (error) {
         this.#keep(runner)

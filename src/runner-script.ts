@@ -28,13 +28,13 @@ export type Shell = 'bash' | 'sh'
 /** The ASCII record separator: opens and closes a mark, and is rare in real output. */
 export const markByte = 0x1e
 
-/**
+/*
  * The words of the marks, after `token:`. On stderr: `ready`, the number of the group and the
  * shell that waits;
  * `started` and the youngest process by then, or `workdir` when there is none of that name; the exit
- * code, which stdout has too; and `clean` when another command can follow, `kept` when none will.
+ * code, which stdout has too; and `clean` when nothing is left and another command can follow, or
+ * `kept` when none will, and then `gone` when nothing is left.
  */
-export type MarkWord = 'ready' | 'started' | 'workdir' | 'code' | 'clean' | 'kept'
 
 /**
  * What a runner is told when it has marked an end: that it may take another command, unless something
@@ -52,10 +52,10 @@ export const briefMs = 2_000
 export function runnerScript(token: string): string {
   const mark = (word: string, values = '') => `printf '\\036${token}:${word}%s\\036' ${values}`
   const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
-  const ready = (shell: Shell) => `${mark(`ready `, `"$$ ${shell}"`)} >&2`
+  const ready = (leader: string, shell: Shell) => `${mark('ready ', `"${leader} ${shell}"`)} >&2`
   // In one line: the lines of the command are counted from here.
-  const bash = `${ready('bash')}; take() { IFS= read -r lines || exit 0; text=; case $lines in +*) ${readLong} ;; *) while ((lines-- > 0)); do IFS= read -r line; text+=$line$'\\n'; done ;; esac; }; take; eval "$text"; take; unset -f take; eval "unset lines line text; $text"`
-  const sh = `${ready('sh')}
+  const bash = `${ready('$PPID', 'bash')}; take() { IFS= read -r lines || exit 0; text=; case $lines in +*) ${readLong} ;; *) while ((lines-- > 0)); do IFS= read -r line; text+=$line$'\\n'; done ;; esac; }; take; eval "$text"; take; unset -f take; eval "unset lines line text; $text"`
+  const sh = `${ready('$$', 'sh')}
 IFS= read -r lines || exit 0
 text=
 case $lines in
@@ -82,7 +82,7 @@ ${mark('clean')} >&4
 exit 0
 fi
 ${mark('kept')} >&4
-exec </dev/null >/dev/null 3<&- 4>&-
+exec </dev/null >/dev/null 3<&-
 while :; do
 found=
 for stat in $(grep -lsE "[)] [^Z] [0-9]+ $$ " /proc/[0-9]*/stat); do
@@ -91,6 +91,7 @@ done
 [ "$found" ] || break
 sleep 1
 done
+${mark('gone')} >&4
 exit 1`
   return `${traps}
 leader=${quote(leader)}
@@ -141,6 +142,9 @@ return 1
 /** A longer text is read by a process, which costs less than a system call for each of its bytes. */
 const longBytes = 3_000
 
+/** Linux takes 128 KiB in one argument of a program. */
+const isTooLong = (text: string) => Buffer.byteLength(text) > 120_000
+
 /** What a launcher is told, to become the command. */
 export function commandText(token: string, shell: Shell, line: CommandLine): Buffer {
   const { run, workdir, env, stdin } = line
@@ -155,10 +159,12 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     'unset last OLDPWD',
     ...exports,
   ]
-  if (shell === 'bash' && typeof run === 'string' && isSameInEval(run, env)) {
+  if (typeof run === 'string' && (isTooLong(run) || (shell === 'bash' && isSameInEval(run, env)))) {
     // On its first line, so that lines are counted as in a file of its own.
-    const text = `${stdin ? '' : 'exec </dev/null; '}SECONDS=0; ${run}`
-    return Buffer.concat([block(prologue.join('\n')), block(text)])
+    const text = `${stdin ? '' : 'exec </dev/null; '}${run}`
+    return shell === 'bash'
+      ? Buffer.concat([block([...prologue, 'SECONDS=0'].join('\n')), block(text)])
+      : block([...prologue, text].join('\n'))
   }
   const argv = typeof run === 'string' ? [shell, '-c', run] : run
   // A command that is found nowhere is told by the shell, as exit code 126 or 127.

@@ -161,7 +161,7 @@ export class Runner {
       this.#tellReady(Number.isSafeInteger(this.#group) && this.#group > 1)
     } else if (word === 'started') this.#command?.begun(Number(value))
     else if (word === 'workdir') this.#command?.refused()
-    else if (word === 'clean') this.#last?.tellGone()
+    else if (word === 'clean' || word === 'gone') this.#last?.tellGone()
     else if (word === 'kept') this.#tellReady(false)
     else this.#ended('stderr', text)
   }
