@@ -13,8 +13,8 @@ export interface SpawnOptions {
   readonly workdir: string
   /** Added to the sandbox's own environment. Names are checked by the caller. */
   readonly env?: Readonly<Record<string, string>>
-  /** `none` (the default): the command reads end-of-file at once. */
-  readonly stdin?: 'none' | 'open'
+  /** `none` (the default): the command reads end-of-file at once. Bytes are few: they are sent at once. */
+  readonly stdin?: 'none' | 'open' | Uint8Array
   /** Cancels the start only; afterwards the caller decides with `kill`. */
   readonly signal?: AbortSignal
 }
@@ -60,7 +60,7 @@ export async function spawn(
 ): Promise<Process> {
   const mark = `${guard.session}.${randomBytes(9).toString('hex')}`
   const { group, command } = await guard.runners.run(
-    { run, workdir, env: { ...env, [markVariable]: mark }, stdin: stdin === 'open' },
+    { run, workdir, env: { ...env, [markVariable]: mark }, stdin },
     (group) => guard.add(group),
     (group) => guard.signal('KILL', group, mark),
     signal,

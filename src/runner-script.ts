@@ -19,8 +19,8 @@ export interface CommandLine {
   readonly workdir: string
   /** Names must be variable names. */
   readonly env: Readonly<Record<string, string>>
-  /** Whether the command reads the channel's stdin; else it reads end-of-file. */
-  readonly stdin: boolean
+  /** End-of-file at once, the channel's own stdin, or these bytes. */
+  readonly stdin: 'none' | 'open' | Uint8Array
 }
 
 export type Shell = 'bash' | 'sh'
@@ -159,17 +159,25 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     'unset last OLDPWD',
     ...exports,
   ]
+  const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()
+  const read = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null |`
   if (typeof run === 'string' && (isTooLong(run) || (shell === 'bash' && isSameInEval(run, env)))) {
     // On its first line, so that lines are counted as in a file of its own.
-    const text = `${stdin ? '' : 'exec </dev/null; '}${run}`
-    return shell === 'bash'
-      ? Buffer.concat([block([...prologue, 'SECONDS=0'].join('\n')), block(text)])
-      : block([...prologue, text].join('\n'))
+    const text =
+      bytes.length > 0
+        ? `${read} {\n${run}\n}`
+        : `${stdin === 'open' ? '' : 'exec </dev/null; '}${run}`
+    const blocks =
+      shell === 'bash'
+        ? [block([...prologue, 'SECONDS=0'].join('\n')), block(text)]
+        : [block([...prologue, text].join('\n'))]
+    return Buffer.concat([...blocks, bytes])
   }
-  const argv = typeof run === 'string' ? [shell, '-c', run] : run
+  const argv = (typeof run === 'string' ? [shell, '-c', run] : run).map(quote).join(' ')
   // A command that is found nowhere is told by the shell, as exit code 126 or 127.
-  const exec = `exec ${argv.map(quote).join(' ')}${stdin ? '' : ' </dev/null'}`
-  return block([...prologue, exec].join('\n'))
+  const exec = stdin === 'open' ? `exec ${argv}` : `exec ${argv} </dev/null`
+  const text = [...prologue, bytes.length > 0 ? `${read} ${argv}` : exec].join('\n')
+  return Buffer.concat([block(text), bytes])
 }
 
 /**

@@ -174,7 +174,7 @@ export class Runner {
     if (!command.stdout.finished || !command.stderr.finished) return
     this.#command = undefined
     this.#last = command
-    if (command.base === undefined || command.line.stdin) this.release()
+    if (command.base === undefined || command.line.stdin === 'open') this.release()
     else this.#channel.stdin.write(mayGoOn(this.#token, command.base))
   }
 
@@ -234,7 +234,8 @@ class Command implements RunnerCommand {
 
   constructor(line: CommandLine, resume: { stdout(): void; stderr(): void }, stdin: Writable) {
     this.line = line
-    this.stdin = line.stdin ? stdin : new Writable({ write: (_bytes, _encoding, done) => done() })
+    this.stdin =
+      line.stdin === 'open' ? stdin : new Writable({ write: (_bytes, _encoding, done) => done() })
     this.stdout = new Output(resume.stdout)
     this.stderr = new Output(resume.stderr)
     this.started = new Promise<void>((resolve, reject) => {
