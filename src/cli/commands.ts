@@ -124,7 +124,7 @@ export const commands = {
     options: {
       workspace: { value: 'DIR', text: 'the project [the current directory]' },
       name: { value: 'NAME', text: 'what the client calls the server [sandbox]' },
-      write: { text: "put it into the client's own file, and keep a copy of the old one" },
+      write: { text: "put it into the client's own file; the old one is kept" },
     },
     server: [],
     words: clientNames,

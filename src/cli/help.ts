@@ -10,7 +10,7 @@ Usage: sandbox-mcp [--workspace DIR] [options]   speaks MCP on stdin and stdout
   --image REF        the image of Docker sandboxes [node:22-bookworm]
   --network MODE     none, bridge, another of Docker’s; bubblewrap: host [none]
   --agent ID         agents have a sandbox each [SANDBOX_MCP_AGENT; main]
-  --session NAME     [main]      --ephemeral   remove the sandbox with the session
+  --session NAME     [main]      --ephemeral   remove the sandbox at the end
   --config FILE      as OpenClaw has it [~/.config/sandbox-mcp/config.json5]
   --set KEY=VALUE    any other setting, such as docker.memory=2g
   --output-limit N   characters of a command’s output in one result [30000]
