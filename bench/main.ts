@@ -6,10 +6,13 @@ import { describeMachine, machineText } from './machine.ts'
 import { measureSection } from './measure.ts'
 import type { Line } from './result.ts'
 import { exec } from './rows/exec.ts'
+import { files } from './rows/files.ts'
+import { mirror } from './rows/mirror.ts'
+import { seed } from './rows/seed.ts'
 import { Stage } from './stage.ts'
 import { headText, lineText } from './table.ts'
 
-const sections = [exec]
+const sections = [exec, files, ...mirror, seed]
 
 const { values } = parseArgs({
   options: {

@@ -1,5 +1,5 @@
 /** Our server with a workspace of its own, on each backend, as a user starts it. */
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { images } from '../../test/support/available.ts'
 import { type OpenShellDouble, startOpenShellDouble } from '../../test/support/openshell/double.ts'
@@ -31,16 +31,20 @@ export function ours(stage: Stage, place: Place, key: string = place): Promise<O
   })
 }
 
-/** A server that whoever calls this closes; `folder` is its own. */
-export async function openOurs(stage: Stage, place: Place, folder: string): Promise<Ours> {
-  const workspace = join(folder, 'workspace')
-  stage.directory(join('.', workspace.slice(stage.folder.length)))
-  const { args, env } = await flags(stage, place, folder)
-  const server = await startOurs({
-    args: ['--workspace', workspace, ...args, '--ephemeral'],
-    home: folder,
-    env,
-  })
+/**
+ * A server that whoever calls this closes. All it keeps is in `folder`; so is its workspace, unless one
+ * is named.
+ */
+export async function openOurs(
+  stage: Stage,
+  place: Place,
+  folder: string,
+  workspace = join(folder, 'workspace'),
+): Promise<Ours> {
+  mkdirSync(workspace, { recursive: true })
+  const { args, env = {} } = await flags(stage, place, folder)
+  const start = { args: ['--workspace', workspace, ...args, '--ephemeral'], home: folder, env }
+  const server = await startOurs(start)
   return {
     ...server,
     workspace,
@@ -55,13 +59,8 @@ interface Flags {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** What a user gives the server beside the workspace. */
-export async function flags(stage: Stage, place: Place, folder: string): Promise<Required<Flags>> {
-  const { args, env = {} } = await flagsOf(stage, place, folder)
-  return { args, env }
-}
-
-async function flagsOf(stage: Stage, place: Place, folder: string): Promise<Flags> {
+/** What a user gives the server beside the workspace; a settings file is put into `folder`. */
+export async function flags(stage: Stage, place: Place, folder: string): Promise<Flags> {
   switch (place) {
     case 'docker':
       return { args: ['--backend', 'docker', '--image', images.debian] }
