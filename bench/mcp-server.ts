@@ -9,7 +9,8 @@ import {
 } from '@modelcontextprotocol/sdk/client/stdio.js'
 import type { CallToolResult } from '@modelcontextprotocol/sdk/types.js'
 
-const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url))
+/** What a user gives to node. */
+export const entry = fileURLToPath(new URL('../dist/main.js', import.meta.url))
 
 /** Peers answer with everything at once, which is more than the SDK's client takes by itself. */
 const callMs = 300_000

@@ -13,10 +13,8 @@ export interface Wish {
 }
 
 /** The rows of a section that are wished for. */
-export function chosen({ rows }: Section, { only, quick }: Wish): Row[] {
-  return rows.filter((row) =>
-    only === undefined ? !(quick && row.fullOnly) : only.test(row.id) || only.test(row.title),
-  )
+function chosen({ rows }: Section, { only, quick }: Wish): Row[] {
+  return rows.filter((row) => (only === undefined ? !(quick && row.fullOnly) : only.test(row.id)))
 }
 
 /** Calls `tell` with each line as it is known. Rejects when the stage is to end early. */
@@ -32,7 +30,10 @@ export async function measureSection(
   try {
     for (const row of rows) await measureRow(row, wish, stage, tell)
   } finally {
-    await stage.close()
+    await stage.close().catch((error: unknown) => {
+      const { name } = section
+      tell({ row: name, title: `end of ${name}`, unit: 'ms', failed: String(error) })
+    })
   }
 }
 
@@ -70,7 +71,7 @@ async function measureLine(
   const ours = summarize(mine, worst)
   const summary = theirs === undefined ? undefined : summarize(theirs, worst)
   const ratio = summary === undefined ? undefined : ours.p50 / summary.p50
-  const target = peer?.target ?? row.target
+  const target = peer?.target ?? (peer === row.peers[0] ? row.target : undefined)
   return {
     row: id,
     title,

@@ -36,7 +36,7 @@ export function peer(stage: Stage, name: PeerName, folder: string): Promise<McpS
 }
 
 /** A peer that whoever calls this closes. `Unavailable` where it cannot be installed. */
-export async function startPeer(stage: Stage, name: PeerName, folder: string): Promise<McpServer> {
+async function startPeer(stage: Stage, name: PeerName, folder: string): Promise<McpServer> {
   const server = await startServer(await peerStart(stage, name, folder))
   if (name === 'codex-shell-tool') await unconfineCodex(server, folder)
   return server

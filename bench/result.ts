@@ -18,11 +18,20 @@ export interface Line {
   readonly ratio?: number
   readonly target?: Target
   readonly held?: boolean
+  /** Of a line that is made of several runs. */
+  readonly runs?: Runs
   /** Why it was not measured. */
   readonly skipped?: string
   /** Something that broke: the run ends with exit code 1. */
   readonly failed?: string
   readonly note?: string
+}
+
+/** In how many runs a line was measured and its target held, and the ratios from best to worst. */
+interface Runs {
+  readonly measured: number
+  readonly held: number
+  readonly ratios: readonly [number, number] | undefined
 }
 
 export interface Run {

@@ -4,7 +4,13 @@ import type { Effort, Sample } from './sampling.ts'
 import type { Stage } from './stage.ts'
 import type { Target } from './target.ts'
 
-export type Need = 'docker' | 'bubblewrap' | 'ssh' | 'openshell-double' | 'rsync'
+export type Need =
+  | 'docker'
+  | 'bubblewrap'
+  | 'ssh'
+  | 'openshell-double'
+  | 'rsync'
+  | 'several-sessions'
 
 export interface Peer {
   readonly name: string
@@ -23,7 +29,7 @@ export interface Row {
   readonly needs: readonly Need[]
   /** Not measured with --quick. */
   readonly fullOnly?: boolean
-  /** Bounds ours alone. */
+  /** For ours alone; told beside the first peer. */
   readonly target?: Target
   /** Fewer or more samples than the run's effort. */
   readonly effort?: (effort: Effort) => Effort

@@ -12,14 +12,12 @@ export class Stage {
   readonly folder: string
   /** Aborts when the run is to end early. */
   readonly signal: AbortSignal
-  readonly quick: boolean
   readonly #parent: Stage | undefined
   readonly #started = new Map<string, Promise<Closable<unknown>>>()
   #inner = 0
 
-  constructor(folder: string, quick: boolean, signal: AbortSignal, parent?: Stage) {
+  constructor(folder: string, signal: AbortSignal, parent?: Stage) {
     this.folder = folder
-    this.quick = quick
     this.signal = signal
     this.#parent = parent
   }
@@ -27,7 +25,7 @@ export class Stage {
   /** A stage that is closed before this one. */
   inner(): Stage {
     this.#inner += 1
-    return new Stage(this.directory(`stage-${this.#inner}`), this.quick, this.signal, this)
+    return new Stage(this.directory(`stage-${this.#inner}`), this.signal, this)
   }
 
   /** The stage of the whole run, for what many sections use. */

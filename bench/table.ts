@@ -6,7 +6,7 @@ const heads = ['row', 'ours p50', 'p95', 'peer', 'p50', 'p95', 'ratio', 'target'
 
 /** The cells of a line, as many as there are heads. */
 function cells(line: Line): string[] {
-  const { title, unit, ours, peer, ratio, target, held, skipped, failed } = line
+  const { title, unit, ours, peer, target, skipped, failed } = line
   const reason = skipped ?? failed?.split('\n')[0]
   if (reason !== undefined) {
     const what = skipped === undefined ? 'FAILED' : 'skipped'
@@ -19,10 +19,25 @@ function cells(line: Line): string[] {
     peer?.name ?? '',
     number(peer?.summary?.p50),
     number(peer?.summary?.p95),
-    ratio === undefined ? '' : `${number(ratio)} ×`,
+    ratioText(line),
     target === undefined ? '' : targetText(target, unit),
-    held === undefined ? '' : held ? 'yes' : 'NO',
+    heldText(line),
   ]
+}
+
+/** A range where several runs found different ones. */
+function ratioText({ ratio, runs }: Line): string {
+  if (ratio === undefined) return ''
+  const [best, worst] = (runs?.ratios ?? [ratio, ratio]).map(number)
+  return best === worst ? `${best} ×` : `${best}–${worst} ×`
+}
+
+function heldText({ held, runs }: Line): string {
+  if (held === undefined) return ''
+  const answer = held ? 'yes' : 'NO'
+  return runs === undefined || runs.measured === 1
+    ? answer
+    : `${answer}, ${runs.held} of ${runs.measured}`
 }
 
 /** Three digits that count. */

@@ -60,7 +60,7 @@ interface Flags {
 }
 
 /** What a user gives the server beside the workspace; a settings file is put into `folder`. */
-export async function flags(stage: Stage, place: Place, folder: string): Promise<Flags> {
+async function flags(stage: Stage, place: Place, folder: string): Promise<Flags> {
   switch (place) {
     case 'docker':
       return { args: ['--backend', 'docker', '--image', images.debian] }
@@ -99,7 +99,7 @@ function openShell({ command, env }: OpenShellDouble, mode: string, folder: stri
 }
 
 /** One gateway for the whole run. */
-export function double(stage: Stage): Promise<OpenShellDouble> {
+function double(stage: Stage): Promise<OpenShellDouble> {
   return stage.whole.once('openshell-double', async () => {
     const value = await startOpenShellDouble()
     return { value, close: value.close }
