@@ -84,6 +84,9 @@ export const exec: Section = {
     row('host', 'no sandbox (mode off)', undefined, [spawned]),
     row('ssh', 'SSH', 'ssh', [openSsh]),
     row('openshell', 'OpenShell mirror', 'openshell-double', [openSsh]),
-    row('openshell-remote', 'OpenShell remote', 'openshell-double', [openSsh]),
+    {
+      ...row('openshell-remote', 'OpenShell remote', 'openshell-double', [openSsh]),
+      fullOnly: true,
+    },
   ],
 }

@@ -66,6 +66,7 @@ const row = (place: Place, title: string, needs: readonly Need[]): Row => ({
   title,
   unit: 'MB/s',
   needs,
+  fullOnly: place === 'openshell',
   effort: ({ samples, budgetMs }: Effort) => ({
     samples: Math.min(samples, 8),
     budgetMs: budgetMs * 2,
