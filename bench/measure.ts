@@ -1,4 +1,5 @@
 /** Measures rows: each beside its peers, one after the other. */
+import { rm } from 'node:fs/promises'
 import { needProblem } from './needs.ts'
 import type { Line } from './result.ts'
 import { type Peer, type Row, type Section, Unavailable } from './row.ts'
@@ -34,6 +35,8 @@ export async function measureSection(
       const { name } = section
       tell({ row: name, title: `end of ${name}`, unit: 'ms', failed: String(error) })
     })
+    // Trees of a hundred thousand files are not to fill the memory of those that come after.
+    await rm(stage.folder, { recursive: true, force: true, maxRetries: 3 })
   }
 }
 

@@ -65,7 +65,7 @@ export const execWith: Readonly<
 > = {
   'desktop-commander': (server, command) =>
     server.call('start_process', { command, timeout_ms: 60_000 }),
-  'just-bash-mcp': (server, command) => server.call('bash_exec', { command }),
+  'just-bash-mcp': (server, command) => server.call('bash_exec_persistent', { command }),
   'codex-shell-tool': (server, command) =>
     server.call('shell', { command, workdir: '/', timeout_ms: 60_000 }),
 }
