@@ -12,11 +12,11 @@ export function commandHelp(name: CommandName): string {
       ? [['...', 'and every option of the server: see sandbox-mcp --help']]
       : server.includes('config')
         ? [
-            ['--config FILE', 'the settings that count, where they are not in the usual place'],
-            ['--set KEY=VALUE', 'a setting'],
+            ['--config FILE', 'settings to read in place of the usual file'],
+            ['--set KEY=VALUE', 'a setting, such as docker.memory=2g'],
           ]
         : []
-  const rows = [...own, ...passed, ['--help', '']]
+  const rows = [...own, ...passed, ['--help', 'print this']]
   const width = Math.max(...rows.map(([option = '']) => option.length))
   return [
     `sandbox-mcp ${name}: ${summary}`,

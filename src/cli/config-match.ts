@@ -59,9 +59,11 @@ function session({ scopeKey }: SandboxInfo): { session?: string } {
   return found === undefined ? {} : { session: found }
 }
 
-/** The session in a scope key that names one. */
+/** The session in a scope key that names one. It may hold anything, also what looks like a key's end. */
 export function sessionOf(scopeKey: string): string | undefined {
-  return /^agent:[^:]+:([^:]+):workspace:/.exec(scopeKey)?.[1]
+  return /^agent:[^:]+:(.+):workspace:[0-9a-f]{32}(?::access:\w+)?(?::server:\d+:\d*)?$/.exec(
+    scopeKey,
+  )?.[1]
 }
 
 const isLocal = ({ kind }: SandboxInfo) => kind === 'docker' || kind === 'bubblewrap'

@@ -2,7 +2,7 @@
 
 import { defaultTimeoutSeconds } from '../session.ts'
 import { backendOf, isSandboxed } from '../sessions/mode.ts'
-import type { SandboxPlan } from '../sessions/plan-sandbox.ts'
+import { type SandboxPlan, unknownName } from '../sessions/plan-sandbox.ts'
 import { sessionKey } from '../sessions/scope.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
 import type { BackendFacts } from './backend-facts.ts'
@@ -61,10 +61,7 @@ export function decide(known: Known): Record<string, Explained> {
 function sandboxOf({ settings, plan, from }: Known): Record<string, Explained> {
   const { scope, agent, backend } = settings
   return {
-    Sandbox: {
-      value: plan?.spec.name ?? 'cannot be told',
-      meaning: `its key is ${plan?.spec.scopeKey ?? 'not known'}`,
-    },
+    Sandbox: nameOf(settings, plan),
     Scope: { value: scope, source: from('scope'), meaning: sharers[scope](agent) },
     Backend: {
       value: backend,
@@ -72,6 +69,15 @@ function sandboxOf({ settings, plan, from }: Known): Record<string, Explained> {
       ...(backend === 'auto' ? { meaning: automatic } : {}),
     },
   }
+}
+
+function nameOf({ ephemeral }: Settings, plan: SandboxPlan | undefined): Explained {
+  if (plan === undefined) return { value: 'cannot be told' }
+  if (ephemeral)
+    return { value: 'a new one for each server', meaning: 'it is removed with the session' }
+  const { name, scopeKey } = plan.spec
+  const source = name === unknownName ? { source: 'known once a server was started here' } : {}
+  return { value: name, ...source, meaning: `its key is ${scopeKey}` }
 }
 
 const automatic = 'Docker if an engine answers, else bubblewrap; "sandbox-mcp doctor" tells which'

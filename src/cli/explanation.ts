@@ -1,4 +1,4 @@
-/** What a server would do with its settings, and where each value comes from. Asks no engine. */
+/** What a server would do with its settings, and where each value comes from. Asks no engine, and makes nothing. */
 import type { Resolved } from '../config/resolve.ts'
 import { type Source, sourceText } from '../config/source.ts'
 import { isOffered } from '../config/tool-policy.ts'
@@ -7,7 +7,7 @@ import type { SandboxError } from '../errors.ts'
 import type { Mount } from '../sandbox.ts'
 import { workspaceKind } from '../sessions/make-workspace.ts'
 import { isSandboxed } from '../sessions/mode.ts'
-import { planSandbox } from '../sessions/plan-sandbox.ts'
+import { foretellSandbox } from '../sessions/plan-sandbox.ts'
 import { isNobodysChoice } from '../sessions/workspace-directory.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
 import { tools, toolsFor } from '../tools/all.ts'
@@ -49,7 +49,7 @@ export interface Explanation {
 export async function explain(resolved: Resolved): Promise<Explanation> {
   const { settings, origins, filesRead, warnings } = resolved
   const problems: SandboxError[] = []
-  const plan = attempt(() => planSandbox(settings), problems)
+  const plan = attempt(() => foretellSandbox(settings), problems)
   attempt(() => {
     const workspace = settings.workspace?.path ?? process.cwd()
     if (!isNobodysChoice(workspace)) refuseFilesIn(workspace, filesRead)

@@ -21,7 +21,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     say('No sandboxes. One is made when a client calls the first tool.')
     return 0
   }
-  await print(`${listed(sandboxes, all).join('\n')}\n`)
+  await print(`${listed(sandboxes, process.stdout, all).join('\n')}\n`)
   for (const { info, use } of sandboxes) {
     if (use?.lastError === undefined) continue
     const { text, atMs } = use.lastError
@@ -36,8 +36,15 @@ export async function run(argv: readonly string[]): Promise<number> {
   return 0
 }
 
-/** A table; whose a sandbox is only where those of others are among them. */
-export function listed(sandboxes: readonly FoundSandbox[], all = false): string[] {
+/**
+ * A table, cut to the width of `to` where that is a terminal; whose a sandbox is only where those of others
+ * are among them.
+ */
+export function listed(
+  sandboxes: readonly FoundSandbox[],
+  to: { readonly isTTY?: boolean; readonly columns?: number },
+  all = false,
+): string[] {
   const head = [
     'NAME',
     'BACKEND',
@@ -64,7 +71,8 @@ export function listed(sandboxes: readonly FoundSandbox[], all = false): string[
     isInUse ? 'in use' : use === undefined ? '-' : durationText(now - use.usedMs),
     ...owner(isOurs, info.installation),
   ])
-  const [first = '', ...lines] = table([[...head, ...(all ? ['OF'] : [])], ...rows], 5)
+  const fit = to.isTTY && to.columns ? { flexible: 5, columns: to.columns } : undefined
+  const [first = '', ...lines] = table([[...head, ...(all ? ['INSTALLATION'] : [])], ...rows], fit)
   return [coloured('bold', first), ...lines]
 }
 
@@ -87,7 +95,7 @@ function asJson({ sandboxes, unreachable }: Found) {
         workspace: info.workspace,
         workspaceExists,
         config: match,
-        created: new Date(info.createdMs).toISOString(),
+        created: info.createdMs === 0 ? null : new Date(info.createdMs).toISOString(),
         used: use === undefined ? null : new Date(use.usedMs).toISOString(),
         isInUse,
         lastError: use?.lastError?.text ?? null,

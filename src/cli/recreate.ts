@@ -29,11 +29,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   for (const name of missing) say(`\u2716 ${notFound(name, found)}`)
   if (missing.length > 0) return 1
   if (chosen.length === 0) {
-    say(
-      args.given.all === undefined
-        ? 'No such sandbox; "sandbox-mcp list" shows them.'
-        : 'No sandboxes.',
-    )
+    say(noneText(args))
     return args.given.all === undefined || isUnsure(found) ? 1 : 0
   }
   say(preview(chosen).join('\n'))
@@ -82,6 +78,14 @@ function selector({ given, names }: Arguments): (sandbox: FoundSandbox) => boole
   return names.length > 0 ? ({ info }) => names.includes(info.name) : () => true
 }
 
+function noneText({ given: { all, session } }: Arguments): string {
+  if (all !== undefined) return 'No sandboxes.'
+  const none = 'No such sandbox; "sandbox-mcp list" shows them.'
+  return session === undefined
+    ? none
+    : `${none} Those whose SESSION is "-" are for all sessions of their agent: choose them with --agent or by name.`
+}
+
 function notFound(name: string, { sandboxes, unreachable }: Found): string {
   const near = nearestWord(
     name,
@@ -104,7 +108,7 @@ function preview(chosen: readonly FoundSandbox[]): string[] {
   )
   const inUse = chosen.filter(({ isInUse }) => isInUse).map(({ info }) => info.name)
   const warning = inUse.length === 0 ? [] : [`! In use at this moment: ${inUse.join(', ')}.`]
-  return [...listed(chosen), '', ...told, ...warning]
+  return [...listed(chosen, process.stderr), '', ...told, ...warning]
 }
 
 const inside = 'what runs inside, what was installed, and files outside the workspace'

@@ -14,6 +14,9 @@ export async function run(argv: readonly string[], version: string): Promise<num
   }
   const { settings, warnings, filesRead } = await resolveSettings(argv, process.env, readFile)
   for (const warning of warnings) console.error(`sandbox-mcp: ${warning}`)
+  if (process.stdin.isTTY) {
+    console.error('sandbox-mcp: waiting for an MCP client on stdin; --help says what else there is')
+  }
   const { serve } = await import('../serve.ts')
   await serve(settings, version, filesRead)
   return 0

@@ -1,22 +1,28 @@
 /** Rows in aligned columns. */
 
-/** Lines as wide as all terminals are. */
-const mostColumns = 100
 const gap = '  '
 
-/**
- * Columns as wide as their widest cell; `flexible`, the index of one, is cut at its beginning where a
- * line would be too long. Without trailing blanks.
- */
-export function table(rows: readonly (readonly string[])[], flexible?: number): string[] {
+/** A path that is shorter says too little. */
+const leastFlexible = 24
+
+/** Which column gives way where lines would be longer than a terminal is wide. */
+export interface Fit {
+  /** The index of a column whose cells are cut at their beginning. */
+  readonly flexible: number
+  readonly columns: number
+}
+
+/** Columns as wide as their widest cell, unless they have to `fit`. Without trailing blanks. */
+export function table(rows: readonly (readonly string[])[], fit?: Fit): string[] {
+  const flexible = fit?.flexible
   const count = Math.max(0, ...rows.map((row) => row.length))
   const widths = Array.from({ length: count }, (_, at) =>
     Math.max(...rows.map((row) => width(row[at] ?? ''))),
   )
-  if (flexible !== undefined) {
-    const fixed = widths.filter((_, at) => at !== flexible)
-    const room = mostColumns - fixed.reduce((sum, one) => sum + one + gap.length, 0)
-    widths[flexible] = Math.max(12, Math.min(widths[flexible] ?? 0, room))
+  if (fit !== undefined) {
+    const fixed = widths.filter((_, at) => at !== fit.flexible)
+    const room = fit.columns - fixed.reduce((sum, one) => sum + one + gap.length, 0)
+    widths[fit.flexible] = Math.min(widths[fit.flexible] ?? 0, Math.max(leastFlexible, room))
   }
   return rows.map((row) =>
     row

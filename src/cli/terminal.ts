@@ -32,8 +32,14 @@ export const isAttended = () => process.stdin.isTTY === true && process.stderr.i
 export function ask(question: string): Promise<boolean> {
   const asking = createInterface({ input: process.stdin, output: process.stderr })
   return new Promise((resolve) => {
-    asking.once('close', () => resolve(false))
+    const unanswered = () => {
+      // What is said next does not belong behind the question.
+      say('')
+      resolve(false)
+    }
+    asking.once('close', unanswered)
     asking.question(`${question} [y/N] `, (answer) => {
+      asking.off('close', unanswered)
       resolve(/^y(es)?$/i.test(answer.trim()))
       asking.close()
     })

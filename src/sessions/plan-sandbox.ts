@@ -8,12 +8,18 @@ import { agentMount, aliases, workspaceMount } from '../workspace.ts'
 import { backendOf } from './mode.ts'
 import {
   ephemeralKey,
+  expectedPrivateWorkspace,
   privateWorkspace,
   privateWorkspaces,
   removePrivateWorkspace,
 } from './private-workspace.ts'
 import { privateKey, sandboxName, scopeKey } from './scope.ts'
-import { installationId, stateDirectory } from './state-directory.ts'
+import {
+  expectedStateDirectory,
+  installationId,
+  knownInstallationId,
+  stateDirectory,
+} from './state-directory.ts'
 import { chooseWorkspace, dependsOnRoots, type WorkspaceChoice } from './workspace-choice.ts'
 import { isIn, isNobodysChoice } from './workspace-directory.ts'
 
@@ -33,6 +39,19 @@ export interface SandboxPlan {
   remove(): void
 }
 
+interface Owner {
+  readonly uid: number
+  readonly gid: number
+}
+
+/** What a plan needs on the host. */
+interface Ground {
+  readonly installation: string
+  /** The real path of the private workspace of that key. */
+  privateWorkspace(directory: string, key: string, owner?: Owner): string
+  ownerOf(path: string): Owner
+}
+
 /**
  * Makes the private workspace that `settings` ask for, and nothing else. `CONFIG_INVALID` for a
  * workspace that may not be one, and for directories that lie in each other.
@@ -42,11 +61,52 @@ export function planSandbox(
   state = stateDirectory(),
   choice: WorkspaceChoice = chooseWorkspace(settings),
 ): SandboxPlan {
+  const ground = { installation: installationId(state), privateWorkspace, ownerOf: statSync }
+  return planOn(ground, settings, state, choice)
+}
+
+/** How a sandbox is called in plans where its name is not known. */
+export const unknownName = `sbx-${'?'.repeat(15)}`
+
+/**
+ * What `planSandbox` would plan; makes nothing. Where no server was ever started, or each has a sandbox of
+ * its own, the name is not known: it is `unknownName` then. `CONFIG_INVALID` as there.
+ */
+export function foretellSandbox(settings: Settings, state = expectedStateDirectory()): SandboxPlan {
+  const installation = knownInstallationId(state)
+  const given = new Map<string, Owner>()
+  const plan = planOn(
+    {
+      installation: installation ?? '',
+      privateWorkspace: (directory, key, owner) => {
+        const path = expectedPrivateWorkspace(directory, key)
+        if (owner !== undefined && process.getuid?.() === 0) given.set(path, owner)
+        return path
+      },
+      ownerOf: (path) => given.get(path) ?? statSync(path, { throwIfNoEntry: false }) ?? thisUser(),
+    },
+    settings,
+    state,
+    chooseWorkspace(settings),
+    installation === undefined || settings.ephemeral ? () => unknownName : sandboxName,
+  )
+  return { ...plan, remove: () => {} }
+}
+
+const thisUser = (): Owner => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 })
+
+function planOn(
+  ground: Ground,
+  settings: Settings,
+  state: string,
+  choice: WorkspaceChoice,
+  nameOf = sandboxName,
+): SandboxPlan {
   const { agent, ephemeral } = settings
-  const installation = installationId(state)
+  const { installation } = ground
   const server = thisProcess()
   const directory = privateWorkspaces(settings, state)
-  const place = choice.path ?? privateWorkspace(directory, privateKey(settings))
+  const place = choice.path ?? ground.privateWorkspace(directory, privateKey(settings))
   const access = accessOf(settings, choice)
   const key = [
     scopeKey(settings, place),
@@ -54,12 +114,12 @@ export function planSandbox(
     ...(access === 'rw' || choice.path === undefined ? [] : [`access:${access}`]),
     ...(ephemeral ? [`server:${server.pid}:${server.started}`] : []),
   ].join(':')
-  const name = sandboxName(installation, key)
+  const name = nameOf(installation, key)
   const ownKey = ephemeral ? ephemeralKey(name, server) : name
   const mounts = mountsFor(settings, access, choice.path, place, () =>
-    privateWorkspace(directory, ownKey, statSync(place)),
+    ground.privateWorkspace(directory, ownKey, ground.ownerOf(place)),
   )
-  const { uid, gid } = statSync(mounts[0].host)
+  const { uid, gid } = ground.ownerOf(mounts[0].host)
   const spec: SandboxSpec = {
     name,
     installation,

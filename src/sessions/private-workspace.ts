@@ -5,6 +5,7 @@ import { configInvalid, shown } from '../errors.ts'
 import { isAlive } from '../process-identity.ts'
 import type { ServerProcess } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
+import { expectedDirectory } from './expected-directory.ts'
 
 /** The directory that holds them all. */
 export const privateWorkspaces = (
@@ -30,12 +31,25 @@ export function privateWorkspace(
     if (owner !== undefined && process.getuid?.() === 0) chownSync(path, owner.uid, owner.gid)
     return path
   } catch (error) {
-    throw configInvalid(
-      `the private workspace ${shown(made)} cannot be made: ${(error as Error).message}`,
-      'Set workspaceRoot, or XDG_STATE_HOME, to a directory that can be written.',
-    )
+    throw notMade(made, error)
   }
 }
+
+/** What `privateWorkspace` would return. Makes nothing. */
+export function expectedPrivateWorkspace(directory: string, key: string): string {
+  const path = join(directory, key)
+  try {
+    return expectedDirectory(path)
+  } catch (error) {
+    throw notMade(path, error)
+  }
+}
+
+const notMade = (path: string, error: unknown) =>
+  configInvalid(
+    `the private workspace ${shown(path)} cannot be made: ${(error as Error).message}`,
+    'Set workspaceRoot, or XDG_STATE_HOME, to a directory that can be written.',
+  )
 
 /** The key of one that ends with the server. */
 export const ephemeralKey = (name: string, { pid, started }: ServerProcess) =>

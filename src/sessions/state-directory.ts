@@ -4,20 +4,33 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { configInvalid, shown } from '../errors.ts'
+import { expectedDirectory } from './expected-directory.ts'
 
-/** `$XDG_STATE_HOME/sandbox-mcp`, made if need be, for its owner only. */
+/** `$XDG_STATE_HOME/sandbox-mcp`, made if need be, for its owner only. `CONFIG_INVALID` when it cannot be. */
 export function stateDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  const base = env.XDG_STATE_HOME || join(homedir(), '.local', 'state')
-  const path = join(base, 'sandbox-mcp')
+  const path = statePath(env)
   try {
     mkdirSync(path, { recursive: true, mode: 0o700 })
     return path
   } catch (error) {
-    throw configInvalid(
-      `the state directory ${shown(path)} cannot be made: ${(error as Error).message}`,
-      'Set XDG_STATE_HOME to a directory that can be written.',
-    )
+    throw unusable(path, 'made', error)
   }
+}
+
+/** What `stateDirectory` would return. Makes nothing. */
+export function expectedStateDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  const path = statePath(env)
+  try {
+    expectedDirectory(path)
+    return path
+  } catch (error) {
+    throw unusable(path, 'made', error)
+  }
+}
+
+function statePath(env: NodeJS.ProcessEnv): string {
+  const base = env.XDG_STATE_HOME || join(homedir(), '.local', 'state')
+  return join(base, 'sandbox-mcp')
 }
 
 /**
@@ -25,16 +38,9 @@ export function stateDirectory(env: NodeJS.ProcessEnv = process.env): string {
  * processes that start at the same time agree on one.
  */
 export function installationId(state: string): string {
-  const path = join(state, 'installation-id')
+  const path = idPath(state)
   const made = join(state, `.installation-id-${randomBytes(6).toString('hex')}`)
-  const read = () => {
-    try {
-      const id = readFileSync(path, 'utf8').trim()
-      return /^[0-9a-f]{24}$/.test(id) ? id : undefined
-    } catch {
-      return undefined
-    }
-  }
+  const read = () => knownInstallationId(state)
   const known = read()
   if (known !== undefined) return known
   writeFileSync(made, `${randomBytes(12).toString('hex')}\n`, { mode: 0o600 })
@@ -56,3 +62,21 @@ export function installationId(state: string): string {
   }
   return id
 }
+
+/** The id of this installation, if it has one by now. Makes nothing. */
+export function knownInstallationId(state: string): string | undefined {
+  try {
+    const id = readFileSync(idPath(state), 'utf8').trim()
+    return /^[0-9a-f]{24}$/.test(id) ? id : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const idPath = (state: string) => join(state, 'installation-id')
+
+const unusable = (path: string, what: string, error: unknown) =>
+  configInvalid(
+    `the state directory ${shown(path)} cannot be ${what}: ${(error as Error).message}`,
+    'Set XDG_STATE_HOME to a directory that can be written.',
+  )

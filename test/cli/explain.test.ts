@@ -1,13 +1,22 @@
 /** What `explain` says of the files that people bring, and of what they should hear about. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { installationId, stateDirectory } from '../../src/sessions/state-directory.ts'
 import { fixture, variablesOf } from '../config/resolved.ts'
+import { describeWhere } from '../support/available.ts'
+import { contentsOf } from '../support/directory-contents.ts'
+import { startServer } from '../support/stdio-server.ts'
 import { type Command, newCommand, noDocker, steady } from './run.ts'
+
+// Some start a dozen programs one after the other.
+vi.setConfig({ testTimeout: 180_000 })
 
 let command: Command
 beforeEach(() => {
   command = newCommand()
+  // As after the first server.
+  installationId(stateDirectory(command.world.env))
 })
 afterEach(() => command.world.remove())
 
@@ -41,6 +50,68 @@ test('an .env of OpenHands', async () => {
 test('no engine is asked', async () => {
   const { exitCode } = await command.run(['explain', '--backend', 'docker'], noDocker)
   expect(exitCode).toBe(0)
+})
+
+describe('nothing is made', () => {
+  const kinds = [
+    [],
+    ['--access', 'ro'],
+    ['--access', 'none'],
+    ['--ephemeral', '--access', 'ro'],
+    ['--set', 'mode=off'],
+    ['--set', 'scope=session', '--session', 'one'],
+  ]
+  const all = (root: string) => readdirSync(root, { recursive: true }).sort()
+  const sandboxIn = async (args: readonly string[], cwd?: string) => {
+    const { stdout, exitCode } = await command.run(['explain', '--json', ...args], {}, cwd)
+    expect(exitCode).toBe(0)
+    return JSON.parse(stdout).decision.sandbox?.value
+  }
+
+  test('where no server was ever started, and the sandbox has no name then', async () => {
+    const fresh = join(command.world.temporary, 'state')
+    const env = { XDG_STATE_HOME: fresh, HOME: fresh }
+    const before = all(command.world.temporary)
+    for (const args of kinds) {
+      // In the last of them the current directory is no project.
+      for (const cwd of [command.world.workspace, '/']) {
+        const { stdout, exitCode } = await command.run(['explain', ...args], env, cwd)
+        expect(exitCode).toBe(0)
+        expect(stdout).not.toMatch(/sbx-[a-z2-7]{15}/)
+      }
+    }
+    const { stdout } = await command.run(['explain'], env)
+    expect(stdout).toMatch(/^Sandbox {4}sbx-\?{15} \(known once a server was started here\)/m)
+    expect(all(command.world.temporary)).toEqual(before)
+  })
+
+  test('a state directory that cannot be made is a problem, as it would be to the server', async () => {
+    const file = join(command.world.temporary, 'file')
+    writeFileSync(file, '')
+    const { stdout, exitCode } = await command.run(['explain'], { XDG_STATE_HOME: file })
+    expect(exitCode).toBe(2)
+    expect(stdout.split('\n')[0]).toContain(`the state directory "${file}/sandbox-mcp" cannot`)
+  })
+
+  describeWhere('bubblewrap', 'beside what servers left', () => {
+    test('and it names the sandbox and the private workspace that a server uses', async () => {
+      const state = command.world.env.XDG_STATE_HOME ?? ''
+      for (const args of kinds.filter((one) => !one.includes('--ephemeral'))) {
+        const given = ['--backend', 'bubblewrap', ...args]
+        const server = await startServer(command.world, given)
+        try {
+          await server.call('exec', { command: 'true' })
+        } finally {
+          await server.close()
+        }
+        const before = [all(state), contentsOf(state)]
+        const workspace = ['--workspace', command.world.workspace]
+        expect((await sandboxIn([...given, ...workspace])) ?? '').toBe(server.sandbox)
+        expect([all(state), contentsOf(state)]).toEqual(before)
+      }
+      await command.run(['recreate', '--all', '--force'])
+    })
+  })
 })
 
 test('a value that lost is told with where it stands', async () => {

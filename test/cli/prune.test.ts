@@ -10,9 +10,9 @@ import {
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { readUse, writeUse } from '../../src/sessions/use-record.ts'
-import { describeWhere } from '../support/available.ts'
+import { describeWhere, images } from '../support/available.ts'
 import { startSshServer } from '../support/ssh-server.ts'
-import { startServer } from '../support/stdio-server.ts'
+import { startServer, textOf } from '../support/stdio-server.ts'
 import { type Command, hasTerminals, newCommand, noDocker, onTerminal, steady } from './run.ts'
 
 // Each starts a dozen programs one after the other.
@@ -90,6 +90,36 @@ describeWhere('bubblewrap', 'prune, on bubblewrap', () => {
     const { stdout } = await prune('--json')
     expect(JSON.parse(stdout).sandboxes).toMatchObject([{ name: two, outcome: 'removed' }])
     expect((await command.run(['recreate', '--all', '--force'])).stdout).toBe(one)
+  })
+})
+
+describeWhere('docker', 'prune, on Docker', () => {
+  const docker = ['--backend', 'docker', '--image', images.busybox] as const
+
+  test('a sandbox with a call in flight is not removed, by the command or by another server', async () => {
+    const server = await startServer(command.world, docker)
+    const call = server.call('exec', {
+      command: 'touch up; until [ -e done ]; do sleep 0.1; done; echo still here',
+      yieldMs: 600_000,
+    })
+    const there = (name: string) => existsSync(join(command.world.workspace, name))
+    await expect.poll(() => there('up'), { timeout: 60_000 }).toBe(true)
+    rest(server.sandbox, 1_000 * hour)
+    expect((await prune('--idle', '1s', '--age', '1s')).stdout).toBe('')
+    rest(server.sandbox, 1_000 * hour)
+    // It prunes at its start, and is done with that when it has ended.
+    const other = await startServer(command.world, [...docker, '--agent', 'other'])
+    await other.close()
+    expect(other.log()).not.toContain('removed')
+    writeFileSync(join(command.world.workspace, 'done'), '')
+    expect(textOf(await call)).toMatch(/^still here\n/)
+    await server.close()
+
+    rest(server.sandbox, 1_000 * hour)
+    const later = await startServer(command.world, [...docker, '--agent', 'other'])
+    const said = `sandbox ${server.sandbox} of ${command.world.workspace} was idle and is removed`
+    await expect.poll(() => later.log(), { timeout: 60_000 }).toContain(said)
+    await later.close()
   })
 })
 

@@ -8,7 +8,8 @@ export interface Command {
   readonly world: World
   /** Where a person's own settings go. */
   readonly config: string
-  run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<Ended>
+  /** In the workspace, unless `cwd` says where. */
+  run(args: readonly string[], env?: Readonly<Record<string, string>>, cwd?: string): Promise<Ended>
 }
 
 interface Ended {
@@ -24,11 +25,11 @@ export function newCommand(): Command {
   return {
     world,
     config: join(world.env.HOME ?? '', '.config', 'sandbox-mcp', 'config.json5'),
-    run: (args, env = {}) =>
+    run: (args, env = {}, cwd = world.workspace) =>
       execa(process.execPath, [entry, ...args], {
         reject: false,
         stdin: 'ignore',
-        cwd: world.workspace,
+        cwd,
         env: { ...world.env, ...env },
         extendEnv: false,
       }),

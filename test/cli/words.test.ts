@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { commands } from '../../src/cli/commands.ts'
 import { durationMs, durationText } from '../../src/cli/duration.ts'
 import { table } from '../../src/cli/table.ts'
+import { flagNames } from '../../src/config/flags.ts'
 import { newCommand } from './run.ts'
 
 const command = newCommand()
@@ -15,13 +16,17 @@ test.each(Object.keys(commands))(
     expect([stderr, exitCode]).toEqual(['', 0])
     const lines = stdout.split('\n')
     expect(lines[0]).toMatch(new RegExp(`^sandbox-mcp ${name}: `))
-    expect(lines.length).toBeLessThanOrEqual(24)
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(100)
+    expect(lines.length).toBeLessThan(24)
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
   },
 )
 
-test('--help names every command', async () => {
+test('--help names every command and every option, and fits a screen', async () => {
   const { stdout } = await command.run(['--help'])
+  const lines = stdout.split('\n')
+  expect(lines.length).toBeLessThan(24)
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
+  for (const name of flagNames) expect(stdout).toContain(`--${name}`)
   for (const name of Object.keys(commands)) expect(stdout).toMatch(new RegExp(`\\b${name}\\b`))
 })
 
@@ -66,9 +71,15 @@ describe('a table', () => {
   })
 
   test('keeps the end of a path where a line would be too long', () => {
-    const [line = ''] = table([['x'.repeat(60), `/a/${'b'.repeat(80)}/end`, 'last']], 1)
+    const fit = { flexible: 1, columns: 100 }
+    const [line = ''] = table([['x'.repeat(60), `/a/${'b'.repeat(80)}/end`, 'last']], fit)
     expect(line).toHaveLength(100)
     expect(line).toMatch(/ {2}…b+\/end {2}last$/)
+    const [narrow = ''] = table([['x'.repeat(60), `/a/${'b'.repeat(80)}/end`]], {
+      ...fit,
+      columns: 40,
+    })
+    expect(narrow).toMatch(/^x+ {2}…b{19}\/end$/)
   })
 })
 

@@ -2,9 +2,8 @@
  * Servers that start at the same moment open one sandbox, installations keep apart, and whatever a server
  * left that was killed while it opened is adopted or removed by the next.
  */
-import { existsSync, mkdirSync, readdirSync, watch, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import Docker from 'dockerode'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Backend } from '../../src/sandbox.ts'
@@ -12,6 +11,7 @@ import { chooseBackend } from '../../src/sessions/choose-backend.ts'
 import { installationId, stateDirectory } from '../../src/sessions/state-directory.ts'
 import type { Settings } from '../../src/settings.ts'
 import { describeWhere, images, type Part } from '../support/available.ts'
+import { appears, dockerEvent, isMade, type Reached } from '../support/opening-stages.ts'
 import { settingsWith } from '../support/settings.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
 import { newWorld, startServer, textOf, type World } from '../support/stdio-server.ts'
@@ -108,8 +108,8 @@ for (const part of ['docker', 'bubblewrap', 'ssh'] as const satisfies Part[]) {
 
     /** What can be seen of an opening from outside, in the order it happens. */
     const stages: Record<typeof part, readonly string[]> = {
-      docker: ['container create', 'container start', 'container exec_start'],
-      bubblewrap: ['lock', 'directory', 'etc', 'channels', 'holder', 'info.json'],
+      docker: ['lease', 'container create', 'container start', 'container exec_start'],
+      bubblewrap: ['lease', 'lock', 'directory', 'etc', 'channels', 'holder', 'info.json'],
       ssh: ['.stage', 'directory', 'seed'],
     }
 
@@ -119,7 +119,11 @@ for (const part of ['docker', 'bubblewrap', 'ssh'] as const satisfies Part[]) {
         const one = world()
         writeFileSync(join(one.workspace, 'mine'), 'kept\n')
         const doomed = await startServer(one, flags)
-        const reached = await reach(part, stage, doomed.sandbox, ssh)
+        const leases = join(stateDirectory(one.env), 'leases')
+        const reached =
+          stage === 'lease'
+            ? appears(() => existsSync(leases) && readdirSync(leases).length > 0)
+            : await reach(part, stage, doomed.sandbox, ssh)
         const call = doomed.call('exec', { command: 'true' }).catch(() => {})
         await reached.seen
         process.kill(doomed.pid, 'SIGKILL')
@@ -138,11 +142,6 @@ for (const part of ['docker', 'bubblewrap', 'ssh'] as const satisfies Part[]) {
       slow,
     )
   })
-}
-
-interface Reached {
-  readonly seen: Promise<void>
-  stop(): void
 }
 
 /** Resolves as soon as an opening has got so far. */
@@ -171,47 +170,6 @@ async function reach(
   if (stage === 'directory') return isMade(root, (entry) => entry === name)
   const directory = join(root, name)
   return appears(() => existsSync(directory) && readdirSync(directory).length > 2)
-}
-
-/** Hears also of what is there for a moment. */
-function isMade(root: string, isIt: (entry: string) => boolean): Reached {
-  const watcher = watch(root)
-  const seen = new Promise<void>((resolve) => {
-    watcher.on('change', (_, entry) => {
-      if (isIt(String(entry))) resolve()
-    })
-  })
-  return { seen, stop: () => watcher.close() }
-}
-
-/** For what stays; looks at each turn of the event loop, to be there soon after it. */
-function appears(isThere: () => boolean): Reached {
-  let stopped = false
-  const seen = new Promise<void>((resolve) => {
-    const look = () => {
-      if (stopped || isThere()) resolve()
-      else setImmediate(look)
-    }
-    look()
-  })
-  return {
-    seen,
-    stop: () => {
-      stopped = true
-    },
-  }
-}
-
-async function dockerEvent(stage: string, name: string): Promise<Reached> {
-  const [type, action = ''] = stage.split(' ')
-  const events = await new Docker().getEvents({ filters: JSON.stringify({ type: [type ?? ''] }) })
-  const seen = new Promise<void>((resolve) => {
-    createInterface({ input: events }).on('line', (line) => {
-      const { Action, Actor } = JSON.parse(line)
-      if (Action.startsWith(action) && Actor.Attributes.name === name) resolve()
-    })
-  })
-  return { seen, stop: () => (events as unknown as { destroy(): void }).destroy() }
 }
 
 /** What belongs to nobody: beside the sandbox, and what has its name. */

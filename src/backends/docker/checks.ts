@@ -17,7 +17,12 @@ export function dockerChecks(
       name: 'image',
       run: (signal) =>
         found(async () => {
-          const engine = await reach(signal)
+          const engine = await reach(signal).catch((error: unknown) => {
+            // Why there is none is what the first finding says.
+            if (isSandboxError(error)) return undefined
+            throw error
+          })
+          if (engine === undefined) return unknownImage(image)
           if (await engine.hasImage(image, platform, signal)) return { ok: true, detail: image }
           const detail = `${image} is not on this machine; it is pulled at first use`
           return { ok: false, detail, fix: `docker pull ${image}` }
@@ -25,6 +30,12 @@ export function dockerChecks(
     },
   ]
 }
+
+const unknownImage = (image: string): Finding => ({
+  ok: false,
+  detail: `whether ${image} is there cannot be told without an engine`,
+  fix: 'Make the engine work first.',
+})
 
 /** The engine's own words where it had some. */
 export function messageOf(error: unknown): string {

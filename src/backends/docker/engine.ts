@@ -53,7 +53,7 @@ export class DockerEngine {
     throw backendUnavailable(
       refusals.length > 0
         ? `no Docker engine answered (${refusals.join('; ')})`
-        : 'no Docker engine is running: none of its usual sockets is there',
+        : `no Docker engine is running: ${candidates.length === 1 ? `there is no ${candidates[0]?.name}` : 'none of its usual sockets is there'}`,
       'Start Docker (Docker Desktop, or "dockerd" as root), set DOCKER_HOST, or use --backend bubblewrap.',
     )
   }

@@ -66,6 +66,7 @@ export async function startOpenShellDouble(knobs: Partial<Knobs> = {}): Promise<
   })
   const order = <T>(what: Order): Promise<T> =>
     new Promise<T>((resolve, reject) => {
+      if (!child.connected) return reject(new Error('the gateway ended'))
       orders += 1
       waiting.set(orders, { resolve, reject })
       child.send({ id: orders, order: what })

@@ -1,0 +1,92 @@
+/** `exec true`, warm, on every backend, beside what else runs a command. */
+
+import { apiExec, dockerExec } from '../parts/docker-exec.ts'
+import { controlMaster } from '../parts/openssh.ts'
+import { ours, type Place } from '../parts/ours.ts'
+import { run } from '../parts/programs.ts'
+import { execWith, type PeerName, peer } from '../peers.ts'
+import type { Need, Peer, Row, Section } from '../row.ts'
+import { type Sample, timed } from '../sampling.ts'
+import type { Stage } from '../stage.ts'
+import { atMost } from '../target.ts'
+
+const spawned: Peer = {
+  name: 'Node spawn, no sandbox',
+  target: atMost(1),
+  open: async () => timed(() => run('/bin/true', [])),
+}
+
+const inContainer = (place: Place): Peer => ({
+  name: 'docker exec',
+  target: atMost(1 / 15),
+  async open(stage) {
+    const { sandbox } = await ours(stage, place)
+    return timed(() => dockerExec(sandbox, ['true']))
+  },
+})
+
+const overApi: Peer = {
+  name: 'dockerode exec',
+  async open(stage) {
+    const { sandbox } = await ours(stage, 'docker')
+    return timed(() => apiExec(sandbox, ['true']))
+  },
+}
+
+const openSsh: Peer = {
+  name: 'ssh, ControlMaster',
+  target: atMost(1 / 5),
+  async open(stage) {
+    const { args } = await controlMaster(stage)
+    return timed(() => run('ssh', [...args, 'true']))
+  },
+}
+
+const otherServer = (name: PeerName): Peer => ({
+  name,
+  fullOnly: true,
+  async open(stage) {
+    const server = await peer(stage, name, stage.directory('others'))
+    return timed(async () => execWith[name]?.(server, 'true'))
+  },
+})
+
+const others = (['desktop-commander', 'codex-shell-tool', 'just-bash-mcp'] as const).map(
+  otherServer,
+)
+
+const row = (place: Place, title: string, need: Need | undefined, peers: readonly Peer[]): Row => ({
+  id: `exec/${place}`,
+  title: `exec true, ${title}`,
+  unit: 'ms',
+  needs: need === undefined ? [] : [need],
+  ours: (stage) => execTrue(stage, place),
+  peers,
+})
+
+async function execTrue(stage: Stage, place: Place): Promise<Sample> {
+  const server = await ours(stage, place)
+  return timed(async () => {
+    const { structuredContent } = await server.call('exec', { command: 'true' })
+    if (structuredContent?.exitCode !== 0) throw new Error(JSON.stringify(structuredContent))
+  })
+}
+
+export const exec: Section = {
+  name: 'exec',
+  rows: [
+    row('docker', 'Docker', 'docker', [spawned, inContainer('docker'), overApi, ...others]),
+    row('docker-busybox', 'Docker, BusyBox image', 'docker', [
+      spawned,
+      inContainer('docker-busybox'),
+    ]),
+    row('bubblewrap', 'bubblewrap', 'bubblewrap', [spawned]),
+    row('host', 'no sandbox (mode off)', undefined, [spawned]),
+    row('ssh', 'SSH', 'ssh', [openSsh]),
+    row('openshell', 'OpenShell mirror', 'openshell-double', [openSsh]),
+    {
+      ...row('openshell-remote', 'OpenShell remote', 'openshell-double', [openSsh]),
+      fullOnly: true,
+    },
+  ],
+}
