@@ -76,7 +76,7 @@ function atHome(path: string): string {
 function asJson({ sandboxes, unreachable }: Found) {
   return {
     sandboxes: sandboxes.map(
-      ({ info, engine, isOurs, match, session, workspaceExists, isInUse, use }) => ({
+      ({ info, engine, isOurs, match, session, workspaceExists, isInUse, isUnsettled, use }) => ({
         name: info.name,
         backend: info.kind,
         engine: engine.title,
@@ -90,6 +90,7 @@ function asJson({ sandboxes, unreachable }: Found) {
         created: new Date(info.createdMs).toISOString(),
         used: use === undefined ? null : new Date(use.usedMs).toISOString(),
         isInUse,
+        isUnsettled,
         lastError: use?.lastError?.text ?? null,
         ephemeral: info.ephemeral !== undefined,
         installation: info.installation,

@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   utimesSync,
   writeFileSync,
@@ -38,7 +39,7 @@ beforeEach(() => {
     root: () => root,
     ignore: [],
     gitignore: false,
-    ancestorFile: join(folder, 'ancestor'),
+    ancestorFile: join(folder, 'state/ancestor'),
   })
 })
 afterEach(() => {
@@ -73,6 +74,22 @@ describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () =
     expect(readFileSync(join(large, 'b'), 'utf8')).toBe('new')
   })
 
+  test('a record that cannot be written says so, and nothing is lost', async () => {
+    const state = join(folder, 'state')
+    writeFileSync(join(host, 'a'), 'agreed')
+    await sync()
+    writeFileSync(join(root, 'a'), 'changed')
+    mount(state, '--bind', state)
+    execFileSync('mount', ['-o', 'remount,ro,bind', state])
+    await expect(sync()).rejects.toMatchObject({
+      code: 'SYNC_INTERRUPTED',
+      message: expect.stringContaining('the file system is read-only'),
+    })
+    execFileSync('umount', [mounted.pop() as string])
+    expect(await sync()).toMatchObject({ isComplete: true, conflicts: [] })
+    expect(readFileSync(join(host, 'a'), 'utf8')).toBe('changed')
+  })
+
   test('a directory of the host that may not be written keeps its files, and the others go on', async () => {
     mkdirSync(join(host, 'closed'))
     writeFileSync(join(host, 'closed/x'), 'agreed')
@@ -82,7 +99,8 @@ describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () =
     execFileSync('mount', ['-o', 'remount,ro,bind', join(host, 'closed')])
     writeFileSync(join(root, 'closed/x'), 'changed')
     writeFileSync(join(root, 'open'), 'changed')
-    const { problems } = await sync()
+    const { problems, isComplete } = await sync()
+    expect(isComplete).toBe(false)
     expect(problems).toEqual([
       {
         path: 'closed/x',
@@ -96,6 +114,17 @@ describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () =
     expect((await sync()).problems).toEqual([])
     expect(readFileSync(join(host, 'closed/x'), 'utf8')).toBe('changed')
   })
+})
+
+test('a directory of the host that is gone halts it, and one that comes back goes on', async () => {
+  writeFileSync(join(host, 'a'), 'agreed')
+  await sync()
+  renameSync(host, `${host}-away`)
+  writeFileSync(join(root, 'a'), 'changed')
+  await expect(sync()).rejects.toMatchObject({ code: 'SYNC_HALTED' })
+  renameSync(`${host}-away`, host)
+  expect((await sync()).isComplete).toBe(true)
+  expect(readFileSync(join(host, 'a'), 'utf8')).toBe('changed')
 })
 
 test('what cannot be synced is told and left alone, and all else goes on', async () => {
@@ -142,7 +171,7 @@ test('two servers on one workspace take turns, and lose nothing', async () => {
     root: () => root,
     ignore: [],
     gitignore: false,
-    ancestorFile: join(folder, 'ancestor'),
+    ancestorFile: join(folder, 'state/ancestor'),
   })
   writeFileSync(join(host, 'a'), 'agreed')
   await Promise.all([sync(), other.sync(sandbox, 'both', context)])
