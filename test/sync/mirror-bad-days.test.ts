@@ -7,6 +7,8 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -185,6 +187,31 @@ test('two servers on one workspace take turns, and lose nothing', async () => {
     expect(readFileSync(join(host, `s${i}`), 'utf8')).toBe(`s${i}`)
   }
 })
+
+test('a large file is told of while it is on its way, and takes no room in memory', async () => {
+  const size = 300_000_000
+  await sync()
+  const before = process.memoryUsage.rss()
+  let most = 0
+  for (const [from, word] of [
+    [host, 'sending to'],
+    [root, 'fetching from'],
+  ] as const) {
+    const told: string[] = []
+    writeFileSync(join(from, word), '')
+    truncateSync(join(from, word), size)
+    const report = (message: string) => {
+      told.push(message)
+      most = Math.max(most, process.memoryUsage.rss() - before)
+    }
+    await mirror.sync(sandbox, 'both', { ...context, report })
+    const [first = '', ...more] = told.filter((text) => text.startsWith(word))
+    expect(first).toMatch(/: 0 of 1 files, \d+\.\d( of 286\.1)? MiB$/)
+    expect(more.at(-1)).toMatch(/: 1 of 1 files, 286\.1( of 286\.1)? MiB$/)
+    expect(statSync(join(from === host ? root : host, word)).size).toBe(size)
+  }
+  expect(most).toBeLessThan(150_000_000)
+}, 300_000)
 
 test('a cancelled sync stops, and the next one finishes', async () => {
   for (let i = 0; i < 50; i++) writeFileSync(join(host, `f${i}`), `${i}`)
