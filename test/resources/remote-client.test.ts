@@ -1,4 +1,4 @@
-/** A client's resources of a workspace on another machine, over MCP and a real sshd. */
+/** A client's resources of a workspace on another machine, over MCP: a real sshd, and OpenShell. */
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
@@ -9,7 +9,7 @@ import { tools } from '../../src/tools/all.ts'
 import { checked } from '../support/checked-transport.ts'
 import { fixedSession } from '../support/fixed-session.ts'
 import {
-  describeSshSessions,
+  describeFarSessions,
   type OpenOptions,
   type TestSession,
 } from '../support/sandbox-session.ts'
@@ -32,7 +32,7 @@ interface Connected extends TestSession {
   readonly heard: string[]
 }
 
-describeSshSessions('resources of a workspace on another machine', (open) => {
+describeFarSessions('resources of a workspace on another machine', (open) => {
   async function withClient(options: OpenOptions, use: (it: Connected) => Promise<void>) {
     const it = await open({ warm: false, prepare, ...options })
     const client = new Client({ name: 'test', version: '0' })
