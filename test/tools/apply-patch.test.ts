@@ -36,21 +36,17 @@ async function answer(session: Session, input: string): Promise<string> {
 }
 
 describeFiles('apply_patch', (newPlace) => {
-  test.each(names)(
-    '%s leaves the expected files, and answers as expected',
-    patient,
-    async (name) => {
-      const place = newPlace()
-      const { root, inside, session } = place
-      const input = join(scenarios, name, 'input')
-      if (existsSync(input)) cpSync(input, root, { recursive: true })
-      place.ready()
-      const told = await answer(session, readFileSync(join(scenarios, name, 'patch.txt'), 'utf8'))
-      expect(contentsOf(root)).toEqual(contentsOf(join(scenarios, name, 'expected')))
-      expect(contentsOf(inside)).toEqual({})
-      expect(`${told}\n`).toBe(readFileSync(join(scenarios, name, 'answer.txt'), 'utf8'))
-    },
-  )
+  test.each(names)('%s leaves the expected files, and answers as expected', async (name) => {
+    const place = newPlace()
+    const { root, inside, session } = place
+    const input = join(scenarios, name, 'input')
+    if (existsSync(input)) cpSync(input, root, { recursive: true })
+    place.ready()
+    const told = await answer(session, readFileSync(join(scenarios, name, 'patch.txt'), 'utf8'))
+    expect(contentsOf(root)).toEqual(contentsOf(join(scenarios, name, 'expected')))
+    expect(contentsOf(inside)).toEqual({})
+    expect(`${told}\n`).toBe(readFileSync(join(scenarios, name, 'answer.txt'), 'utf8'))
+  })
 })
 
 const update = (path: string, ...chunks: string[]) =>
