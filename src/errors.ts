@@ -275,7 +275,7 @@ export const syncInterrupted = (side: 'host' | 'sandbox', reason: string, cause?
     'SYNC_INTERRUPTED',
     `files could not be brought to the ${side === 'host' ? 'host' : 'sandbox'} or from it: ${reason}; both sides are as they were or further on, and nothing is lost`,
     side === 'host'
-      ? 'Check the free space and the permissions of the workspace on the host, then call again: the sync goes on where it was.'
+      ? 'Check the free space and the permissions of the workspace and of the state directory on the host, then call again: the sync goes on where it was.'
       : 'Check with exec that the sandbox has free space (df) and tar, then call again: the sync goes on where it was.',
     cause,
   )
