@@ -4,6 +4,7 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { configInvalid, shown } from '../errors.ts'
+import { setAside } from '../set-aside.ts'
 
 /** `$XDG_STATE_HOME/sandbox-mcp`, made if need be, for its owner only. */
 export function stateDirectory(env: NodeJS.ProcessEnv = process.env): string {
@@ -41,12 +42,9 @@ export function installationId(state: string): string {
   try {
     linkSync(made, path)
   } catch (error) {
-    // Another process was first; or what is there is damaged, and is of no use to anybody.
+    // Another process was first; or what is there is damaged, and is of use to a person at most.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    if (read() === undefined) {
-      rmSync(path, { force: true })
-      linkSync(made, path)
-    }
+    if (read() === undefined) replace(path, made)
   } finally {
     rmSync(made, { force: true })
   }
@@ -55,4 +53,15 @@ export function installationId(state: string): string {
     throw configInvalid(`${shown(path)} cannot be read`, 'Remove it; a new one is made.')
   }
   return id
+}
+
+function replace(damaged: string, made: string): void {
+  try {
+    setAside(damaged)
+    linkSync(made, damaged)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    // Another process was first.
+    if (code !== 'ENOENT' && code !== 'EEXIST') throw error
+  }
 }
