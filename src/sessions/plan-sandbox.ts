@@ -1,5 +1,6 @@
 /** Which sandbox a session lands in, and which directories of the host it gets. */
 import { statSync } from 'node:fs'
+import { parseBinds, withBinds } from '../backends/docker/bind-rules.ts'
 import { configInvalid, shown } from '../errors.ts'
 import { thisProcess } from '../process-identity.ts'
 import type { Mount, SandboxSpec } from '../sandbox.ts'
@@ -19,6 +20,8 @@ import { isIn, isNobodysChoice } from './workspace-directory.ts'
 
 export interface SandboxPlan {
   readonly spec: SandboxSpec
+  /** Those of the spec's mounts that `docker.binds` asks for. */
+  readonly binds: readonly Mount[]
   /** What the sandbox has of the user's files: `none` too where no directory of the user's was chosen. */
   readonly access: WorkspaceAccess
   /** The directory it is about: the user's, or a private one where none was chosen. */
@@ -35,7 +38,7 @@ export interface SandboxPlan {
 
 /**
  * Makes the private workspace that `settings` ask for, and nothing else. `CONFIG_INVALID` for a
- * workspace that may not be one, and for directories that lie in each other.
+ * workspace that may not be one, for directories that lie in each other, and for a refused bind.
  */
 export function planSandbox(
   settings: Settings,
@@ -56,21 +59,23 @@ export function planSandbox(
   ].join(':')
   const name = sandboxName(installation, key)
   const ownKey = ephemeral ? ephemeralKey(name, server) : name
-  const mounts = mountsFor(settings, access, choice.path, place, () =>
+  const managed = mountsFor(settings, access, choice.path, place, () =>
     privateWorkspace(directory, ownKey, statSync(place)),
   )
-  const { uid, gid } = statSync(mounts[0].host)
+  const binds = hasBinds(settings) ? parseBinds(settings.docker, managed) : []
+  const { uid, gid } = statSync(managed[0].host)
   const spec: SandboxSpec = {
     name,
     installation,
     scopeKey: key,
     agent,
-    mounts,
+    mounts: withBinds(managed, binds),
     owner: { uid, gid },
     ...(ephemeral ? { ephemeral: server } : {}),
   }
   return {
     spec,
+    binds,
     access,
     workspace: place,
     source: choice.source,
@@ -116,6 +121,11 @@ function mountsFor(
   const first = mounted(kept)
   refuseOverlap('directories inside', first.sandbox, aliases.agent)
   return [first, agentMount(chosen)]
+}
+
+/** Where sandboxes mount what the host has: `auto` is one of those. */
+export function hasBinds(settings: Settings): boolean {
+  return ['docker', 'auto'].includes(backendOf(settings)) && settings.docker.binds.length > 0
 }
 
 /** How commands find the workspace that is at `host`. */
