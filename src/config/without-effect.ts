@@ -1,16 +1,22 @@
 /** What was set and does nothing, because of another setting. */
+import { isSandboxed } from '../sessions/mode.ts'
 import type { Settings } from '../settings.ts'
 import type { Merged } from './merge.ts'
 import { sourceText } from './source.ts'
 
 /** One line for each reason. */
-export function withoutEffect({ origins }: Merged, { backend }: Settings): string[] {
+export function withoutEffect({ origins }: Merged, settings: Settings): string[] {
+  const { backend, mode, access } = settings
   const given = [...origins].filter(([, { source }]) => source.kind !== 'default')
   const warn = (isMeant: (key: string, name: string) => boolean, because: string): string[] => {
     const keys = given.filter(([key, { source }]) => isMeant(key, source.name))
     if (keys.length === 0) return []
     const named = keys.map(([key, { source }]) => `${key} (${sourceText(source)})`)
     return [`${named.join(', ')} ${keys.length === 1 ? 'has' : 'have'} no effect: ${because}`]
+  }
+  if (!isSandboxed(settings)) {
+    const because = `with mode ${mode} this session has no sandbox, and commands can change all that you can`
+    return access === 'rw' ? [] : warn((key) => key === 'workspaceAccess', because)
   }
   const isDockers = (key: string) => key.startsWith('docker.') && !key.startsWith('docker.env.')
   return [
