@@ -9,7 +9,9 @@ import { judge } from '../config/judge.ts'
 import { problemText } from '../config/problem.ts'
 import { configFile } from '../config/schema/file.ts'
 import { configInvalid, type SandboxError, shown } from '../errors.ts'
+import { workspaceDirectory } from '../sessions/workspace-directory.ts'
 import { readArguments } from './arguments.ts'
+import { attempt } from './backend-facts.ts'
 import { readFile } from './read-file.ts'
 import { printJson } from './terminal.ts'
 
@@ -72,7 +74,10 @@ async function judged(written: Written): Promise<Told> {
   for (const agent of [...agentIds(written), '']) {
     const { forAll, forAgent } = layersFor(written, agent)
     const combined = combine([forAll, forAgent], homedir())
-    for (const error of await judge(combined)) wrong.set(error.message, error)
+    const { workspace } = combined.settings
+    const problems = await judge(combined)
+    attempt(() => workspace && workspaceDirectory(workspace.path, workspace.source), problems)
+    for (const error of problems) wrong.set(error.message, error)
     for (const warning of combined.warnings) idle.add(warning)
   }
   return { wrong: [...wrong.values()], idle: [...idle] }

@@ -195,6 +195,11 @@ describe('without being wrong, what has no effect is told', () => {
     [['--backend', 'bubblewrap'], inSandbox('docker: {memory: "1g"}'), 'the backend is bubblewrap'],
     [['--backend', 'docker'], inSandbox('sync: {ignore: ["x"]}'), 'nothing is copied'],
     [
+      [],
+      '{tools: {sandbox: {tools: {deny: ["exce", "browser", "group:web", "bash", "*x"]}}}}',
+      '"exce" in tools.deny (tools.sandbox.tools.deny (line 1)',
+    ],
+    [
       ['--access', 'ro'],
       inSandbox('mode: "off"'),
       'workspaceAccess (--access) has no effect: with mode off this session has no sandbox',
