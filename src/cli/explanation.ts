@@ -53,6 +53,7 @@ export async function explain(resolved: Resolved): Promise<Explanation> {
   attempt(() => {
     const workspace = settings.workspace?.path ?? process.cwd()
     if (!isNobodysChoice(workspace)) refuseFilesIn(workspace, filesRead)
+    for (const { host, writable } of plan?.binds ?? []) if (writable) refuseFilesIn(host, filesRead)
   }, problems)
   const from = (key: string) => {
     const found = origins.get(key)

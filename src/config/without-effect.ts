@@ -26,7 +26,9 @@ export function withoutEffect({ origins }: Merged, settings: Settings): string[]
   }
   if (!isSandboxed(settings)) {
     const because = `with mode ${mode} this session has no sandbox, and commands can change all that you can`
-    return access === 'rw' ? misnamed : [...misnamed, ...warn((key) => key === 'workspaceAccess', because)]
+    return access === 'rw'
+      ? misnamed
+      : [...misnamed, ...warn((key) => key === 'workspaceAccess', because)]
   }
   // OpenShell refuses binds.
   const isDockers = (key: string) =>

@@ -34,7 +34,10 @@ describe('config check', () => {
     writeFileSync(seccomp, '{}')
     const text = fixture('openclaw.json5')
       .replace('/path/to/seccomp.json', seccomp)
-      .replaceAll(/\/home\/user\/source(?=:)|\/srv\/photos(?=:)/g, world.workspace)
+      .replaceAll(
+        /\/home\/user\/source(?=:)|\/srv\/photos(?=:)|~\/family(?=["'])/g,
+        world.workspace,
+      )
     const path = file(text)
     const { stdout, stderr, exitCode } = await run('config', 'check', path)
     expect([exitCode, stderr]).toEqual([0, ''])
@@ -86,7 +89,7 @@ describe('config check', () => {
         → Write bytes, or "512m", "2g".
       ✖ docker.binds "/etc:/x" is refused: its source is in /etc (agents.defaults.sandbox.docker.binds (line 3))
         → Bind a directory of your own work instead; no setting allows this one.
-      ! docker.binds (agents.entries.a.sandbox.docker.binds (line 5)), docker.memory (agents.defaults.sandbox.docker.memory (line 3)) have no effect: the backend is openshell
+      ! docker.memory (agents.defaults.sandbox.docker.memory (line 3)) has no effect: the backend is openshell
       ! workspaceAccess (agents.entries.b.sandbox.workspaceAccess (line 6)) has no effect: with mode off this session has no sandbox, and commands can change all that you can
       FILE: 4 problems, 2 warnings"
     `)
@@ -162,6 +165,25 @@ describe('a server', () => {
       expect(exitCode).toBe(2)
       expect(stderr).toContain(`the settings in ${JSON.stringify(path)} are refused`)
     }
+    // A bind that commands can write to is no better.
+    const outside = file(
+      JSON.stringify({
+        agents: {
+          defaults: {
+            sandbox: {
+              docker: {
+                binds: [`${world.temporary}:/t`],
+                dangerouslyAllowExternalBindSources: true,
+              },
+            },
+          },
+        },
+      }),
+    )
+    const args = ['--workspace', world.workspace, '--config', outside]
+    const { stderr, exitCode } = await run(...args)
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('are refused')])
+    expect((await run('explain', ...args)).stdout).toContain('are refused')
     const server = await startServer(world, [])
     expect(server.log()).not.toContain('config.json5')
     await server.close()

@@ -37,7 +37,9 @@ export const docker = z
       .register(notes, { unset: '`node:22-bookworm`' })
       .describe('Image of the sandboxes; any with a POSIX sh will do.')
       .optional(),
-    workdir: absolutePath().describe('Where the workspace is inside: an absolute path. To tools it is `/workspace` too.').optional(),
+    workdir: absolutePath()
+      .describe('Where the workspace is inside: an absolute path. To tools it is `/workspace` too.')
+      .optional(),
     network: z
       .string()
       .min(1)
