@@ -39,11 +39,14 @@ export class SandboxError extends Error {
   readonly code: ErrorCode
   /** One imperative sentence: the call or command that helps. */
   readonly hint: string
+  /** Of `CONFIG_INVALID`: the key whose value it is about, such as `docker.image`, where it is one. */
+  readonly setting?: string
 
-  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown) {
+  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown, setting?: string) {
     super(printable(message), cause === undefined ? undefined : { cause })
     this.code = code
     this.hint = printable(hint)
+    if (setting !== undefined) this.setting = setting
   }
 }
 
@@ -68,8 +71,8 @@ export function shown(value: string): string {
 
 // --- settings and engines -----------------------------------------------------------------------
 
-export const configInvalid = (message: string, hint: string) =>
-  new SandboxError('CONFIG_INVALID', message, hint)
+export const configInvalid = (message: string, hint: string, setting?: string) =>
+  new SandboxError('CONFIG_INVALID', message, hint, undefined, setting)
 
 export const backendUnavailable = (message: string, hint: string, cause?: unknown) =>
   new SandboxError('BACKEND_UNAVAILABLE', message, hint, cause)

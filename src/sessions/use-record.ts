@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BackendKind } from '../sandbox.ts'
+import { setAside } from '../set-aside.ts'
 import { forgetMarks } from './unsettled.ts'
 
 export interface UseRecord {
@@ -34,7 +35,7 @@ export function readUse(state: string, name: string): UseRecord | undefined {
     return undefined
   }
   const record = parse(text)
-  if (record === undefined) renameQuietly(file, `${file}.damaged`)
+  if (record === undefined) keepAside(file)
   return record
 }
 
@@ -93,9 +94,9 @@ function namesIn(directory: string): string[] {
   }
 }
 
-function renameQuietly(from: string, to: string): void {
+function keepAside(file: string): void {
   try {
-    renameSync(from, to)
+    setAside(file)
   } catch {
     // Another process was first.
   }

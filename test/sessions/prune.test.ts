@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -246,6 +247,10 @@ test.each(['', '{', '[]', 'null', '{"usedMs":"now"}', '{"usedMs":1}'])(
     expect(await names()).toEqual([name])
     expect(readdirSync(join(state, 'used')).sort()).toEqual([name, `${name}.damaged`])
     expect([...readUses(state).keys()]).toEqual([name])
+    writeFileSync(join(state, 'used', name), `${text} `)
+    expect(readUses(state).size).toBe(0)
+    expect(readFileSync(join(state, 'used', `${name}.damaged`), 'utf8')).toBe(text)
+    expect(readFileSync(join(state, 'used', `${name}.damaged-2`), 'utf8')).toBe(`${text} `)
     forgetSandbox(state, name)
     expect(readUses(state).size).toBe(0)
   },
