@@ -113,6 +113,7 @@ export class SandboxRecord {
       environment: this.request.environment,
       main: this.request.command,
       owned: root.owned,
+      rules: root.rules,
       nothingStarts: root.nothingStarts,
       closesOnLostInput: atLeast(knobs.version, '0.0.111'),
       inactivityMs: knobs.inactivityMs,
