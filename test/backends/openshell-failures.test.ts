@@ -39,6 +39,19 @@ const said: readonly (readonly [string, FailureKind, string])[] = [
   ],
   ['Error:   × database is locked\n', 'passing', 'SANDBOX_START_FAILED'],
   [
+    grpc('Some resource has been exhausted', 'gRPC rate limit exceeded'),
+    'passing',
+    'SANDBOX_START_FAILED',
+  ],
+  [
+    grpc(
+      'The operation was aborted',
+      'delete sandbox failed due to concurrent modification (current resource_version: 4)',
+    ),
+    'passing',
+    'SANDBOX_START_FAILED',
+  ],
+  [
     'Error:   × No active gateway.\n  │ Set one with: openshell gateway select <name>\n',
     'lasting',
     'BACKEND_UNAVAILABLE',
