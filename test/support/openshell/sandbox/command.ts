@@ -51,8 +51,8 @@ export function startCommand(
   const { uid, gid, root, rules, nothingStarts } = settings
   if (nothingStarts) return Promise.reject(new Error('Permission denied (os error 13)'))
   return new Promise((resolve, reject) => {
-    const shell = ['/bin/bash', ...(command === undefined ? [] : ['-lc', command])]
-    const [program, ...args] = inDomain(rules, shell)
+    const options = command === undefined ? [] : ['-lc', command]
+    const [program, ...args] = inDomain(rules, ['/bin/bash', ...options])
     const env = childEnvironment(settings, term)
     // Throws for what no argument can hold.
     const child = spawn(program, args, { uid, gid, cwd: root, env })

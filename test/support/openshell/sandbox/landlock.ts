@@ -9,11 +9,15 @@ export interface LandlockRules {
   readonly readWrite: readonly string[]
 }
 
-/** `argv` in a new domain; without one where the kernel has no Landlock, as `best_effort` says. */
+/**
+ * `argv` in a new domain; without one where no rule is given, and where the kernel has no Landlock, as
+ * `best_effort` says.
+ */
 export function inDomain(
   { readOnly, readWrite }: LandlockRules,
-  argv: readonly string[],
-): [string, ...string[]] {
+  argv: readonly [string, ...string[]],
+): readonly [string, ...string[]] {
+  if (readOnly.length + readWrite.length === 0) return argv
   return ['/usr/bin/perl', '-e', script, '--', ...readOnly, '--', ...readWrite, '--', ...argv]
 }
 

@@ -17,9 +17,10 @@ export function startMain(
   settings: SupervisorSettings,
   ended: (code: number) => void,
 ): MainProcess | undefined {
-  if (settings.main.length === 0) return undefined
+  const [main, ...options] = settings.main
+  if (main === undefined) return undefined
   const { uid, gid, root, rules } = settings
-  const [program, ...args] = inDomain(rules, settings.main)
+  const [program, ...args] = inDomain(rules, [main, ...options])
   const env = childEnvironment(settings, 'dumb')
   const child = spawn(program, args, { uid, gid, cwd: root, env, detached: true })
   const printed: Buffer[] = []

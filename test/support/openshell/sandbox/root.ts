@@ -52,6 +52,8 @@ export function makeRoot(options: RootOptions): Root {
   const readWrite = filesystem?.read_write ?? []
   const readOnly = filesystem?.read_only ?? []
   const workdir = filesystem?.include_workdir === true
+  const writable = [...readWrite, ...(workdir ? ['/sandbox'] : [])]
+  const listed = [...readOnly, ...writable]
   const extra = readWrite.filter((path) => path !== '/tmp' && path !== '/dev/null')
   const seccomp = join(place, 'seccomp')
   const program = seccompProgram()
@@ -83,8 +85,8 @@ export function makeRoot(options: RootOptions): Root {
     args,
     seccomp,
     owned: [...(workdir ? ['/sandbox'] : []), ...extra],
-    rules: { readOnly, readWrite: [...readWrite, ...(workdir ? ['/sandbox'] : [])] },
-    nothingStarts: ![...readOnly, ...readWrite].includes('/usr'),
+    rules: { readOnly, readWrite: writable },
+    nothingStarts: listed.length > 0 && !listed.includes('/usr'),
   }
 }
 
