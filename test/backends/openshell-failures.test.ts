@@ -115,6 +115,11 @@ const said: readonly (readonly [string, FailureKind, string])[] = [
     'lasting',
     'CONFIG_INVALID',
   ],
+  [
+    "Error:   × provider 'x' not found and 'x' is not a\n  │ recognized provider type. Create it first with `openshell provider create`\n",
+    'lasting',
+    'CONFIG_INVALID',
+  ],
   ['Error:   × local --from path does not exist: ./x\n', 'lasting', 'CONFIG_INVALID'],
   [
     'Error:   × sandbox entered error phase while provisioning: ImagePullFailed: no\n  │ such image\n',

@@ -144,7 +144,7 @@ export class SandboxRecord {
     if (completes && code === 0) this.become('Completed')
     else {
       const reason = completes ? 'MainProcessFailed' : 'MainProcessExited'
-      this.become('Error', `${reason}: main process exited with status ${code}`)
+      this.become('Error', `${reason}: Canonical main process exited`)
     }
   }
 
