@@ -8,6 +8,7 @@
  * the output of servers that the command left in the background.
  */
 import { isVariableName, quote } from './posix-sh.ts'
+import { wearDigits } from './process-mark.ts'
 
 export interface Launch {
   /** Unguessable; frames the marks in the output. */
@@ -15,6 +16,8 @@ export interface Launch {
   readonly argv: readonly [string, ...string[]]
   readonly workdir: string
   readonly env: Readonly<Record<string, string>>
+  /** Of the mark whose text is in `env`. */
+  readonly digits: string
   /** Whether the command reads the channel's stdin; else it reads end-of-file. */
   readonly stdin: boolean
 }
@@ -23,7 +26,7 @@ export interface Launch {
 export const markByte = 0x1e
 
 /** The script for `Sandbox.start`. Variable names are the caller's to check. */
-export function launchScript({ token, argv, workdir, env, stdin }: Launch): string {
+export function launchScript({ token, argv, workdir, env, digits, stdin }: Launch): string {
   const exports = Object.entries(env).map(([name, value]) => {
     if (!isVariableName(name)) throw new Error(`not a variable name: ${name}`)
     return `export ${name}=${quote(value)}`
@@ -41,6 +44,7 @@ export function launchScript({ token, argv, workdir, env, stdin }: Launch): stri
     'exec 4>&2 2>/dev/null',
     `(`,
     'exec 2>&4 4>&-',
+    wearDigits(digits),
     ...exports,
     // A command that is found nowhere is told by the shell, as exit code 126 or 127.
     `exec ${argv.map(quote).join(' ')}`,

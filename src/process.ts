@@ -6,9 +6,10 @@ import { randomBytes } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cancelled, commandNotStarted, sandboxLost, workdirMissing } from './errors.ts'
-import { type Guard, markVariable } from './guard.ts'
+import type { Guard } from './guard.ts'
 import { launchScript } from './launcher.ts'
 import { MarkedOutput } from './marked-output.ts'
+import { type Mark, markVariable, processMark } from './process-mark.ts'
 import type { Channel } from './sandbox.ts'
 
 export interface SpawnOptions {
@@ -59,12 +60,13 @@ export async function spawn(
   { workdir, env = {}, stdin = 'none', signal }: SpawnOptions,
 ): Promise<Process> {
   const token = randomBytes(9).toString('hex')
-  const mark = `${guard.session}.${token}`
+  const mark = processMark(guard.session, token)
   const script = launchScript({
     token,
     argv,
     workdir,
-    env: { ...env, [markVariable]: mark },
+    env: { ...env, [markVariable]: mark.text },
+    digits: mark.digits,
     stdin: stdin === 'open',
   })
   const channel = await guard.sandbox.start(script, signal ?? new AbortController().signal)
@@ -97,12 +99,12 @@ class LaunchedProcess implements Process {
   readonly exit: Promise<number>
   readonly gone: Promise<void>
   readonly #guard: Guard
-  readonly #mark: string
+  readonly #mark: Mark
   readonly #channel: Channel
   readonly #header: Promise<string>
   #groupGone = false
 
-  constructor(guard: Guard, channel: Channel, token: string, mark: string) {
+  constructor(guard: Guard, channel: Channel, token: string, mark: Mark) {
     this.#guard = guard
     this.#mark = mark
     this.#channel = channel
