@@ -9,7 +9,8 @@ import type { BackendKind, OpenContext } from './sandbox.ts'
 export interface UseClaim {
   /** Used just now. Cheap. */
   touch(): void
-  end(): void
+  /** `isSettled`: all that was changed inside of a workspace that is in two places is on the host. */
+  end(isSettled: boolean): void
 }
 
 /** Where the use of one sandbox is noted. */
@@ -18,6 +19,20 @@ export interface SandboxUse {
   begin(context: OpenContext): Promise<UseClaim>
   opened(kind: BackendKind): void
   failed(error: Error): void
+  /**
+   * What others have left in the sandbox by now that is not on the host, as far as is known. What this
+   * gives is called when a sync that began later has brought back everything.
+   */
+  left(): () => void
+  /** The sandbox is confirmed to be gone. */
+  forget(): void
+}
+
+/** What is asked of the session at the end of a use. */
+export interface UseEnd {
+  /** Whether nothing is left running in the sandbox; asked a while after the last call. */
+  isQuiet(): Promise<boolean>
+  isSettled(): boolean
 }
 
 /** How often it is looked whether what was left running has ended. */
@@ -27,20 +42,20 @@ const renewMs = 15_000
 
 export class Activity {
   readonly #claim: OpenOnce<UseClaim>
-  readonly #isQuiet: () => Promise<boolean>
+  readonly #ending: UseEnd
   readonly #lingerMs: number
   #busy = 0
   #look: NodeJS.Timeout | undefined
   #renew: NodeJS.Timeout | undefined
 
-  /** `isQuiet` tells whether nothing is left running in the sandbox; it is asked after `lingerMs`. */
-  constructor(use: SandboxUse, isQuiet: () => Promise<boolean>, lingerMs: number) {
+  /** `lingerMs` passes before it is asked whether the use has ended. */
+  constructor(use: SandboxUse, ending: UseEnd, lingerMs: number) {
     this.#claim = new OpenOnce(async (context) => {
       const claim = await use.begin(context)
       this.#renew = setInterval(() => claim.touch(), renewMs).unref()
       return claim
     })
-    this.#isQuiet = isQuiet
+    this.#ending = ending
     this.#lingerMs = lingerMs
   }
 
@@ -79,7 +94,7 @@ export class Activity {
   }
 
   async #endIfQuiet(): Promise<void> {
-    const isQuiet = await this.#isQuiet()
+    const isQuiet = await this.#ending.isQuiet()
     if (this.#busy > 0) return
     if (isQuiet) this.#end()
     else this.#lookIn(lookMs)
@@ -90,6 +105,6 @@ export class Activity {
     if (claim === undefined) return
     clearInterval(this.#renew)
     this.#claim.forget(claim)
-    claim.end()
+    claim.end(this.#ending.isSettled())
   }
 }

@@ -39,11 +39,14 @@ export class SandboxError extends Error {
   readonly code: ErrorCode
   /** One imperative sentence: the call or command that helps. */
   readonly hint: string
+  /** Of `CONFIG_INVALID`: the key whose value it is about, such as `docker.image`, where it is one. */
+  readonly setting?: string
 
-  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown) {
+  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown, setting?: string) {
     super(printable(message), cause === undefined ? undefined : { cause })
     this.code = code
     this.hint = printable(hint)
+    if (setting !== undefined) this.setting = setting
   }
 }
 
@@ -68,8 +71,8 @@ export function shown(value: string): string {
 
 // --- settings and engines -----------------------------------------------------------------------
 
-export const configInvalid = (message: string, hint: string) =>
-  new SandboxError('CONFIG_INVALID', message, hint)
+export const configInvalid = (message: string, hint: string, setting?: string) =>
+  new SandboxError('CONFIG_INVALID', message, hint, undefined, setting)
 
 export const backendUnavailable = (message: string, hint: string, cause?: unknown) =>
   new SandboxError('BACKEND_UNAVAILABLE', message, hint, cause)
@@ -275,7 +278,7 @@ export const syncInterrupted = (side: 'host' | 'sandbox', reason: string, cause?
     'SYNC_INTERRUPTED',
     `files could not be brought to the ${side === 'host' ? 'host' : 'sandbox'} or from it: ${reason}; both sides are as they were or further on, and nothing is lost`,
     side === 'host'
-      ? 'Check the free space and the permissions of the workspace on the host, then call again: the sync goes on where it was.'
+      ? 'Check the free space and the permissions of the workspace and of the state directory on the host, then call again: the sync goes on where it was.'
       : 'Check with exec that the sandbox has free space (df) and tar, then call again: the sync goes on where it was.',
     cause,
   )

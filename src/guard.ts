@@ -3,24 +3,21 @@
  *
  * It waits on its stdin. Told to, it signals a process group, at the cost of a line instead of a new
  * command. When its stdin ends, because the session closed or the server died in any way, it ends
- * every group it knows and every process that carries the session's mark in its environment, so
- * that one that left its group (setsid, a daemon) is reached too.
+ * every group it knows and every process that carries the session's mark, so that one that left its
+ * group (setsid, a daemon) is reached too.
  */
-import { randomBytes } from 'node:crypto'
 import { createInterface } from 'node:readline'
 import { cancelled, sandboxLost } from './errors.ts'
+import { type Mark, markVariable, numberedFunction, sessionMark } from './process-mark.ts'
 import { RunnerPool } from './runner-pool.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
-
-/** Carries `<session>.<process>` in the environment of every command. */
-export const markVariable = 'SANDBOX_MCP_PROCESS'
 
 export interface Guard {
   readonly sandbox: Sandbox
   /** Run the session's commands. */
   readonly runners: RunnerPool
-  /** Unguessable; the first part of every mark of this session. */
-  readonly session: string
+  /** The first part of every mark of this session. */
+  readonly session: Mark
   /**
    * From now on the group ends with the session. Told before the command may run; throws when the
    * session is ending or the sandbox was lost, because nobody would end the group then.
@@ -32,7 +29,7 @@ export interface Guard {
    * Signals the group; `KILL` also reaches what carries `mark` but left the group. Resolves when the
    * signals are sent, and also when nothing was there to get them. Rejects with `SANDBOX_LOST`.
    */
-  signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void>
+  signal(signal: 'TERM' | 'KILL', group: number, mark: Mark): Promise<void>
   /** Rejects with `SANDBOX_LOST` unless the sandbox lives. */
   check(): Promise<void>
   /** Whether anything that the session started runs still, in its group or not. Rejects with `SANDBOX_LOST`. */
@@ -45,7 +42,7 @@ export interface Guard {
 
 /** Starts the guard of one session in `sandbox`. */
 export async function openGuard(sandbox: Sandbox, signal: AbortSignal): Promise<Guard> {
-  const session = randomBytes(12).toString('hex')
+  const session = sessionMark()
   const channel = await sandbox.start(guardScript(session), signal)
   const guard = new ChannelGuard(sandbox, session, channel)
   try {
@@ -59,7 +56,7 @@ export async function openGuard(sandbox: Sandbox, signal: AbortSignal): Promise<
 
 class ChannelGuard implements Guard {
   readonly sandbox: Sandbox
-  readonly session: string
+  readonly session: Mark
   readonly runners: RunnerPool
   readonly lost: Promise<Error>
   readonly ready: Promise<void>
@@ -69,7 +66,7 @@ class ChannelGuard implements Guard {
   #closing = false
   #gone: Error | undefined
 
-  constructor(sandbox: Sandbox, session: string, channel: Channel) {
+  constructor(sandbox: Sandbox, session: Mark, channel: Channel) {
     this.sandbox = sandbox
     this.session = session
     this.runners = new RunnerPool(sandbox)
@@ -107,8 +104,8 @@ class ChannelGuard implements Guard {
     this.#tell(`drop 0 ${group}`)
   }
 
-  async signal(signal: 'TERM' | 'KILL', group: number, mark: string): Promise<void> {
-    await this.#ask(signal, `${group} ${mark}`)
+  async signal(signal: 'TERM' | 'KILL', group: number, mark: Mark): Promise<void> {
+    await this.#ask(signal, `${group} ${mark.text} ${mark.digits}`)
   }
 
   async check(): Promise<void> {
@@ -150,15 +147,17 @@ class ChannelGuard implements Guard {
  * A round of `marked` can miss what was forked while it looked, so it looks until it finds nothing.
  * Shells read their stdin bytewise for `read`, so the lines need no other framing.
  */
-function guardScript(session: string): string {
+function guardScript(session: Mark): string {
   return `trap '' HUP INT QUIT TERM PIPE
 echo ready
 groups=' '
 # Three processes for all of a busy machine; the shell alone takes seconds there.
 quick=; command -v cat >/dev/null && command -v tr >/dev/null && command -v grep >/dev/null && quick=1
+${numberedFunction}
 marked() {
 for round in 1 2 3 4 5 6 7 8; do
 found=
+for pid in $(numbered "$3"); do kill "-$1" "$pid" 2>/dev/null && found=1; done
 for environ in /proc/[0-9]*/environ; do
 pid=\${environ#/proc/}; pid=\${pid%/environ}
 [ "$pid" = "$$" ] && continue
@@ -170,23 +169,23 @@ done
 [ "$found" ] && [ "$1" = KILL ] || break
 done
 }
-while read -r verb request group mark; do
+while read -r verb request group mark digits; do
 case $verb in
 check) echo "$request" ;;
 any)
-found=
-if [ "$quick" ]; then
-cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' 2>/dev/null | grep -q '^${markVariable}=${session}' && found=1
-else marked 0 ${session}; fi
+found=$(numbered ${session.digits})
+[ "$found" ] || if [ "$quick" ]; then
+cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' 2>/dev/null | grep -q '^${markVariable}=${session.text}' && found=1
+else marked 0 ${session.text} ${session.digits}; fi
 echo "$request \${found:+yes}" ;;
 add) groups="$groups$group " ;;
 drop) case $groups in *" $group "*) groups="\${groups%% "$group" *} \${groups#* "$group" }" ;; esac ;;
 TERM) kill -TERM "-$group" 2>/dev/null; echo "$request" ;;
-KILL) kill -KILL "-$group" 2>/dev/null; marked KILL "$mark"; echo "$request" ;;
+KILL) kill -KILL "-$group" 2>/dev/null; marked KILL "$mark" "$digits"; echo "$request" ;;
 esac
 done
 for group in $groups; do kill -TERM "-$group" 2>/dev/null; done
-marked TERM ${session}
+marked TERM ${session.text} ${session.digits}
 for try in 1 2 3 4 5 6 7 8 9 10; do
 left=
 for group in $groups; do kill -0 "-$group" 2>/dev/null && left=1; done
@@ -194,5 +193,5 @@ for group in $groups; do kill -0 "-$group" 2>/dev/null && left=1; done
 sleep 0.1 2>/dev/null || sleep 1
 done
 for group in $groups; do kill -KILL "-$group" 2>/dev/null; done
-marked KILL ${session}`
+marked KILL ${session.text} ${session.digits}`
 }

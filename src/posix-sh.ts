@@ -11,3 +11,17 @@ export function quote(value: string): string {
 export function isVariableName(name: string): boolean {
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name)
 }
+
+/**
+ * Sets `owner`, which ends the name of what a script makes for a while, and defines `left NAME`: whether
+ * the script that gave something such a name has ended on this machine, so that it is nobody's any more.
+ */
+export const ownership = `host=nowhere; read -r host 2>/dev/null </proc/sys/kernel/hostname
+owner=$$.$host
+left() {
+case $1 in *-*."$host") ;; *) return 1 ;; esac
+set -- "\${1%."$host"}"
+set -- "\${1##*-}"
+case $1 in '' | *[!0-9]*) return 1 ;; esac
+! kill -0 "$1" 2>/dev/null
+}`

@@ -1,5 +1,5 @@
 /** Processes of this machine, named beyond the reuse of their pid. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, readlinkSync } from 'node:fs'
 import type { ServerProcess } from './sandbox.ts'
 
 /** This server, for labels and lock files. */
@@ -16,6 +16,16 @@ export function isAlive({ pid, started }: ServerProcess): boolean {
     return true
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+/** Names where pids mean the same: one boot of a machine, and one namespace there. '' where there is no /proc. */
+export function pidSpace(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
+    return `${boot} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return ''
   }
 }
 

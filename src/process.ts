@@ -5,7 +5,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Guard, markVariable } from './guard.ts'
+import type { Guard } from './guard.ts'
+import { type Mark, markVariable, processMark } from './process-mark.ts'
 import type { RunnerCommand } from './runner.ts'
 
 export interface SpawnOptions {
@@ -58,9 +59,10 @@ export async function spawn(
   run: readonly [string, ...string[]] | string,
   { workdir, env = {}, stdin = 'none', signal }: SpawnOptions,
 ): Promise<Process> {
-  const mark = `${guard.session}.${randomBytes(9).toString('hex')}`
+  const mark = processMark(guard.session, randomBytes(9).toString('hex'))
+  const marked = { ...env, [markVariable]: mark.text }
   const { group, command } = await guard.runners.run(
-    { run, workdir, env: { ...env, [markVariable]: mark }, stdin },
+    { run, workdir, env: marked, digits: mark.digits, stdin },
     (group) => guard.add(group),
     (group) => guard.signal('KILL', group, mark),
     signal,
@@ -76,10 +78,10 @@ class StartedProcess implements Process {
   readonly exit: Promise<number>
   readonly gone: Promise<void>
   readonly #guard: Guard
-  readonly #mark: string
+  readonly #mark: Mark
   #isGone = false
 
-  constructor(guard: Guard, group: number, command: RunnerCommand, mark: string) {
+  constructor(guard: Guard, group: number, command: RunnerCommand, mark: Mark) {
     this.#guard = guard
     this.#mark = mark
     this.group = group

@@ -12,6 +12,7 @@
  * break the output of servers that the command left in the background, and ends with them.
  */
 import { isVariableName, quote } from './posix-sh.ts'
+import { wearDigits } from './process-mark.ts'
 
 export interface CommandLine {
   /** A program and its arguments, or text for a shell: bash if there is one, else sh. */
@@ -19,6 +20,8 @@ export interface CommandLine {
   readonly workdir: string
   /** Names must be variable names. */
   readonly env: Readonly<Record<string, string>>
+  /** Of the mark whose text is in `env`. */
+  readonly digits: string
   /** End-of-file at once, the channel's own stdin, or these bytes. */
   readonly stdin: 'none' | 'open' | Uint8Array
 }
@@ -147,7 +150,7 @@ const isTooLong = (text: string) => Buffer.byteLength(text) > 120_000
 
 /** What a launcher is told, to become the command. */
 export function commandText(token: string, shell: Shell, line: CommandLine): Buffer {
-  const { run, workdir, env, stdin } = line
+  const { run, workdir, env, digits, stdin } = line
   const exports = Object.entries(env).map(([name, value]) => {
     if (!isVariableName(name)) throw new Error(`not a variable name: ${name}`)
     return `export ${name}=${quote(value)}`
@@ -157,6 +160,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     'read -r _ _ _ _ last 2>/dev/null </proc/loadavg',
     `printf '\\036${token}:started %s\\036' "$last" >&2`,
     'unset last OLDPWD',
+    wearDigits(digits),
     ...exports,
   ]
   const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()

@@ -168,7 +168,8 @@ export class Runner {
 
   #ended(stream: 'stdout' | 'stderr', text: string): void {
     const command = this.#command
-    if (command === undefined) return
+    // What ended without having been begun is the shell that waited.
+    if (command === undefined || !command.isTaken) return
     command.code = Number(text)
     command[stream].finish()
     if (!command.stdout.finished || !command.stderr.finished) return
@@ -225,6 +226,8 @@ class Command implements RunnerCommand {
   readonly exit: Promise<number>
   readonly gone: Promise<void>
   code: number | undefined
+  /** The launcher has answered. */
+  isTaken = false
   /** The youngest process when it began, as long as it is brief. */
   #base: number | undefined
   readonly #begin = performance.now()
@@ -269,10 +272,12 @@ class Command implements RunnerCommand {
 
   begun(base: number): void {
     if (Number.isSafeInteger(base)) this.#base = base
+    this.isTaken = true
     this.#tellStarted()
   }
 
   refused(): void {
+    this.isTaken = true
     this.#tellStarted(workdirMissing(this.line.workdir))
   }
 

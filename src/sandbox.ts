@@ -74,7 +74,10 @@ export interface OpenContext {
 export interface Sandbox {
   readonly name: string
   readonly kind: BackendKind
-  /** Absolute path of the workspace inside. */
+  /**
+   * Absolute path of the workspace inside. Where it is no mount it is missing if somebody has removed it:
+   * whoever fills it makes it.
+   */
   readonly root: string
   /** Absolute path inside of the second mount, where the spec has one. */
   readonly agentRoot?: string

@@ -55,6 +55,8 @@ export interface SessionOptions {
 }
 
 const unnoted: SandboxUse = {
+  left: () => () => {},
+  forget: () => {},
   begin: async () => ({ touch: () => {}, end: () => {} }),
   opened: () => {},
   failed: () => {},
@@ -93,9 +95,18 @@ export class Session {
     this.#outputLimits = options.outputLimits ?? outputLimits
     this.#logs = new LogSpace(this.#limits.logBytes)
     this.#guard = new OpenOnce((context) => this.#openGuard(context))
-    this.#steps = new SyncSteps(workspace, () => this.current)
-    this.#use = options.use ?? unnoted
-    this.#activity = new Activity(this.#use, () => this.#isQuiet(), this.#limits.lingerMs)
+    const use = options.use ?? unnoted
+    this.#use = use
+    this.#steps = new SyncSteps(
+      workspace,
+      () => this.current,
+      () => use.left(),
+    )
+    const ending = {
+      isQuiet: () => this.#isQuiet(),
+      isSettled: () => this.#steps.isSettled,
+    }
+    this.#activity = new Activity(use, ending, this.#limits.lingerMs)
     this.#news = (options.news ?? []).map((text) => ({ text }))
   }
 
@@ -179,6 +190,7 @@ export class Session {
       const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
       const execution = await Execution.start(guard, placed, output, context.signal).catch(
         async (error: unknown) => {
+          this.#steps.notStarted()
           // Without a working directory there may be no workspace either.
           if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await this.#check(guard, context)
           throw error
@@ -250,12 +262,23 @@ export class Session {
       await guard.close()
       await this.#steps.close(guard.sandbox)
     }
-    if (this.#ephemeral && guard !== undefined) {
-      await this.workspace.remove(new AbortController().signal)
-    }
+    const isGone = this.#ephemeral && guard !== undefined && (await this.#removed(guard.sandbox))
     await guard?.sandbox.close()
     await this.#activity.close()
+    if (isGone) this.#use.forget()
     this.#logs.remove()
+  }
+
+  /** What did not come back to the host is in the sandbox alone. */
+  async #removed({ name }: Sandbox): Promise<boolean> {
+    if (this.workspace.sync !== undefined && !this.#steps.isSettled) {
+      console.error(
+        `sandbox-mcp: sandbox ${name} is kept, because not all that was changed in its workspace came back to the host; copy what you need from it, then "sandbox-mcp recreate ${name}" removes it`,
+      )
+      return false
+    }
+    await this.workspace.remove(new AbortController().signal)
+    return true
   }
 
   async #openGuard(context: OpenContext): Promise<Guard> {
@@ -291,6 +314,7 @@ export class Session {
   /** Also what left its group keeps the sandbox in use. */
   async #isQuiet(): Promise<boolean> {
     const guard = this.#guard.opened
+    if (this.#steps.isBusy) return false
     // Of a sandbox that is gone nothing runs.
     return guard === undefined || !(await guard.hasProcesses().catch(() => false))
   }

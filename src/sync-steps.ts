@@ -5,7 +5,7 @@
 import { isSandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
-import type { News, Workspace } from './workspace.ts'
+import type { Look, News, Workspace } from './workspace.ts'
 
 /** How often what runs in the background is looked after. */
 const checkpointMs = 2_000
@@ -16,29 +16,55 @@ export class SyncSteps {
   readonly #workspace: Workspace
   readonly #current: () => Sandbox | undefined
   readonly #running = new Set<Execution>()
+  readonly #left: () => () => void
   /** The sandbox, when nothing has run in it since it was last looked at. */
   #quiet: Sandbox | undefined
+  #isSettled = true
+  #starting = 0
+  #syncing = 0
   #timer: NodeJS.Timeout | undefined
   #checking = false
   #news: News[] = []
 
-  /** `current` is the sandbox that is open. */
-  constructor(workspace: Workspace, current: () => Sandbox | undefined) {
+  /** `current` is the sandbox that is open; `left` as in `SandboxUse`. */
+  constructor(workspace: Workspace, current: () => Sandbox | undefined, left: () => () => void) {
     this.#workspace = workspace
     this.#current = current
+    this.#left = left
   }
 
-  /** What the host has is in the sandbox when this resolves; rejects as `Workspace.sync`. */
+  /** Whether the host has all that commands have changed by now. */
+  get isSettled(): boolean {
+    return this.#isSettled
+  }
+
+  /** Whether a sync is under way. */
+  get isBusy(): boolean {
+    return this.#syncing > 0
+  }
+
+  /**
+   * What the host has is in the sandbox when this resolves; rejects as `Workspace.sync`. From then on a
+   * command may be running, until `started` or `notStarted` is called.
+   */
   async before(sandbox: Sandbox, context: OpenContext): Promise<void> {
-    if (this.#workspace.sync === undefined) return
-    await this.#workspace.sync(sandbox, this.#quiet === sandbox ? 'host' : 'both', context)
-    if (this.#running.size === 0) this.#quiet = sandbox
+    if (this.#workspace.sync !== undefined) {
+      await this.#sync(sandbox, this.#quiet === sandbox ? 'host' : 'both', context)
+    }
+    this.#starting += 1
+    this.#unsettle()
+  }
+
+  /** It may have run all the same. */
+  notStarted(): void {
+    this.#starting -= 1
   }
 
   /** To be told of every command. */
   started(execution: Execution): void {
+    this.#starting -= 1
     if (this.#workspace.sync === undefined) return
-    this.#quiet = undefined
+    this.#unsettle()
     this.#running.add(execution)
     void execution.gone.then(() => this.#running.delete(execution))
     this.#timer ??= setInterval(() => void this.#checkpoint(), checkpointMs).unref()
@@ -48,9 +74,7 @@ export class SyncSteps {
   async after(context: OpenContext): Promise<void> {
     const sandbox = this.#current()
     if (this.#workspace.sync === undefined || sandbox === undefined) return
-    const isQuiet = this.#running.size === 0
-    await this.#told(this.#workspace.sync(sandbox, 'sandbox', context))
-    if (isQuiet && this.#running.size === 0) this.#quiet = sandbox
+    await this.#told(this.#sync(sandbox, 'sandbox', context))
   }
 
   /** The same where commands are running. */
@@ -61,9 +85,11 @@ export class SyncSteps {
   /** When the last command has ended; its sandbox is open still. Never rejects. */
   async close(sandbox: Sandbox): Promise<void> {
     clearInterval(this.#timer)
-    if (this.#workspace.sync === undefined || this.#quiet === sandbox) return
+    if (this.#workspace.sync === undefined) return
+    // What failed at the last call may be possible by now.
+    if (this.#quiet === sandbox && this.#isSettled) return
     const context = { signal: AbortSignal.timeout(lastMs), report: () => {} }
-    await this.#told(this.#workspace.sync(sandbox, 'both', context))
+    await this.#told(this.#sync(sandbox, 'both', context))
     for (const { text } of this.#news) console.error(`sandbox-mcp: ${text}`)
   }
 
@@ -82,6 +108,27 @@ export class SyncSteps {
     this.#checking = true
     await this.after({ signal: new AbortController().signal, report: () => {} })
     this.#checking = false
+  }
+
+  #unsettle(): void {
+    this.#quiet = undefined
+    this.#isSettled = false
+  }
+
+  async #sync(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void> {
+    const isQuiet = () => this.#running.size + this.#starting === 0
+    const wasQuiet = isQuiet()
+    const forgetLeft = this.#left()
+    this.#syncing += 1
+    try {
+      const isComplete = await this.#workspace.sync?.(sandbox, look, context)
+      if (isComplete && look !== 'host') forgetLeft()
+      if (!wasQuiet || !isQuiet()) return
+      this.#quiet = sandbox
+      this.#isSettled = isComplete === true
+    } finally {
+      this.#syncing -= 1
+    }
   }
 
   async #told(sync: Promise<void>): Promise<void> {

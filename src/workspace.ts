@@ -41,9 +41,11 @@ export interface Workspace {
   check?(sandbox: Sandbox, signal: AbortSignal): Promise<void>
   /**
    * Brings the host's files and the sandbox's in step, where they are two. `look` says which side may
-   * have changed since the last time. `SYNC_HALTED`, `SYNC_INTERRUPTED`, `CANCELLED`, `SANDBOX_LOST`.
+   * have changed since the last time. False when the sandbox holds something even now that the host
+   * does not have; what is left out of the sync does not count. `SYNC_HALTED`, `SYNC_INTERRUPTED`,
+   * `CANCELLED`, `SANDBOX_LOST`.
    */
-  sync?(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void>
+  sync?(sandbox: Sandbox, look: Look, context: OpenContext): Promise<boolean>
   /** What happened to the files, for the client; each is told once. */
   takeNews(): readonly News[]
   /** Removes the sandbox. */

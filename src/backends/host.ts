@@ -34,6 +34,7 @@ import type {
   SandboxInfo,
   SandboxSpec,
 } from '../sandbox.ts'
+import { setAside } from '../set-aside.ts'
 import { endMarked } from './host/end-marked.ts'
 import { HostSandbox } from './host/sandbox.ts'
 
@@ -110,7 +111,7 @@ export class HostBackend implements Backend {
       const found = readRecord(path)
       if (found !== undefined) return found
       // Kept aside for whoever wants to know what happened to it; it stands for nothing.
-      renameSync(path, `${path}.damaged`)
+      setAside(path)
       renameSync(made, path)
       return record
     } finally {

@@ -56,15 +56,11 @@ export class SshBackend implements Backend {
     report(`connecting to ${destination.host}`)
     const pool = this.#pool(destination, spec.name)
     const agent = spec.mounts.length > 1
-    const { name, installation } = spec
-    const wanted = {
-      name,
-      installation,
-      directories: agent ? ['workspace', 'agent'] : ['workspace'],
-    }
+    const { name } = spec
+    const wanted = { name, directories: agent ? ['workspace', 'agent'] : ['workspace'] }
     try {
       const keeper = new SshSandbox(name, '/', pool, { marked: false })
-      let found = await this.#call(keeper, probeScript(this.#root, wanted), undefined, signal)
+      let found = await this.#call(keeper, probeScript(this.#root, name), undefined, signal)
       if (found.code === answer.absent) {
         report(`making the workspace on ${destination.host}`)
         if (signal.aborted) throw cancelled('opening the sandbox')

@@ -1,6 +1,7 @@
 /** The settings of every agent: a command that looks after sandboxes is about all of them. */
 import { resolveSettings } from '../config/resolve.ts'
 import type { Sourced } from '../config/source.ts'
+import type { SandboxError } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import { readFile } from './read-file.ts'
 import { toldError } from './within.ts'
@@ -32,16 +33,21 @@ export class Agents {
 
   /** Those that the file names, and the first. `argv` are options of the server. */
   static async read(argv: readonly string[]): Promise<Agents> {
-    const { filesRead, ...first } = await resolveSettings(argv, process.env, readFile)
+    const { filesRead, problems, ...first } = await resolveSettings(argv, process.env, readFile)
     const known = new Map<string, AgentSettings | undefined>([[first.settings.agent, first]])
     const warnings: string[] = []
+    const warn = (id: string, { message }: SandboxError) =>
+      warnings.push(`the settings of agent ${id} cannot be used: ${message}`)
+    for (const problem of problems) warn(first.settings.agent, problem)
     for (const id of await idsIn(filesRead[0])) {
       if (known.has(id)) continue
       try {
-        known.set(id, await resolveSettings([...argv, '--agent', id], process.env, readFile))
+        const found = await resolveSettings([...argv, '--agent', id], process.env, readFile)
+        known.set(id, found)
+        for (const problem of found.problems) warn(id, problem)
       } catch (error) {
         known.set(id, undefined)
-        warnings.push(`the settings of agent ${id} cannot be used: ${toldError(error).message}`)
+        warn(id, toldError(error))
       }
     }
     return new Agents(argv, first, known, warnings)

@@ -1,7 +1,6 @@
 /** What a backend's settings come to, as far as it can be told without asking it. */
 import type { SandboxError } from '../errors.ts'
 import { isSandboxError } from '../errors.ts'
-import type { Mount } from '../sandbox.ts'
 import { backendOf } from '../sessions/mode.ts'
 import type { SandboxPlan } from '../sessions/plan-sandbox.ts'
 import type { Settings } from '../settings.ts'
@@ -11,15 +10,12 @@ export interface BackendFacts {
   readonly user: string
   /** Of the whole sandbox. */
   readonly limits: string
-  /** What is mounted besides the workspace. */
-  readonly binds: readonly Mount[]
 }
 
-/** What is wrong is added to `problems`, and the rest is told all the same. */
+/** Also of settings that cannot be used, as far as they tell. */
 export async function backendFacts(
   settings: Settings,
   plan: SandboxPlan | undefined,
-  problems: SandboxError[],
 ): Promise<BackendFacts> {
   const owner = plan?.spec.owner
   const numbers = owner === undefined ? '' : `${owner.uid}:${owner.gid}, `
@@ -27,47 +23,33 @@ export async function backendFacts(
   switch (backendOf(settings)) {
     case 'auto':
     case 'docker':
-      return dockerFacts(settings, plan, ownerText, problems)
+      return dockerFacts(settings, ownerText)
     case 'bubblewrap':
       return {
         user: process.getuid?.() === 0 ? ownerText : 'yours',
         limits: 'memory and processors are not limited',
-        binds: [],
       }
-    case 'openshell': {
-      const { checkOpenShellSettings } = await import('../backends/openshell/check-settings.ts')
-      attempt(() => checkOpenShellSettings(settings.openshell), problems)
-      return { user: 'as its image has it', limits: 'as its policy has it', binds: [] }
-    }
+    case 'openshell':
+      return { user: 'as its image has it', limits: 'as its policy has it' }
     case 'ssh':
       return {
         user: 'the account there, and commands can do all that it can',
         limits: 'those of the account',
-        binds: [],
       }
     case 'host':
-      return { user: 'you', limits: 'none', binds: [] }
+      return { user: 'you', limits: 'none' }
   }
 }
 
 async function dockerFacts(
   { docker, backend }: Settings,
-  plan: SandboxPlan | undefined,
   ownerText: string,
-  problems: SandboxError[],
 ): Promise<BackendFacts> {
-  const [{ parseBinds }, { checkSettings }, { limits }] = await Promise.all([
-    import('../backends/docker/bind-rules.ts'),
-    import('../backends/docker/check-settings.ts'),
-    import('../backends/docker/limits.ts'),
-  ])
-  attempt(() => checkSettings(docker), problems)
+  const { limits } = await import('../backends/docker/limits.ts')
   const given = attempt(() => limits(docker), [])
   return {
     user: docker.user ?? ownerText,
     limits: given === undefined ? 'cannot be told' : limitsText(given, backend === 'auto'),
-    // Judged against the workspace, so there is nothing to judge without one.
-    binds: (plan && attempt(() => parseBinds(docker, plan.spec.mounts), problems)) ?? [],
   }
 }
 

@@ -5,10 +5,13 @@ import { z } from 'zod'
 import { combine } from '../config/combine.ts'
 import { agentIds, layersFor, type Written } from '../config/document.ts'
 import { checkFile } from '../config/file.ts'
-import { type Problem, problemText } from '../config/problem.ts'
+import { judge } from '../config/judge.ts'
+import { problemText } from '../config/problem.ts'
 import { configFile } from '../config/schema/file.ts'
-import { configInvalid, isSandboxError, shown } from '../errors.ts'
+import { configInvalid, type SandboxError, shown } from '../errors.ts'
+import { workspaceDirectory } from '../sessions/workspace-directory.ts'
 import { readArguments } from './arguments.ts'
+import { attempt } from './backend-facts.ts'
 import { readFile } from './read-file.ts'
 import { printJson } from './terminal.ts'
 
@@ -33,35 +36,51 @@ function jsonSchema() {
   return z.toJSONSchema(configFile, { io: 'input' })
 }
 
-function check(path: string): number {
+async function check(path: string): Promise<number> {
   const text = readFile(path)
   if (text === undefined) {
     throw configInvalid(`there is no file ${shown(path)}`, 'Give the path of a JSON5 file.')
   }
-  const { written, problems: own, warnings } = checkFile({ path, text }, process.env)
-  const problems = own.length > 0 || written === undefined ? own : conflicts(written)
+  const { written, problems, warnings } = checkFile({ path, text }, process.env)
+  const told =
+    problems.length > 0 || written === undefined ? { wrong: [], idle: [] } : await judged(written)
+  // Which file it is goes without saying.
+  const here = (words: string) => words.replaceAll(` in ${path}`, '')
   const lines = [
     ...problems.map((problem) => problemText(problem)),
+    ...told.wrong.map(({ message, hint }) => `\u2716 ${here(message)}\n  \u2192 ${hint}`),
     ...warnings.map((warning) => problemText(warning, '!')),
-    `${path}: ${counted(problems.length, 'problem')}, ${counted(warnings.length, 'warning')}`,
+    ...told.idle.map((warning) => `! ${here(warning)}`),
+    [
+      `${path}: ${counted(problems.length + told.wrong.length, 'problem')}`,
+      counted(warnings.length + told.idle.length, 'warning'),
+    ].join(', '),
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
-  return problems.length === 0 ? 0 : 2
+  return problems.length + told.wrong.length === 0 ? 0 : 2
 }
 
-/** What cannot be together, for the agents there are and for any other. */
-function conflicts(written: Written): Problem[] {
-  const found = [...agentIds(written), ''].flatMap((agent) => {
-    try {
-      const { forAll, forAgent } = layersFor(written, agent)
-      combine([forAll, forAgent], homedir())
-      return []
-    } catch (error) {
-      if (!isSandboxError(error, 'CONFIG_INVALID')) throw error
-      return [error.message]
-    }
-  })
-  return [...new Set(found)].map((what) => ({ what, path: [] }))
+interface Told {
+  /** What no sandbox can be made with. */
+  readonly wrong: readonly SandboxError[]
+  /** What has no effect. */
+  readonly idle: readonly string[]
+}
+
+/** For the agents there are and for any other; each thing once. */
+async function judged(written: Written): Promise<Told> {
+  const wrong = new Map<string, SandboxError>()
+  const idle = new Set<string>()
+  for (const agent of [...agentIds(written), '']) {
+    const { forAll, forAgent } = layersFor(written, agent)
+    const combined = combine([forAll, forAgent], homedir())
+    const { workspace } = combined.settings
+    const problems = await judge(combined)
+    attempt(() => workspace && workspaceDirectory(workspace.path, workspace.source), problems)
+    for (const error of problems) wrong.set(error.message, error)
+    for (const warning of combined.warnings) idle.add(warning)
+  }
+  return { wrong: [...wrong.values()], idle: [...idle] }
 }
 
 function counted(count: number, word: string): string {

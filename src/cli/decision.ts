@@ -112,14 +112,28 @@ function accessOf({ settings, plan, from }: Known): Explained {
       : onHost
         ? 'there is no sandbox'
         : 'there is no project',
-    ...(onHost ? {} : { meaning: accesses[access] }),
+    ...(onHost ? {} : { meaning: meaningOf(access, settings) }),
   }
 }
 
-const accesses: Readonly<Record<WorkspaceAccess, string>> = {
-  rw: 'its files can be read and changed',
-  ro: 'it is at /agent and cannot be changed; /workspace is private',
-  none: 'nothing of it is there; /workspace is private',
+function meaningOf(access: WorkspaceAccess, settings: Settings): string {
+  const { docker, openshell, backend } = settings
+  const isDocker = backend === 'docker' || backend === 'auto'
+  const own =
+    backend === 'openshell'
+      ? openshell.remoteWorkspaceDir
+      : isDocker
+        ? docker.workdir
+        : '/workspace'
+  const agent = backend === 'openshell' ? openshell.remoteAgentWorkspaceDir : '/agent'
+  switch (access) {
+    case 'rw':
+      return 'its files can be read and changed'
+    case 'ro':
+      return `it is at ${agent} and cannot be changed; ${own} is private`
+    case 'none':
+      return `nothing of it is there; ${own} is private`
+  }
 }
 
 function networkOf({ settings, from }: Known): Explained {

@@ -70,8 +70,12 @@ async function judgeMachine(
     const resolved = await resolveSettings(argv, process.env, readFile)
     const read = resolved.filesRead.join(', ')
     const detail = read === '' ? 'no file; the defaults hold' : read
-    const told: Judged = { name: 'settings', finding: { ok: true, detail } }
-    return { settings: resolved, checks: [node, state, told] }
+    const told = resolved.problems.map((problem) => ({
+      name: 'settings',
+      finding: failed(problem),
+    }))
+    const well: Judged = { name: 'settings', finding: { ok: true, detail } }
+    return { settings: resolved, checks: [node, state, ...(told.length > 0 ? told : [well])] }
   } catch (error) {
     // What each backend lacks is told all the same, as if nothing were set.
     const told: Judged = { name: 'settings', finding: failed(toldError(error)) }

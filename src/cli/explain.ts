@@ -22,11 +22,13 @@ export async function run(argv: readonly string[]): Promise<number> {
 function linesOf(explanation: Explanation, backend: string): string[] {
   const { problems, decision, mounts, tools, settings, filesRead, warnings } = explanation
   const shown = settings.filter((setting) => isRelevant(setting, backend))
+  // Which file it is stands at the end.
+  const here = (words: string) => words.replaceAll(` in ${filesRead[0]}`, '')
   const part = (lines: readonly string[]) => (lines.length === 0 ? [] : [...lines, ''])
   return [
     ...part(
       problems.flatMap(({ message, hint }) => [
-        `${coloured('red', '\u2716')} ${message}`,
+        `${coloured('red', '\u2716')} ${here(message)}`,
         `  \u2192 ${hint}`,
       ]),
     ),

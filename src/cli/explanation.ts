@@ -7,7 +7,7 @@ import type { SandboxError } from '../errors.ts'
 import type { Mount } from '../sandbox.ts'
 import { workspaceKind } from '../sessions/make-workspace.ts'
 import { isSandboxed } from '../sessions/mode.ts'
-import { foretellSandbox } from '../sessions/plan-sandbox.ts'
+import { foretellSandbox, type SandboxPlan } from '../sessions/plan-sandbox.ts'
 import { isNobodysChoice } from '../sessions/workspace-directory.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
 import { tools, toolsFor } from '../tools/all.ts'
@@ -48,17 +48,18 @@ export interface Explanation {
 
 export async function explain(resolved: Resolved): Promise<Explanation> {
   const { settings, origins, filesRead, warnings } = resolved
-  const problems: SandboxError[] = []
-  const plan = attempt(() => foretellSandbox(settings), problems)
+  const problems = [...resolved.problems]
+  const plan = planned(settings, problems)
   attempt(() => {
     const workspace = settings.workspace?.path ?? process.cwd()
     if (!isNobodysChoice(workspace)) refuseFilesIn(workspace, filesRead)
+    for (const { host, writable } of plan?.binds ?? []) if (writable) refuseFilesIn(host, filesRead)
   }, problems)
   const from = (key: string) => {
     const found = origins.get(key)
     return found === undefined ? 'default' : shortSource(found.source, filesRead)
   }
-  const facts = await backendFacts(settings, plan, problems)
+  const facts = await backendFacts(settings, plan)
   const known = { settings, plan, facts, from }
   return {
     isSandboxed: isSandboxed(settings),
@@ -82,23 +83,35 @@ export function shortSource(source: Source, filesRead: readonly string[]): strin
 
 const hows = { bind: 'the same files', mirror: 'kept in step', remote: 'copied once' } as const
 
-function mountsOf({ settings, plan, facts, from }: Known): ExplainedMount[] {
+function mountsOf({ settings, plan, from }: Known): ExplainedMount[] {
+  if (plan === undefined) return []
   const { openshell, backend } = settings
   const how = hows[workspaceKind(settings)]
   const places = [openshell.remoteWorkspaceDir, openshell.remoteAgentWorkspaceDir]
-  const managed = (plan?.spec.mounts ?? []).map((mount, at): ExplainedMount => {
-    const isTheWorkspace = mount.host === plan?.workspace
-    return {
-      ...mount,
-      sandbox: backend === 'openshell' ? (places[at] ?? mount.sandbox) : mount.sandbox,
-      how,
-      source: isTheWorkspace ? workspaceSource(settings, plan, from) : 'private',
-    }
-  })
-  return [
-    ...managed.filter(({ sandbox }) => !facts.binds.some((bind) => bind.sandbox === sandbox)),
-    ...facts.binds.map((bind) => ({ ...bind, how, source: from('docker.binds') })),
-  ]
+  const source = (mount: Mount) => {
+    if (plan.binds.includes(mount)) return from('docker.binds')
+    return mount.host === plan.workspace ? workspaceSource(settings, plan, from) : 'private'
+  }
+  return plan.spec.mounts.map((mount, at) => ({
+    ...mount,
+    sandbox: backend === 'openshell' ? (places[at] ?? mount.sandbox) : mount.sandbox,
+    how,
+    source: source(mount),
+  }))
+}
+
+/** Without the binds where those are refused: the rest is told all the same. */
+function planned(settings: Settings, problems: SandboxError[]): SandboxPlan | undefined {
+  const refused: SandboxError[] = []
+  const plan = attempt(() => foretellSandbox(settings), refused)
+  const isTold = ({ setting }: SandboxError) =>
+    setting !== undefined && problems.some((problem) => problem.setting === setting)
+  problems.push(...refused.filter((problem) => !isTold(problem)))
+  if (plan !== undefined || !refused.some(({ setting }) => setting === 'docker.binds')) return plan
+  return attempt(
+    () => foretellSandbox({ ...settings, docker: { ...settings.docker, binds: [] } }),
+    [],
+  )
 }
 
 function toolsOf(settings: Settings, access: WorkspaceAccess, from: Known['from']) {

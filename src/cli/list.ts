@@ -84,7 +84,7 @@ function atHome(path: string): string {
 function asJson({ sandboxes, unreachable }: Found) {
   return {
     sandboxes: sandboxes.map(
-      ({ info, engine, isOurs, match, session, workspaceExists, isInUse, use }) => ({
+      ({ info, engine, isOurs, match, session, workspaceExists, isInUse, isUnsettled, use }) => ({
         name: info.name,
         backend: info.kind,
         engine: engine.title,
@@ -98,6 +98,7 @@ function asJson({ sandboxes, unreachable }: Found) {
         created: info.createdMs === 0 ? null : new Date(info.createdMs).toISOString(),
         used: use === undefined ? null : new Date(use.usedMs).toISOString(),
         isInUse,
+        isUnsettled,
         lastError: use?.lastError?.text ?? null,
         ephemeral: info.ephemeral !== undefined,
         installation: info.installation,

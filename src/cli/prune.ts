@@ -89,8 +89,8 @@ async function prune({ scope, candidate }: Judged, dry: boolean): Promise<Outcom
   const { name, workspace } = info
   const since = durationText(Date.now() - (reason === 'idle' ? usedMs : info.createdMs))
   const told = { name, workspace, reason: reason === 'idle' ? `idle for ${since}` : `${since} old` }
-  if (kept !== undefined && !(await mayLose(name, kept, dry))) {
-    return { ...told, outcome: 'kept', why: kept }
+  if (kept !== undefined && !(await mayLose(name, kept.why, dry))) {
+    return { ...told, outcome: 'kept', why: `${kept.why}; ${kept.help}` }
   }
   if (dry) return { ...told, outcome: 'would be removed' }
   try {
@@ -104,9 +104,9 @@ async function prune({ scope, candidate }: Judged, dry: boolean): Promise<Outcom
 }
 
 /** What would be lost with it is for a person to give up. */
-async function mayLose(name: string, kept: string, dry: boolean): Promise<boolean> {
+async function mayLose(name: string, why: string, dry: boolean): Promise<boolean> {
   if (dry || !isAttended()) return false
-  return ask(`Remove ${name} all the same? ${kept}, and is lost then.`)
+  return ask(`Remove ${name} all the same? ${why}, and is lost then.`)
 }
 
 async function pruneWorkspaces(

@@ -114,13 +114,13 @@ function preview(chosen: readonly FoundSandbox[]): string[] {
 const inside = 'what runs inside, what was installed, and files outside the workspace'
 
 /** What there is only inside. */
-function lossOf({ info, workspaces }: FoundSandbox): string {
+function lossOf({ info, workspaces, isUnsettled }: FoundSandbox): string {
   if (info.kind === 'host') return 'what runs; files on this machine stay as they are'
   switch (workspaces) {
     case 'bind':
       return `${inside}; the workspace on this machine stays as it is`
     case 'mirror':
-      return `${inside}, and changes in the workspace that were not brought back yet; the workspace on this machine stays as it is`
+      return `${isUnsettled ? 'changes in the workspace that did not come back to this machine yet (the next command in it would bring them), ' : ''}${inside}; the workspace on this machine stays as it is`
     case 'remote':
       return `the whole workspace inside, with all work in it that was not copied elsewhere: nothing of it is on this machine. Also ${inside}`
   }

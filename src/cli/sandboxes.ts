@@ -5,6 +5,7 @@ import type { Backend, BackendKind, SandboxInfo } from '../sandbox.ts'
 import { isLeased } from '../sessions/lease.ts'
 import type { WorkspaceKind } from '../sessions/make-workspace.ts'
 import { installationId, stateDirectory } from '../sessions/state-directory.ts'
+import { isUnsettled } from '../sessions/unsettled.ts'
 import { readUse, type UseRecord } from '../sessions/use-record.ts'
 import type { Settings } from '../settings.ts'
 import { Agents } from './agents.ts'
@@ -26,6 +27,8 @@ export interface FoundSandbox {
   readonly workspaces: WorkspaceKind
   /** A call is in flight, or something runs in it, as far as this machine knows. */
   readonly isInUse: boolean
+  /** It may hold changes of a mirrored workspace that this machine does not have. */
+  readonly isUnsettled: boolean
   /** Undefined where no use is known. */
   readonly use: UseRecord | undefined
   /** Of its agent, where they can be used. */
@@ -72,6 +75,7 @@ export async function findSandboxes(argv: readonly string[], all: boolean = fals
               session: sessionOf(info.scopeKey),
               workspaces: workspacesOf(info.kind, settings),
               isInUse: isOurs && isLeased(state, info.name),
+              isUnsettled: isOurs && isUnsettled(state, info.name),
               use: isOurs ? readUse(state, info.name) : undefined,
               workspaceExists: existsSync(info.workspace),
             }

@@ -1,4 +1,5 @@
 /** Without a subcommand: the server. */
+import { refuseProblems } from '../config/judge.ts'
 import { resolveSettings } from '../config/resolve.ts'
 import { readFile } from './read-file.ts'
 
@@ -12,8 +13,10 @@ export async function run(argv: readonly string[], version: string): Promise<num
     process.stdout.write(`${version}\n`)
     return 0
   }
-  const { settings, warnings, filesRead } = await resolveSettings(argv, process.env, readFile)
+  const resolved = await resolveSettings(argv, process.env, readFile)
+  const { settings, warnings, filesRead, problems } = resolved
   for (const warning of warnings) console.error(`sandbox-mcp: ${warning}`)
+  refuseProblems(problems)
   if (process.stdin.isTTY) {
     console.error('sandbox-mcp: waiting for an MCP client on stdin; --help says what else there is')
   }

@@ -18,7 +18,7 @@ const base: Layer = {
   sourceOf: () => ({ kind: 'default', name: 'default' }),
 }
 
-/** `layers` from the weakest to the strongest. `CONFIG_INVALID` for what cannot be together. */
+/** `layers` from the weakest to the strongest. Whether they can be used is judged by `judge.ts`. */
 export function combine(layers: readonly Layer[], home: string): Combined {
   const { layers: counted, warnings } = withoutAgentsOwn([base, ...layers])
   const merged = merge(counted)

@@ -1,14 +1,17 @@
 /**
  * The settings of a server: flags, then environment, then the file, then defaults. Pure but for
- * `readFile`. The schema of the file is loaded only when there is a file or a `--set`.
+ * `readFile`, and for a look at the host's files that settings name. The schema of the file is loaded
+ * only when there is a file or a `--set`.
  */
 import { homedir } from 'node:os'
+import type { SandboxError } from '../errors.ts'
 import type { Settings } from '../settings.ts'
 import { combine } from './combine.ts'
 import type { AgentLayers } from './document.ts'
 import { ownVariables } from './environment.ts'
 import { findFile, type ReadFile } from './find-file.ts'
 import { readFlags } from './flags.ts'
+import { judge } from './judge.ts'
 import type { Sourced } from './source.ts'
 import type { Layer, Values } from './values.ts'
 
@@ -21,9 +24,11 @@ export interface Resolved {
   readonly warnings: readonly string[]
   /** Absolute paths. */
   readonly filesRead: readonly string[]
+  /** Values that no sandbox can be made with: a server refuses them, other commands tell them. */
+  readonly problems: readonly SandboxError[]
 }
 
-/** `CONFIG_INVALID` for everything that a person has to correct. */
+/** `CONFIG_INVALID` for what cannot be read as settings; what those are good for is told in `problems`. */
 export async function resolveSettings(
   argv: readonly string[],
   env: NodeJS.ProcessEnv,
@@ -58,7 +63,9 @@ export async function resolveSettings(
     flags.layer,
   ]
   const { settings, origins, warnings } = combine(layers, home)
+  const problems = await judge({ settings, origins })
   return {
+    problems,
     settings,
     origins,
     warnings: [...(written?.warnings ?? []), ...own.warnings, ...openHands.warnings, ...warnings],
@@ -67,7 +74,7 @@ export async function resolveSettings(
 }
 
 const openHandsName =
-  /^(SANDBOX_(?!MCP_)|WORKSPACE_|RUNTIME|RUN_AS_|NO_CHANGE_|INIT_PLUGIN_|OH_RUNTIME_|DOCKER_HOST_ADDR)/
+  /^(SANDBOX_(?!MCP_)|WORKSPACE_|RUNTIME|RUN_AS_|NO_CHANGE_|INIT_PLUGIN_|OH_RUNTIME_|INSTALL_THIRD_|DOCKER_HOST_ADDR)/
 
 const layersOf = (layers: AgentLayers | undefined): Layer[] =>
   layers === undefined ? [] : [layers.forAll, layers.forAgent]

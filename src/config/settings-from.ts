@@ -1,5 +1,7 @@
-/** The settings of a server from the values that were put together, and what cannot be together. */
-import { configInvalid, shown } from '../errors.ts'
+/** The settings of a server from the values that were put together. Pure. */
+import { cleanPath } from '../backends/docker/paths-inside.ts'
+import type { DockerSettings } from '../backends/docker/settings.ts'
+import { cleanRoot } from '../backends/openshell/roots.ts'
 import type { Settings } from '../settings.ts'
 import type { Merged } from './merge.ts'
 import { sourceText } from './source.ts'
@@ -11,35 +13,24 @@ type Complete = Values &
   Required<Pick<Values, 'mode' | 'backend' | 'scope' | 'workspaceAccess'>> &
   Pick<Settings, 'docker' | 'bubblewrap' | 'openshell' | 'sync' | 'prune'>
 
-/** `home` stands for `~` in paths on the host. `CONFIG_INVALID` for what cannot be together. */
+/**
+ * `home` stands for `~` in paths on the host, and paths inside have one spelling from here on. Which
+ * values can be used is judged by `judge.ts`.
+ */
 export function settingsFrom({ values, origins }: Merged, home: string): Settings {
   const all = values as Complete
   const { workspace, workspaceRoot, tools, ssh, bubblewrap } = all
-  // A map without entries leaves no trace in `values`.
-  const docker = { ...all.docker, env: all.docker.env ?? {}, ulimits: all.docker.ulimits ?? {} }
-  const { enabled, ...openshell } = all.openshell
+  const docker = {
+    ...all.docker,
+    // A map without entries leaves no trace in `values`.
+    env: all.docker.env ?? {},
+    ulimits: all.docker.ulimits ?? {},
+    workdir: cleanPath(all.docker.workdir) ?? all.docker.workdir,
+  }
+  const { enabled: _, ...openshell } = all.openshell
   const origin = (key: string) => {
     const found = origins.get(key)
     return found === undefined ? 'default' : sourceText(found.source)
-  }
-  refuseNetwork(docker.network, docker.dangerouslyAllowContainerNamespaceJoin)
-  if (all.backend === 'openshell' && enabled === false) {
-    throw configInvalid(
-      `the backend openshell (${origin('backend')}) is forbidden (${origin('openshell.enabled')})`,
-      'Set plugins.entries.openshell.enabled to true, or choose another backend.',
-    )
-  }
-  if (all.backend === 'openshell' && docker.binds.length > 0) {
-    throw configInvalid(
-      `docker.binds (${origin('docker.binds')}) cannot be had with the backend openshell: it mounts nothing of the host`,
-      'Leave them out, or choose the backend docker.',
-    )
-  }
-  if (all.backend === 'ssh' && ssh?.target === undefined) {
-    throw configInvalid(
-      `the backend ssh (${origin('backend')}) needs a host, and none is named`,
-      'Set ssh.target in the file, or --set ssh.target=user@host.',
-    )
   }
   return {
     workspace:
@@ -51,10 +42,15 @@ export function settingsFrom({ values, origins }: Merged, home: string): Setting
     mode: all.mode,
     scope: all.scope,
     backend: all.backend,
-    docker,
+    docker: withHome(docker, home),
     bubblewrap,
     ssh: ssh?.target === undefined ? undefined : { ...ssh, target: ssh.target },
-    openshell,
+    openshell: {
+      ...openshell,
+      ...(openshell.policy === undefined ? {} : { policy: atHome(openshell.policy, home) }),
+      remoteWorkspaceDir: cleanRoot(openshell.remoteWorkspaceDir),
+      remoteAgentWorkspaceDir: cleanRoot(openshell.remoteAgentWorkspaceDir),
+    },
     sync: all.sync,
     prune: all.prune,
     tools: {
@@ -72,21 +68,16 @@ export function settingsFrom({ values, origins }: Merged, home: string): Setting
   }
 }
 
-function refuseNetwork(network: string, mayJoin: boolean): void {
-  if (network.startsWith('container:') && !mayJoin) {
-    throw configInvalid(
-      `network ${shown(network)} is refused: it would share another container's network`,
-      'Use none, bridge, or the name of a network.',
-    )
-  }
-  if (!/^(container:)?[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(network)) {
-    throw configInvalid(
-      `${shown(network)} is not a network`,
-      'Use none, bridge, or the name of a network.',
-    )
-  }
-}
-
 function atHome(path: string, home: string): string {
   return path.replace(/^~(?=\/|$)/, home)
+}
+
+/** Where the host's files are named in `docker`. */
+function withHome(docker: DockerSettings, home: string): DockerSettings {
+  const { seccompProfile, binds } = docker
+  return {
+    ...docker,
+    binds: binds.map((bind) => atHome(bind, home)),
+    ...(seccompProfile === undefined ? {} : { seccompProfile: atHome(seccompProfile, home) }),
+  }
 }

@@ -1,5 +1,6 @@
 /** Which tools are offered, by OpenClaw's rules: names in any case, groups, and `*` for any letters. */
 import type { Settings } from '../settings.ts'
+import { nearestWord } from './nearest-word.ts'
 
 const groups: Readonly<Record<string, readonly string[]>> = {
   'group:fs': ['read', 'write', 'edit', 'apply_patch'],
@@ -16,6 +17,22 @@ export function isOffered(tool: string, { allow = [], deny }: Settings['tools'])
       (tool === 'apply_patch' && pattern.trim().toLowerCase() === 'write'),
   )
 }
+
+const ourTools = ['exec', 'process', 'read', 'write', 'edit', 'apply_patch']
+
+/** What is written where a name of ours may be meant, and hits none: the name that is nearest. */
+export function misspelt(patterns: readonly string[]): { pattern: string; near: string }[] {
+  return patterns.flatMap((pattern) => {
+    const name = pattern.trim().toLowerCase()
+    // The names of other tools are OpenClaw's.
+    if (name.includes('*') || ourTools.some((tool) => matches(pattern, tool))) return []
+    const near = nearestWord(name, [...ourTools, ...Object.keys(groups)], 2)
+    return near === undefined || openClawsOwn.includes(name) ? [] : [{ pattern, near }]
+  })
+}
+
+/** Tools of OpenClaw that there are not here, and whose names are near to ours. */
+const openClawsOwn = ['ls', 'group:ui', 'group:web']
 
 function matches(pattern: string, tool: string): boolean {
   const name = pattern.trim().toLowerCase()

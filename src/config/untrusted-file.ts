@@ -1,4 +1,4 @@
-/** Nothing found in a workspace is configuration. */
+/** Nothing found in a workspace, or in what else commands can write, is configuration. */
 import { realpathSync } from 'node:fs'
 import { isAbsolute, relative } from 'node:path'
 import { configInvalid, shown } from '../errors.ts'
@@ -12,7 +12,7 @@ export function refuseFilesIn(workspace: string, filesRead: readonly string[]): 
   })
   if (inside === undefined) return
   throw configInvalid(
-    `the settings in ${shown(inside)} are refused: they are in the workspace ${shown(workspace)}, where they can be changed from the sandbox`,
+    `the settings in ${shown(inside)} are refused: they are in ${shown(workspace)}, where they can be changed from the sandbox`,
     'Move the file out of the workspace, to ~/.config/sandbox-mcp/config.json5 for example.',
   )
 }

@@ -1,10 +1,22 @@
 /** What was set and does nothing, because of another setting. */
+import { shown } from '../errors.ts'
+import { isSandboxed } from '../sessions/mode.ts'
 import type { Settings } from '../settings.ts'
 import type { Merged } from './merge.ts'
 import { sourceText } from './source.ts'
+import { misspelt } from './tool-policy.ts'
 
 /** One line for each reason. */
-export function withoutEffect({ origins }: Merged, { backend }: Settings): string[] {
+export function withoutEffect({ origins }: Merged, settings: Settings): string[] {
+  const { backend, mode, access } = settings
+  const misnamed = (['allow', 'alsoAllow', 'deny'] as const).flatMap((list) => {
+    const found = origins.get(`tools.${list}`)
+    const names = Array.isArray(found?.value) ? found.value.map(String) : []
+    return misspelt(names).map(
+      ({ pattern, near }) =>
+        `${shown(pattern)} in tools.${list} (${found && sourceText(found.source)}) is no tool here; did you mean ${shown(near)}?`,
+    )
+  })
   const given = [...origins].filter(([, { source }]) => source.kind !== 'default')
   const warn = (isMeant: (key: string, name: string) => boolean, because: string): string[] => {
     const keys = given.filter(([key, { source }]) => isMeant(key, source.name))
@@ -12,8 +24,19 @@ export function withoutEffect({ origins }: Merged, { backend }: Settings): strin
     const named = keys.map(([key, { source }]) => `${key} (${sourceText(source)})`)
     return [`${named.join(', ')} ${keys.length === 1 ? 'has' : 'have'} no effect: ${because}`]
   }
-  const isDockers = (key: string) => key.startsWith('docker.') && !key.startsWith('docker.env.')
+  if (!isSandboxed(settings)) {
+    const because = `with mode ${mode} this session has no sandbox, and commands can change all that you can`
+    return access === 'rw'
+      ? misnamed
+      : [...misnamed, ...warn((key) => key === 'workspaceAccess', because)]
+  }
+  // OpenShell refuses binds.
+  const isDockers = (key: string) =>
+    key.startsWith('docker.') &&
+    !key.startsWith('docker.env.') &&
+    !(backend === 'openshell' && key === 'docker.binds')
   return [
+    ...misnamed,
     ...(backend === 'auto' || backend === 'docker'
       ? []
       : warn(

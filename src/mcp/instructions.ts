@@ -15,6 +15,8 @@ export interface InstructionFacts {
   readonly account: string | undefined
   /** How commands find the two directories where those are not /workspace and /agent. */
   readonly names: { readonly workspace: string; readonly agent: string } | undefined
+  /** What else is mounted of the user's, and whether it can be changed. */
+  readonly binds: readonly { readonly path: string; readonly writable: boolean }[]
   readonly network: 'none' | 'some' | 'of the machine' | 'of the host' | 'by policy'
   readonly ephemeral: boolean
 }
@@ -24,7 +26,7 @@ export function instructions(facts: InstructionFacts): string {
   return parts.join(' ')
 }
 
-function place({ project, uncertain, writable, onHost, account }: InstructionFacts): string {
+function place({ project, uncertain, writable, onHost, account, binds }: InstructionFacts): string {
   if (onHost) {
     return "These tools act on the user's own machine, WITHOUT a sandbox: commands are not confined, and can do all that the user can. Take care."
   }
@@ -32,7 +34,9 @@ function place({ project, uncertain, writable, onHost, account }: InstructionFac
     return `These tools act on another machine: commands run as ${account}, are not confined, and can do all that this account can.`
   }
   const computer = 'These tools act in a sandbox: a computer of its own'
-  if (project === 'none') return `${computer}, without any of the user's files.`
+  if (project === 'none') {
+    return `${computer}, without ${binds.length > 0 ? "the user's project" : "any of the user's files"}.`
+  }
   const where = writable ? '/workspace' : '/agent'
   return `${computer} with the user's project in ${where}${uncertain ? ', if there is one' : ''}.`
 }
@@ -50,8 +54,8 @@ const withoutGits = {
 }
 
 function files(facts: InstructionFacts): string {
-  const { project, uncertain, writable, onHost, account, withoutGit } = facts
-  const others = `all others are the ${onHost || account !== undefined ? 'machine' : 'sandbox'}'s own`
+  const { project, uncertain, writable, onHost, account, withoutGit, binds } = facts
+  const others = `${bound(binds)}all others are the ${onHost || account !== undefined ? 'machine' : 'sandbox'}'s own`
   if (project === 'none') return `/workspace is private; ${others}.`
   const unless = uncertain ? ', unless the first result says that there is no project' : ''
   const git = withoutGit ? withoutGits[project] : ''
@@ -59,6 +63,18 @@ function files(facts: InstructionFacts): string {
   const unchanged = project === 'real' ? ' and cannot be changed' : ', and is not to be changed'
   const agent = projects[project].replace('#', '/agent')
   return `${agent}${unchanged}${git}${unless}; /workspace is private; ${others}.`
+}
+
+/** More are not named: this text is in every conversation. */
+const namedBinds = 8
+
+function bound(binds: InstructionFacts['binds']): string {
+  if (binds.length === 0) return ''
+  const named = binds
+    .slice(0, namedBinds)
+    .map(({ path, writable }) => (writable ? path : `${path} (read-only)`))
+  const more = binds.length > namedBinds ? ` and ${binds.length - namedBinds} more` : ''
+  return `the user's real files are in ${named.join(', ')}${more}; `
 }
 
 const network = {

@@ -27,7 +27,7 @@ import { isSandboxError } from '../errors.ts'
 import type { OpenContext } from '../sandbox.ts'
 import type { Tool } from '../tools/tool.ts'
 import { callTool, listTool, refusedCall, unknownTool } from './call-tool.ts'
-import type { ClientRoots } from './client-roots.ts'
+import { askRoots, type ClientRoots } from './client-roots.ts'
 import { Progress } from './progress.ts'
 import { RequestError, ResourceRequests, resourceTemplates } from './resource-requests.ts'
 import type { Served, SessionProvider } from './session-provider.ts'
@@ -38,9 +38,6 @@ export interface ServerOptions {
   readonly tools: readonly Tool[]
   readonly sessions: SessionProvider
 }
-
-/** How long a client may take to tell its roots; the call that needs them waits for it. */
-const rootsMs = 2_000
 
 /** The SDK's own refuses all roots for one that is no file: that is judged where one is chosen. */
 const anyRoots = z.object({ roots: z.array(z.object({ uri: z.string() })) })
@@ -131,15 +128,15 @@ function rootsOf(server: Server): ClientRoots {
   return {
     list: async () => {
       if (server.getClientCapabilities()?.roots === undefined) return []
-      const deadline = AbortSignal.timeout(rootsMs)
-      const late = new Promise<never>((_, reject) => {
-        deadline.addEventListener('abort', () => reject(new Error('no answer in time')))
-      })
       try {
-        await Promise.race([ready, late])
-        const options = { signal: deadline, timeout: rootsMs }
-        const asked = server.request({ method: 'roots/list' }, anyRoots, options)
-        return (await Promise.race([asked, late])).roots.map(({ uri }) => uri)
+        return await askRoots({
+          ready,
+          ask: async (signal) => {
+            const answer = await server.request({ method: 'roots/list' }, anyRoots, { signal })
+            return answer.roots.map(({ uri }) => uri)
+          },
+          ping: () => server.ping(),
+        })
       } catch (error) {
         console.error(`sandbox-mcp: the client did not tell its roots: ${String(error)}`)
         return []

@@ -28,13 +28,12 @@ export class Housekeeping {
   constructor(house: House, log: (line: string) => void) {
     this.#house = house
     this.#log = log
-    const { settings, state, installation, choose } = house
+    const { settings, state } = house
     sweepLogDirectories()
     sweepPrivateWorkspaces(privateWorkspaces(settings, state))
-    const swept = sweepEphemeral(choose, installation, this.#abort.signal)
-    this.#pruning = swept.then(() => this.#prune())
+    this.#pruning = this.#tidy(true)
     this.#timer = setInterval(() => {
-      this.#pruning = this.#pruning.then(() => this.#prune())
+      this.#pruning = this.#pruning.then(() => this.#tidy(false))
     }, everyMs).unref()
   }
 
@@ -45,7 +44,7 @@ export class Housekeeping {
     await this.#pruning
   }
 
-  async #prune(): Promise<void> {
+  async #tidy(isFirst: boolean): Promise<void> {
     const { settings, choose } = this.#house
     const { signal } = this.#abort
     const backend = await choose(signal).catch(() => undefined)
@@ -54,6 +53,8 @@ export class Housekeeping {
       if (!this.#said.has(line)) this.#log(line)
       this.#said.add(line)
     }
-    await pruneSandboxes(pruneScope(settings, { ...this.#house, backend }), report, signal)
+    const scope = pruneScope(settings, { ...this.#house, backend })
+    if (isFirst) await sweepEphemeral(scope, signal)
+    await pruneSandboxes(scope, report, signal)
   }
 }

@@ -1,4 +1,5 @@
 /** What settings mean for the model. */
+import { bindTargets } from '../backends/docker/bind-rules.ts'
 import type { InstructionFacts } from '../mcp/instructions.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
 import { SyncRules } from '../sync/sync-rules.ts'
@@ -6,6 +7,7 @@ import { treePath } from '../tree.ts'
 import { aliases } from '../workspace.ts'
 import { workspaceKind } from './make-workspace.ts'
 import { backendOf } from './mode.ts'
+import { hasBinds } from './plan-sandbox.ts'
 
 const projects = { bind: 'real', mirror: 'mirror', remote: 'copy' } as const
 
@@ -23,6 +25,7 @@ export function instructionFacts(
     withoutGit: new SyncRules(settings.sync.ignore).leavesOut(treePath('.git')),
     account: accountOf(settings),
     names: namesOf(settings),
+    binds: hasBinds(settings) ? bindTargets(settings.docker) : [],
     network: networkOf(settings),
     ephemeral: settings.ephemeral,
   }

@@ -4,7 +4,15 @@
  * in containers that share the state directory.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { isAlive, thisProcess } from '../process-identity.ts'
 import type { OpenContext } from '../sandbox.ts'
@@ -14,12 +22,15 @@ import { holding } from '../trees/workspace-lock.ts'
 const lastsMs = 60_000
 
 export interface Lease {
+  /** Begins with the sandbox's name and a dot. */
+  readonly id: string
   refresh(): void
   /** Safe to repeat. */
   release(): void
 }
 
 const directoryOf = (state: string) => join(state, 'leases')
+const idPattern = /\.(\d+)-(\d*)-[0-9a-f]{12}$/
 const lockKey = (name: string) => `use of ${name}`
 
 /** Resolves when no process is removing the sandbox, and none will until the lease is released. */
@@ -30,7 +41,8 @@ export async function takeLease(
 ): Promise<Lease> {
   const directory = directoryOf(state)
   const { pid, started } = thisProcess()
-  const file = join(directory, `${name}.${pid}-${started}-${randomBytes(6).toString('hex')}`)
+  const id = `${name}.${pid}-${started}-${randomBytes(6).toString('hex')}`
+  const file = join(directory, id)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   writeFileSync(file, '', { mode: 0o600, flag: 'wx' })
   const release = () => rmSync(file, { force: true })
@@ -42,7 +54,7 @@ export async function takeLease(
     release()
     throw error
   }
-  return { refresh: () => refresh(file), release }
+  return { id, refresh: () => refresh(file), release }
 }
 
 /**
@@ -83,10 +95,19 @@ export function isLeased(state: string, name: string): boolean {
   return counting.length > 0
 }
 
+/** Whether the lease of that id is held. */
+export const leaseCounts = (state: string, id: string) =>
+  existsSync(join(directoryOf(state), id)) && counts(directoryOf(state), id)
+
+/** Whether the process that took the lease is seen on this machine. */
+export function leaseOwnerIsAlive(id: string): boolean {
+  const [, pid, started] = idPattern.exec(id) ?? []
+  return started !== undefined && isAlive({ pid: Number(pid), started })
+}
+
 function counts(directory: string, file: string): boolean {
-  const [, pid, started] = /\.(\d+)-(\d*)-[0-9a-f]{12}$/.exec(file) ?? []
-  if (pid === undefined || started === undefined) return false
-  if (isAlive({ pid: Number(pid), started })) return true
+  if (!idPattern.test(file)) return false
+  if (leaseOwnerIsAlive(file)) return true
   try {
     return Date.now() - statSync(join(directory, file)).mtimeMs < lastsMs
   } catch {

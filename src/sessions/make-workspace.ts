@@ -1,4 +1,5 @@
 /** The workspace that settings ask for, wired to the session it is for. */
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { HostSight } from '../resources/host-sight.ts'
 import { SandboxSight } from '../resources/sandbox-sight.ts'
@@ -65,7 +66,7 @@ export function makeWorkspace(
   switch (workspaceKind(settings)) {
     case 'bind':
       return {
-        workspace: new BindWorkspace(choose, spec, hostTrees(spec), rootTree(inside)),
+        workspace: new BindWorkspace(choose, spec, boundTrees(spec), rootTree(inside)),
         sight: hostSight(spec),
       }
     case 'remote': {
@@ -115,6 +116,13 @@ function makeMirrorWorkspace(
     roots,
     current: inside.current,
   })
+}
+
+/** Those of the directories; a single file that is mounted is reached inside, as a write must not replace it. */
+function boundTrees(spec: SandboxSpec): readonly [Tree, ...(Tree | undefined)[]] {
+  const [first, ...others] = hostTrees(spec)
+  const isDirectory = (at: number) => statSync(spec.mounts[at]?.host ?? '').isDirectory()
+  return [first, ...others.map((tree, i) => (isDirectory(i + 1) ? tree : undefined))]
 }
 
 /** The files of the mounts, on the host; `roots` is where they are inside. */

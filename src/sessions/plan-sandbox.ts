@@ -1,5 +1,6 @@
 /** Which sandbox a session lands in, and which directories of the host it gets. */
 import { statSync } from 'node:fs'
+import { parseBinds, withBinds } from '../backends/docker/bind-rules.ts'
 import { configInvalid, shown } from '../errors.ts'
 import { thisProcess } from '../process-identity.ts'
 import type { Mount, SandboxSpec } from '../sandbox.ts'
@@ -25,6 +26,8 @@ import { isIn, isNobodysChoice } from './workspace-directory.ts'
 
 export interface SandboxPlan {
   readonly spec: SandboxSpec
+  /** Those of the spec's mounts that `docker.binds` asks for. */
+  readonly binds: readonly Mount[]
   /** What the sandbox has of the user's files: `none` too where no directory of the user's was chosen. */
   readonly access: WorkspaceAccess
   /** The directory it is about: the user's, or a private one where none was chosen. */
@@ -54,7 +57,7 @@ interface Ground {
 
 /**
  * Makes the private workspace that `settings` ask for, and nothing else. `CONFIG_INVALID` for a
- * workspace that may not be one, and for directories that lie in each other.
+ * workspace that may not be one, for directories that lie in each other, and for a refused bind.
  */
 export function planSandbox(
   settings: Settings,
@@ -116,21 +119,23 @@ function planOn(
   ].join(':')
   const name = nameOf(installation, key)
   const ownKey = ephemeral ? ephemeralKey(name, server) : name
-  const mounts = mountsFor(settings, access, choice.path, place, () =>
+  const managed = mountsFor(settings, access, choice.path, place, () =>
     ground.privateWorkspace(directory, ownKey, ground.ownerOf(place)),
   )
-  const { uid, gid } = ground.ownerOf(mounts[0].host)
+  const binds = hasBinds(settings) ? parseBinds(settings.docker, managed) : []
+  const { uid, gid } = ground.ownerOf(managed[0].host)
   const spec: SandboxSpec = {
     name,
     installation,
     scopeKey: key,
     agent,
-    mounts,
+    mounts: withBinds(managed, binds),
     owner: { uid, gid },
     ...(ephemeral ? { ephemeral: server } : {}),
   }
   return {
     spec,
+    binds,
     access,
     workspace: place,
     source: choice.source,
@@ -176,6 +181,11 @@ function mountsFor(
   const first = mounted(kept)
   refuseOverlap('directories inside', first.sandbox, aliases.agent)
   return [first, agentMount(chosen)]
+}
+
+/** Where sandboxes mount what the host has: `auto` is one of those. */
+export function hasBinds(settings: Settings): boolean {
+  return ['docker', 'auto'].includes(backendOf(settings)) && settings.docker.binds.length > 0
 }
 
 /** How commands find the workspace that is at `host`. */

@@ -1,9 +1,11 @@
 /** Which sandboxes are removed by themselves, and the removing of them. */
-import { isSandboxError } from '../errors.ts'
+import { isSandboxError, shown } from '../errors.ts'
+import { isAlive } from '../process-identity.ts'
 import type { Backend, SandboxInfo } from '../sandbox.ts'
 import type { PruneSettings, Settings } from '../settings.ts'
 import { isLeased, whileUnused } from './lease.ts'
 import { type WorkspaceKind, workspaceKind } from './make-workspace.ts'
+import { isUnsettled, markUnknown } from './unsettled.ts'
 import { forgetSandbox, readUse, writeUse } from './use-record.ts'
 
 /** What there is to know of a sandbox when it is judged. */
@@ -36,22 +38,36 @@ export function pruneReason(
   return undefined
 }
 
+/** Why a sandbox is kept that could be removed, and what a person does about it. */
+export interface Kept {
+  readonly why: string
+  readonly help: string
+}
+
 /**
- * Why a sandbox that could be removed is kept all the same: what may be in it alone would be lost. Only
- * a person removes such a one. Pure.
+ * Set where what may be in the sandbox alone would be lost with it: only a person removes such a one.
+ * Pure.
  */
 export function keptFor(
+  { name, workspace, ephemeral }: Pick<SandboxInfo, 'name' | 'workspace' | 'ephemeral'>,
   kind: WorkspaceKind,
-  settled: boolean,
-): 'its workspace is nowhere else' | 'its last session was cut off' | undefined {
-  if (kind === 'remote') return 'its workspace is nowhere else'
-  return kind === 'mirror' && !settled ? 'its last session was cut off' : undefined
+  unsettled: boolean,
+): Kept | undefined {
+  const copyFirst = `copy what you need from it, then "sandbox-mcp recreate ${name}" removes it`
+  if (kind === 'remote') return { why: 'its workspace is nowhere else', help: copyFirst }
+  if (kind === 'bind' || !unsettled) return undefined
+  const why = 'not all that was changed in its workspace came back to the host'
+  if (ephemeral !== undefined) return { why, help: copyFirst }
+  return {
+    why,
+    help: `the next command in it brings it back to ${shown(workspace)}; "sandbox-mcp recreate ${name}" gives it up`,
+  }
 }
 
 export interface PruneCandidate {
   readonly info: SandboxInfo
   readonly reason: 'idle' | 'old'
-  readonly kept: ReturnType<typeof keptFor>
+  readonly kept: Kept | undefined
   readonly usedMs: number
 }
 
@@ -87,16 +103,18 @@ export async function pruneCandidates(
   return found.flatMap((info) => candidate(scope, info) ?? [])
 }
 
-/** Removes one, unless it was used meanwhile: false then. Rejects as `Backend.remove`. */
+/** Removes one, unless it is used or holds more now: false then. Rejects as `Backend.remove`. */
 export async function removeCandidate(
   scope: PruneScope,
-  { info }: PruneCandidate,
+  { info, kept }: PruneCandidate,
   signal: AbortSignal,
 ): Promise<boolean> {
   const { backend, state } = scope
   let removed = false
   const remove = async () => {
-    if (candidate(scope, info) === undefined) return
+    const now = candidate(scope, info)
+    // Nobody was asked about what has been left in it since.
+    if (now === undefined || now.kept?.why !== kept?.why) return
     await backend.remove(info.name, signal)
     forgetSandbox(state, info.name)
     removed = true
@@ -121,7 +139,7 @@ export async function pruneSandboxes(
       const { info, reason, kept } = one
       if (kept !== undefined) {
         report(
-          `sandbox ${info.name} of ${info.workspace} is ${reason} and is kept, because ${kept}; "sandbox-mcp prune" removes it`,
+          `sandbox ${info.name} of ${info.workspace} is ${reason} and is kept, because ${kept.why}: ${kept.help}`,
         )
       } else if (await removeCandidate(scope, one, signal)) {
         report(`sandbox ${info.name} of ${info.workspace} was ${reason} and is removed`)
@@ -137,17 +155,29 @@ function candidate(
   { state, prune, workspaces }: PruneScope,
   info: SandboxInfo,
 ): PruneCandidate | undefined {
-  // One that ends with its server is swept when that is gone.
-  if (info.ephemeral !== undefined) return undefined
+  // One that ends with its server is swept when that is gone, if it can go without loss.
+  if (info.ephemeral !== undefined && !isStranded(state, workspaces, info)) return undefined
   const inUse = isLeased(state, info.name)
   const use = readUse(state, info.name)
   const { createdMs, name, scopeKey, agent, workspace, kind } = info
   if (use === undefined && !inUse) {
     const known = { kind, scopeKey, agent, workspace, session: '' }
-    writeUse(state, name, { ...known, usedMs: Date.now(), settled: false })
+    if (workspaces !== 'bind') markUnknown(state, name)
+    writeUse(state, name, { ...known, usedMs: Date.now() })
   }
   const usedMs = use?.usedMs
   const reason = pruneReason({ createdMs, usedMs, inUse }, prune, Date.now())
   if (reason === undefined || use === undefined) return undefined
-  return { info, reason, kept: keptFor(workspaces, use.settled), usedMs: use.usedMs }
+  const kept = keptFor(info, workspaces, isUnsettled(state, name))
+  return { info, reason, kept, usedMs: use.usedMs }
+}
+
+/** An ephemeral one whose server is gone, with changes in it that the host does not have. */
+export function isStranded(
+  state: string,
+  workspaces: WorkspaceKind,
+  { name, ephemeral }: SandboxInfo,
+): boolean {
+  if (ephemeral === undefined || isAlive(ephemeral)) return false
+  return workspaces === 'mirror' && isUnsettled(state, name)
 }

@@ -4,7 +4,9 @@ import { isSandboxError } from '../errors.ts'
 import type { BackendKind, OpenContext } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { takeLease } from './lease.ts'
+import { type WorkspaceKind, workspaceKind } from './make-workspace.ts'
 import type { SandboxPlan } from './plan-sandbox.ts'
+import { isUnsettled, leftMarks, markUnsettled, unmark } from './unsettled.ts'
 import { forgetSandbox, readUse, type UseRecord, writeUse } from './use-record.ts'
 
 /** A record that is younger is young enough. */
@@ -13,23 +15,31 @@ const touchMs = 3_000
 export class NotedUse implements SandboxUse {
   readonly #state: string
   readonly #name: string
+  readonly #kind: WorkspaceKind
   #record: UseRecord
 
-  constructor({ spec, state }: SandboxPlan, { session }: Pick<Settings, 'session'>) {
+  constructor({ spec, state }: SandboxPlan, settings: Settings) {
     const { name, agent, scopeKey, mounts } = spec
     this.#state = state
     this.#name = name
-    this.#record = { usedMs: 0, settled: true, agent, session, scopeKey, workspace: mounts[0].host }
+    this.#kind = workspaceKind(settings)
+    const { session } = settings
+    this.#record = { usedMs: 0, agent, session, scopeKey, workspace: mounts[0].host }
   }
 
   async begin(context: OpenContext): Promise<UseClaim> {
     const lease = await takeLease(this.#state, this.#name, context)
+    try {
+      if (this.#needsMark()) markUnsettled(this.#state, lease.id)
+    } catch (error) {
+      lease.release()
+      throw error
+    }
     const known = readUse(this.#state, this.#name)
     const { kind, lastError } = known ?? {}
     this.#note({
       ...(kind === undefined ? {} : { kind }),
       ...(lastError === undefined ? {} : { lastError }),
-      settled: false,
     })
     return {
       touch: () => {
@@ -37,8 +47,10 @@ export class NotedUse implements SandboxUse {
         lease.refresh()
         this.#note({})
       },
-      end: () => {
-        this.#note({ settled: true })
+      end: (isSettled) => {
+        this.#note({})
+        // What is in a copy never comes back.
+        if (isSettled && this.#kind === 'mirror') unmark(this.#state, lease.id)
         lease.release()
       },
     }
@@ -55,9 +67,18 @@ export class NotedUse implements SandboxUse {
     this.#note({ lastError: { text: error.message, atMs: Date.now() } })
   }
 
-  /** The sandbox is confirmed to be gone. */
   forget(): void {
     forgetSandbox(this.#state, this.#name)
+  }
+
+  left(): () => void {
+    return leftMarks(this.#state, this.#name)
+  }
+
+  /** A copy keeps its first mark for ever: settings that call it a mirror later have to find it. */
+  #needsMark(): boolean {
+    if (this.#kind === 'bind') return false
+    return this.#kind === 'mirror' || !isUnsettled(this.#state, this.#name)
   }
 
   #note(changes: Partial<UseRecord>): void {

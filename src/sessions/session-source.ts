@@ -76,6 +76,7 @@ export class SessionSource implements SessionProvider {
     const choice = chooseWorkspace(settings, uris)
     if (choice.path !== undefined) refuseFilesIn(choice.path, filesRead)
     const plan = planSandbox(settings, state, choice)
+    for (const { host, writable } of plan.binds) if (writable) refuseFilesIn(host, filesRead)
     planned(plan)
     const { session, sight } = makeSession(settings, plan, {}, choose)
     return { session, sight, plan }

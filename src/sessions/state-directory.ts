@@ -4,6 +4,7 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { configInvalid, shown } from '../errors.ts'
+import { setAside } from '../set-aside.ts'
 import { expectedDirectory } from './expected-directory.ts'
 
 /** `$XDG_STATE_HOME/sandbox-mcp`, made if need be, for its owner only. `CONFIG_INVALID` when it cannot be. */
@@ -47,12 +48,9 @@ export function installationId(state: string): string {
   try {
     linkSync(made, path)
   } catch (error) {
-    // Another process was first; or what is there is damaged, and is of no use to anybody.
+    // Another process was first; or what is there is damaged, and is of use to a person at most.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    if (read() === undefined) {
-      rmSync(path, { force: true })
-      linkSync(made, path)
-    }
+    if (read() === undefined) replace(path, made)
   } finally {
     rmSync(made, { force: true })
   }
@@ -80,3 +78,13 @@ const unusable = (path: string, what: string, error: unknown) =>
     `the state directory ${shown(path)} cannot be ${what}: ${(error as Error).message}`,
     'Set XDG_STATE_HOME to a directory that can be written.',
   )
+function replace(damaged: string, made: string): void {
+  try {
+    setAside(damaged)
+    linkSync(made, damaged)
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    // Another process was first.
+    if (code !== 'ENOENT' && code !== 'EEXIST') throw error
+  }
+}

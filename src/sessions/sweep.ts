@@ -1,17 +1,20 @@
 /** Removes ephemeral sandboxes whose server is gone without having removed them. */
 import { isAlive } from '../process-identity.ts'
-import type { Backend } from '../sandbox.ts'
+import { isStranded, type PruneScope } from './prune.ts'
 
-/** Never rejects: what cannot be swept now is swept at another start. */
+/**
+ * Keeps those with changes that the host does not have. Never rejects: what cannot be swept now is swept
+ * at another start.
+ */
 export async function sweepEphemeral(
-  choose: (signal: AbortSignal) => Promise<Backend>,
-  installation: string,
+  { backend, installation, state, workspaces }: PruneScope,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    const backend = await choose(signal)
-    for (const { name, ephemeral } of await backend.list(installation, signal)) {
-      if (ephemeral !== undefined && !isAlive(ephemeral)) await backend.remove(name, signal)
+    for (const info of await backend.list(installation, signal)) {
+      const { name, ephemeral } = info
+      if (ephemeral === undefined || isAlive(ephemeral)) continue
+      if (!isStranded(state, workspaces, info)) await backend.remove(name, signal)
     }
   } catch {
     // No engine answers, or the session has ended: a call that needs the engine tells it better.

@@ -6,11 +6,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BackendKind } from '../sandbox.ts'
+import { setAside } from '../set-aside.ts'
+import { forgetMarks } from './unsettled.ts'
 
 export interface UseRecord {
   readonly usedMs: number
-  /** False while it is in use, and for ever if the server that used it was killed meanwhile. */
-  readonly settled: boolean
   /** Known once it was open. */
   readonly kind?: BackendKind
   readonly agent: string
@@ -35,7 +35,7 @@ export function readUse(state: string, name: string): UseRecord | undefined {
     return undefined
   }
   const record = parse(text)
-  if (record === undefined) renameQuietly(file, `${file}.damaged`)
+  if (record === undefined) keepAside(file)
   return record
 }
 
@@ -65,6 +65,7 @@ export function writeUse(state: string, name: string, record: UseRecord): void {
 /** Forgets what is kept of a sandbox that is confirmed to be gone. */
 export function forgetSandbox(state: string, name: string): void {
   rmSync(fileOf(state, name), { force: true })
+  forgetMarks(state, name)
   const sync = join(state, 'sync')
   for (const file of namesIn(sync)) {
     // What was agreed on with it, for each of its mounts.
@@ -76,10 +77,10 @@ export function forgetSandbox(state: string, name: string): void {
 
 function parse(text: string): UseRecord | undefined {
   try {
-    const { usedMs, settled, ...rest } = JSON.parse(text)
+    const { usedMs, ...rest } = JSON.parse(text)
     const texts = [rest.agent, rest.session, rest.scopeKey, rest.workspace]
     if (!texts.every((one) => typeof one === 'string') || !Number.isFinite(usedMs)) return undefined
-    return { usedMs, settled: settled === true, ...rest }
+    return { usedMs, ...rest }
   } catch {
     return undefined
   }
@@ -93,9 +94,9 @@ function namesIn(directory: string): string[] {
   }
 }
 
-function renameQuietly(from: string, to: string): void {
+function keepAside(file: string): void {
   try {
-    renameSync(from, to)
+    setAside(file)
   } catch {
     // Another process was first.
   }

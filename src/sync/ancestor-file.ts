@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setAside } from '../set-aside.ts'
 import { type TreePath, treePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
 import { type Entry, parentOf, type Snapshot, sameSnapshot } from './snapshot.ts'
@@ -48,9 +49,7 @@ export class AncestorFile {
     const found = parse(bytes)
     if (found?.pair === this.#pair) return this.#learn(identity, found.snapshot)
     if (found !== undefined) return this.#learn(identity, new Map())
-    const setAside = `${this.#path}.damaged`
-    await rename(this.#path, setAside)
-    return { snapshot: new Map(), setAside }
+    return { snapshot: new Map(), setAside: setAside(this.#path) }
   }
 
   /** Replaces it whole: a crash at any time leaves the old or the new. Gives what `read` gives from now on. */

@@ -16,6 +16,7 @@ import {
   type Side,
   type Snapshot,
 } from './snapshot.ts'
+import { TransferProgress } from './transfer-progress.ts'
 
 export interface Grounds {
   readonly sandbox: Sandbox
@@ -79,8 +80,10 @@ async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise
   const paths = [...new Set(needed.map(({ path, from }) => from?.path ?? path))]
   const stage = new HostStage(host.root)
   try {
-    const tell = progress(context, 'fetching from the sandbox', paths.length)
-    const files = await pull(sandbox, root, paths, stage, { received: tell }, context.signal)
+    const progress = new TransferProgress(context, 'fetching from the sandbox', {
+      files: paths.length,
+    })
+    const files = await pull(sandbox, root, paths, stage, progress, context.signal)
     const content = new Map<SyncChange, StagedFile>()
     for (const change of needed) {
       const path = change.from?.path ?? change.path
@@ -104,8 +107,8 @@ async function toSandbox(changes: readonly SyncChange[], grounds: Grounds): Prom
     files += 1
     bytes += lstatSync(`${host.root}/${path}`, { throwIfNoEntry: false })?.size ?? 0
   }
-  const sent = progress(context, 'sending to the sandbox', files, bytes)
-  return push(sandbox, root, changes, { root: host.root, bytes, sent }, context.signal)
+  const progress = new TransferProgress(context, 'sending to the sandbox', { files, bytes })
+  return push(sandbox, root, changes, { root: host.root, bytes, progress }, context.signal)
 }
 
 /** Where the copy of the sandbox's version is not on the host, the sandbox's must not be replaced. */
@@ -159,19 +162,3 @@ function problemsOf(side: Side, { refused }: Unmade): Problem[] {
 }
 
 const nothing = (): Unmade => ({ stale: new Set(), refused: new Map() })
-
-const mib = (bytes: number) => (bytes / 1024 / 1024).toFixed(1)
-
-/** Called after each file; small transfers are not worth a word. */
-function progress({ report }: OpenContext, what: string, files: number, bytes?: number) {
-  let doneFiles = 0
-  let doneBytes = 0
-  return (size: number) => {
-    doneFiles += 1
-    doneBytes += size
-    const ofBytes = bytes === undefined ? '' : ` of ${mib(bytes)}`
-    if (files > 20 || doneBytes > 1024 * 1024) {
-      report(`${what}: ${doneFiles} of ${files} files, ${mib(doneBytes)}${ofBytes} MiB`)
-    }
-  }
-}

@@ -6,9 +6,11 @@
  */
 import { lstatSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { syncInterrupted, syncRootMissing } from '../errors.ts'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import { runScript } from '../script.ts'
 import type { TreePath } from '../tree.ts'
+import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import type { Owner } from '../trees/host-temporary.ts'
 import { holding } from '../trees/workspace-lock.ts'
 import { AncestorFile } from './ancestor-file.ts'
@@ -20,7 +22,14 @@ import { sweepStages } from './host-stage.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
 import { seedOnce } from './seed.ts'
-import { type Problem, type Scan, type Snapshot, sameSnapshot } from './snapshot.ts'
+import {
+  type Problem,
+  reasons,
+  type Scan,
+  type Side,
+  type Snapshot,
+  sameSnapshot,
+} from './snapshot.ts'
 import { literalPattern, SyncRules } from './sync-rules.ts'
 import { leavingOut, WorkspaceIgnore } from './workspace-ignore.ts'
 
@@ -44,6 +53,8 @@ export interface SyncReport {
   readonly toHost: readonly TreePath[]
   readonly toSandbox: readonly TreePath[]
   readonly conflicts: Plan['conflicts']
+  /** The host has all that the sandbox holds, but for what is left out. */
+  readonly isComplete: boolean
   /** All there are, each time. */
   readonly problems: readonly Problem[]
   /** Where an ancestor was put that could not be believed. */
@@ -70,24 +81,30 @@ export class Mirror {
    * `SYNC_INTERRUPTED` when a transfer failed, `CANCELLED` on the signal; both sides are valid then.
    */
   async sync(sandbox: Sandbox, look: Look, context: OpenContext): Promise<SyncReport> {
-    const { host } = this.#options
-    const { dev, ino } = statSync(host, { bigint: true })
     const waiting = () => context.report('waiting for another sync of this workspace')
-    return holding(
-      `sync ${dev}:${ino}`,
-      async () => {
-        const partner = await this.#with(sandbox, context)
-        return partner.sync(look, context)
-      },
-      context.signal,
-      waiting,
-    )
+    const sync = async () => (await this.#with(sandbox, context)).sync(look, context)
+    try {
+      return await holding(this.#lockKey(), sync, context.signal, waiting)
+    } catch (error) {
+      const code = errnoOf(error)
+      throw code === undefined ? error : syncInterrupted('host', deniedReason(code), error)
+    }
   }
 
   /** Nothing is agreed on any more: the sandbox is removed. */
   async forget(): Promise<void> {
     this.#partner = undefined
     await new AncestorFile(this.#options.ancestorFile, '').forget()
+  }
+
+  /** The directory itself, by whatever path a server was given it. */
+  #lockKey(): string {
+    try {
+      const { dev, ino } = statSync(this.#options.host, { bigint: true })
+      return `sync ${dev}:${ino}`
+    } catch (error) {
+      throw syncRootMissing('host', error)
+    }
   }
 
   /** A sandbox that was opened anew may be another one. */
@@ -118,7 +135,10 @@ class Partner {
   readonly #ignore: WorkspaceIgnore | undefined
   readonly #foldsCase: boolean
   /** How the last pass left things; good as long as the ancestor is the one it wrote. */
-  #left: { host: Scan; sandbox: Scan; ancestor: Snapshot; problems: readonly Problem[] } | undefined
+  #left:
+    | (Record<Side, Scan> &
+        Pick<SyncReport, 'isComplete' | 'problems'> & { readonly ancestor: Snapshot })
+    | undefined
 
   constructor(
     sandbox: Sandbox,
@@ -149,8 +169,9 @@ class Partner {
     const told = new Telling()
     for (let round = 1; round <= maxRounds; round++) {
       const isStale = await this.#pass(round === 1 ? look : 'both', context, told)
-      if (!isStale) break
+      if (!isStale) return told
     }
+    told.isComplete = false
     return told
   }
 
@@ -170,6 +191,7 @@ class Partner {
     const sandbox = this.#ignore?.filtered(sandboxScan) ?? sandboxScan
     if (left !== undefined && sameScan(left.host, host) && sameScan(left.sandbox, sandbox)) {
       told.problems = left.problems
+      told.isComplete = left.isComplete
       this.#left = { ...left, host, sandbox }
       return false
     }
@@ -185,10 +207,12 @@ class Partner {
     })
     const agreed = await this.#ancestor.write(made.agreed)
     const problems = [...plan.problems, ...made.refused]
-    told.add(plan, made, problems)
+    // A mount that only the host changes has nothing to bring back.
+    const isComplete = this.#options.oneWay === true || isAllIn(agreed, made.left.sandbox)
+    told.add(plan, made, { problems, isComplete })
     // What was refused is tried again.
     const isDone = !made.isStale && made.refused.length === 0
-    this.#left = isDone ? { ...made.left, ancestor: agreed, problems } : undefined
+    this.#left = isDone ? { ...made.left, ancestor: agreed, problems, isComplete } : undefined
     return made.isStale
   }
 
@@ -218,13 +242,21 @@ class Telling implements SyncReport {
   conflicts: Plan['conflicts'] = []
   problems: readonly Problem[] = []
   setAside: string | undefined
+  isComplete = false
 
-  add(plan: Plan, made: Made, problems: readonly Problem[]): void {
+  add(plan: Plan, made: Made, rest: Pick<SyncReport, 'problems' | 'isComplete'>): void {
     this.toHost.push(...made.toHost)
     this.toSandbox.push(...made.toSandbox)
     this.conflicts = [...this.conflicts, ...plan.conflicts]
-    this.problems = problems
+    this.problems = rest.problems
+    this.isComplete = rest.isComplete
   }
+}
+
+/** A FIFO or a socket holds nothing that could be brought anywhere. */
+function isAllIn(agreed: Snapshot, { snapshot, problems }: Scan): boolean {
+  const isEmpty = ({ side, reason }: Problem) => side === 'host' || reason === reasons.special
+  return problems.every(isEmpty) && sameSnapshot(agreed, snapshot)
 }
 
 function sameScan(one: Scan, other: Scan): boolean {

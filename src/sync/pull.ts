@@ -8,14 +8,10 @@ import type { TreePath } from '../tree.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
 import { type IncomingEntry, tarEntries } from './tar-entries.ts'
+import type { TransferProgress } from './transfer-progress.ts'
 
 /** So few go with the commands: a connection of its own would cost more. */
 const fewFiles = 8
-
-export interface PullProgress {
-  /** Told after each file. */
-  received(bytes: number): void
-}
 
 /**
  * The files at `paths` below `root` (absolute in the sandbox), durable on the host but not in place. What is not there (any more), or is no
@@ -27,7 +23,7 @@ export async function pull(
   root: string,
   paths: readonly TreePath[],
   stage: HostStage,
-  { received }: PullProgress,
+  progress: TransferProgress,
   signal: AbortSignal,
 ): Promise<Map<TreePath, StagedFile>> {
   const files = new Map<TreePath, StagedFile>()
@@ -42,8 +38,8 @@ export async function pull(
       if (!asked.delete(path)) continue
       const content = contentOf(entry, files)
       if (content === undefined) continue
-      files.set(path, await stage.add(content, entry.mode, entry.mtimeMs))
-      received(entry.size)
+      files.set(path, await stage.add(counted(content, progress), entry.mode, entry.mtimeMs))
+      progress.fileDone()
     }
     await stage.settle()
     const { code, stderr } = await stream.end
@@ -55,6 +51,16 @@ export async function pull(
     const errno = errnoOf(error)
     if (errno !== undefined) throw syncInterrupted('host', deniedReason(errno), error)
     throw syncInterrupted('sandbox', (error as Error).message, error)
+  }
+}
+
+async function* counted(
+  content: AsyncIterable<Buffer>,
+  progress: TransferProgress,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of content) {
+    yield chunk
+    progress.moved(chunk.length)
   }
 }
 

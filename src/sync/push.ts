@@ -16,14 +16,14 @@ import { type PushVerb, pushExits, pushScript } from './push-script.ts'
 import type { SyncChange } from './reconcile.ts'
 import type { Entry } from './snapshot.ts'
 import { tarEnd, tarHeader, tarPadding } from './tar-archive.ts'
+import type { TransferProgress } from './transfer-progress.ts'
 
 export interface PushSource {
   /** Real absolute path of the host's tree, which holds the new content at the very paths. */
   readonly root: string
   /** Of what is to be sent, as far as it is known. */
   readonly bytes: number
-  /** Told after each file. */
-  sent(bytes: number): void
+  readonly progress: TransferProgress
 }
 
 /** What is no more than this goes with the commands: a connection of its own would cost more. */
@@ -187,7 +187,7 @@ async function* entriesOf(
 async function* sendFile(
   path: TreePath,
   entry: Extract<Entry, { kind: 'file' }>,
-  { sent }: PushSource,
+  { progress }: PushSource,
   parents: HostParents,
   batch: Batch,
 ): AsyncGenerator<Buffer, boolean> {
@@ -216,6 +216,7 @@ async function* sendFile(
       hash.update(chunk)
       batch.add(Buffer.from(part))
       left -= part.length
+      progress.moved(part.length)
       if (batch.isFull) yield batch.take()
     }
     const isWhole = left === 0
@@ -225,7 +226,7 @@ async function* sendFile(
       if (batch.isFull) yield batch.take()
     }
     batch.add(tarPadding(size))
-    sent(size)
+    progress.fileDone()
     return isWhole && hash.digest('hex') === entry.digest
   } finally {
     closeSync(descriptor)

@@ -1,8 +1,11 @@
 /** The sh that fills a root inside, once: for BusyBox tools. `own` is where the seed's mark is kept. */
 import { basename, dirname } from 'node:path/posix'
-import { quote } from '../posix-sh.ts'
+import { ownership, quote } from '../posix-sh.ts'
 import { sweep } from './push-script.ts'
 import { ownName } from './sync-rules.ts'
+
+/** The first line of what a script prints that found a mark without a root. */
+export const removed = 'removed'
 
 export const seedExits = { raced: 8, cut: 9 } as const
 
@@ -20,12 +23,19 @@ export function seedPlace(root: string, ownDirectory: string | undefined): SeedP
 
 const isBeside = ({ root, own }: SeedPlace) => dirname(root) === own
 
-/** Each root of a sandbox has a mark of its own. */
+/**
+ * Each root of a sandbox has a mark of its own. One whose root was removed says nothing any more: it goes
+ * before the root is made again, so an empty root with a mark is always one that somebody has emptied.
+ */
 function opening({ root, own }: SeedPlace): string {
   const name = basename(root) === 'workspace' ? 'seeded' : `seeded-${basename(root)}`
   return `LC_ALL=C; export LC_ALL
 root=${quote(root)} own=${quote(own)} base=${quote(basename(root))}
 mark=$own/${quote(name)} claim=$own/${quote(`${name}.claim`)}
+if [ ! -d "$root" ]; then
+if [ -f "$mark" ]; then echo ${removed}; fi
+rm -f -- "$mark" "$claim" && (umask 022; mkdir -p -- "$root") || exit 1
+fi
 cd -- "$root" || exit 1`
 }
 
@@ -38,6 +48,8 @@ export function probeScript(place: SeedPlace): string {
   return `${opening(place)}
 ${sweep}
 ${isBeside(place) ? '' : finish}
+${ownership}
+${sweepSeeds}
 if [ -f "$mark" ]; then cat "$mark"
 ${unmarked}`
 }
@@ -48,9 +60,10 @@ export function seedScript(place: SeedPlace, generation: string): string {
 umask 077
 if [ ! -d "$own" ]; then mkdir -- "$own" && echo '*' >"$own/.gitignore" || exit 1; fi
 cd -- "$own" || exit 1
-find . -maxdepth 1 -name '.seed-*' -mtime +0 -exec rm -rf -- {} + 2>/dev/null
-stage=.seed-${generation}
+${ownership}
+stage=.seed-${generation}-$owner
 trap '[ -n "$keep" ] || rm -rf -- "$own/$stage"' EXIT
+trap 'exit 129' HUP
 mkdir -- "$stage" "$stage/$base" || exit 1
 chmod 755 "$stage/$base"
 (umask 0; cd -- "$stage" && tar -xof -) || exit 1
@@ -73,6 +86,13 @@ const publishInside = `(cd -- "$root" && for name in * .[!.]* ..?*; do
 done) >>"$stage/mark"
 (set -C; echo "$stage" >"$claim") 2>/dev/null || exit ${seedExits.raced}
 keep=1`
+
+/** What is claimed is carried out, whether or not the script that brought it has ended. */
+const sweepSeeds = `for old in "$own"/.seed-*; do
+if left "$old" && ! { [ -f "$claim" ] && grep -qxF -- "\${old##*/}" "$claim"; }; then
+rm -rf -- "$old"
+fi
+done`
 
 /** Carries out a claim. What was at the place of something that is seeded is put aside. */
 const finish = `if [ -f "$claim" ] && [ ! -f "$mark" ]; then

@@ -9,7 +9,14 @@ import { cancelled, isSandboxError, sandboxStartFailed, shown } from '../errors.
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import { runScript } from '../script.ts'
 import { type LeavingOut, SeedArchive } from './seed-archive.ts'
-import { probeScript, type SeedPlace, seedExits, seedPlace, seedScript } from './seed-scripts.ts'
+import {
+  probeScript,
+  removed,
+  type SeedPlace,
+  seedExits,
+  seedPlace,
+  seedScript,
+} from './seed-scripts.ts'
 import type { Problem } from './snapshot.ts'
 
 export interface Seed {
@@ -29,6 +36,8 @@ interface SeedMark {
 }
 
 export interface Seeded extends SeedMark {
+  /** It had been seeded before, and somebody has removed the whole directory since. */
+  readonly wasRemoved: boolean
   /** What was sent now; undefined when the workspace had been seeded before. */
   readonly sent: { readonly files: number; readonly bytes: number } | undefined
   /** What could not be sent, and why. */
@@ -46,7 +55,8 @@ export async function seedOnce(
 ): Promise<Seeded> {
   const place = seedPlace(root, sandbox.ownDirectory)
   const before = await markIn(sandbox, place, signal)
-  if (before !== undefined) return { ...before, sent: undefined, problems: [] }
+  const { mark: found, wasRemoved } = before
+  if (found !== undefined) return { ...found, wasRemoved, sent: undefined, problems: [] }
 
   const archive = new SeedArchive(host, rules)
   await archive.list(signal)
@@ -69,11 +79,11 @@ export async function seedOnce(
     const { code, stderr } = await runScript(sandbox, script, source, either, 'bulk')
     const lost = code === seedExits.raced
     if (code !== 0 && !lost) throw new Error(stderr.trim() || `exit code ${code}`)
-    const mark = await markIn(sandbox, place, signal)
+    const { mark } = await markIn(sandbox, place, signal)
     if (mark === undefined) throw new Error('what was sent is not there')
-    if (lost) return { ...mark, sent: undefined, problems: [] }
+    if (lost) return { ...mark, wasRemoved, sent: undefined, problems: [] }
     const { sentFiles: files, sentBytes: bytes } = archive.progress
-    return { ...mark, sent: { files, bytes }, problems: archive.problems }
+    return { ...mark, wasRemoved, sent: { files, bytes }, problems: archive.problems }
   } catch (error) {
     if (signal.aborted) throw cancelled('seeding the workspace')
     if (broken === undefined && isSandboxError(error)) throw error
@@ -89,12 +99,12 @@ export async function seedOnce(
   }
 }
 
-/** The mark of the seed that is in the root; undefined before there is one. */
+/** The mark of the seed that is in the root; undefined before there is one. Makes a root that is missing. */
 async function markIn(
   sandbox: Sandbox,
   place: SeedPlace,
   signal: AbortSignal,
-): Promise<SeedMark | undefined> {
+): Promise<{ readonly mark: SeedMark | undefined; readonly wasRemoved: boolean }> {
   const script = probeScript(place)
   const { code, stdout, stderr } = await runScript(sandbox, script, undefined, signal)
   if (code !== 0) {
@@ -103,8 +113,11 @@ async function markIn(
       'Check its permissions there, then call again.',
     )
   }
-  const [generation = '', ...names] = stdout.toString().trimEnd().split('\n')
-  return generation === '' ? undefined : { generation, unseeded: names }
+  const lines = stdout.toString().trimEnd().split('\n')
+  const wasRemoved = lines[0] === removed
+  const [generation = '', ...names] = wasRemoved ? lines.slice(1) : lines
+  const mark = generation === '' ? undefined : { generation, unseeded: names }
+  return { mark, wasRemoved }
 }
 
 function progressText({ progress, files, bytes }: SeedArchive): string {

@@ -2,10 +2,10 @@
  * The sandbox mounts the host's directories: files of the workspace are read and written on the host,
  * which is quick and needs no engine, and all other files inside.
  */
-import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
-import type { Tree } from '../tree.ts'
+import type { Backend, Mount, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
+import { type Tree, treePath } from '../tree.ts'
 import { aliases, type Located, type News, type Opened, type Workspace } from '../workspace.ts'
-import { MountTable } from './mount-table.ts'
+import { MountTable, type TreeMount } from './mount-table.ts'
 
 export class BindWorkspace implements Workspace {
   readonly files: Tree
@@ -15,25 +15,30 @@ export class BindWorkspace implements Workspace {
   readonly #inside: Tree
   #backend: Backend | undefined
 
-  /** `trees` are those of the mounts, on the host; `inside` is the one of the sandbox's `/`. */
+  /**
+   * `trees` are those of the mounts, on the host: none for what is reached in the sandbox alone. `inside`
+   * is the one of the sandbox's `/`.
+   */
   constructor(
     choose: (signal: AbortSignal) => Promise<Backend>,
     spec: SandboxSpec,
-    trees: readonly [Tree, ...Tree[]],
+    trees: readonly [Tree, ...(Tree | undefined)[]],
     inside: Tree,
   ) {
     this.#choose = choose
     this.#spec = spec
     this.#inside = inside
     this.files = trees[0]
-    const [first, ...others] = spec.mounts.map(({ host, sandbox }, i) => {
-      const tree = trees[i]
-      if (tree === undefined) throw new Error(`${sandbox} has no tree`)
-      const alias = i === 0 ? aliases.workspace : sandbox
-      return { tree, sandbox, alias, host }
+    const [workspace, ...others] = spec.mounts
+    const mounted = (mount: Mount, tree: Tree | undefined): TreeMount => ({
+      ...mount,
+      ...(tree === undefined ? { tree: inside, at: treePath(mount.sandbox.slice(1)) } : { tree }),
+      alias: mount === workspace ? aliases.workspace : mount.sandbox,
     })
-    if (first === undefined) throw new Error('a sandbox has a workspace')
-    this.#table = new MountTable([first, ...others], inside)
+    this.#table = new MountTable(
+      [mounted(workspace, trees[0]), ...others.map((mount, i) => mounted(mount, trees[i + 1]))],
+      inside,
+    )
   }
 
   async locate(path: string, opened: Opened): Promise<Located> {

@@ -58,10 +58,14 @@ export class MirrorWorkspace implements Workspace {
     return this.#backend.open(spec, context)
   }
 
-  async sync(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void> {
+  async sync(sandbox: Sandbox, look: Look, context: OpenContext): Promise<boolean> {
+    let isComplete = true
     for (const mirror of this.#options.mirrors) {
-      this.#news.add(await mirror.sync(sandbox, look, context))
+      const report = await mirror.sync(sandbox, look, context)
+      this.#news.add(report)
+      if (!report.isComplete) isComplete = false
     }
+    return isComplete
   }
 
   takeNews(): readonly News[] {

@@ -7,9 +7,11 @@ import { argumentInvalid, pathInvalid } from '../errors.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 
-/** A directory that has a tree of its own. Paths are absolute, without a slash at the end. */
+/** A directory or file that is mounted. Paths are absolute, without a slash at the end. */
 export interface TreeMount {
   readonly tree: Tree
+  /** Where it is in that tree; its root if nothing is said. */
+  readonly at?: TreePath
   /** Where it is in the sandbox. */
   readonly sandbox: string
   /** The name by which it is known on every backend: results name its files by it. */
@@ -26,15 +28,18 @@ export interface Place extends Located {
 export class MountTable {
   readonly #workspace: TreeMount
   readonly #rest: Tree
-  /** Every name of every mount; where two hold the same path the earlier one decides. */
-  readonly #names: readonly { readonly root: string; readonly mount: TreeMount }[]
+  /** One that is in another comes before it. */
+  readonly #innermostFirst: readonly TreeMount[]
+  /** What stands for a path inside; where two names hold the same path the earlier one decides. */
+  readonly #names: readonly { readonly root: string; readonly sandbox: string }[]
 
   /** The first mount is the workspace; `rest` is the tree of the sandbox's `/`. */
   constructor(mounts: readonly [TreeMount, ...TreeMount[]], rest: Tree) {
     this.#workspace = mounts[0]
     this.#rest = rest
+    this.#innermostFirst = [...mounts].sort((a, b) => b.sandbox.length - a.sandbox.length)
     const named = (root: (mount: TreeMount) => string) =>
-      mounts.map((mount) => ({ root: root(mount), mount }))
+      mounts.map((mount) => ({ root: root(mount), sandbox: mount.sandbox }))
     // The sandbox's own names come first: commands inside mean those.
     this.#names = [
       ...named(({ sandbox }) => sandbox),
@@ -49,15 +54,16 @@ export class MountTable {
    * `ARGUMENT_INVALID` for one that no file system can hold.
    */
   locate(path: string): Place {
-    if (path === '') throw pathInvalid(path, 'it is empty')
-    if (!isAbsolute(path)) return this.#in(this.#workspace, treePath(path))
-    const inRoot = treePath(path.replace(/^\/+/, ''))
-    const clean = `/${inRoot}`
-    for (const { root, mount } of this.#names) {
-      const rest = below(clean, root)
-      if (rest !== undefined) return this.#in(mount, treePath(rest))
+    const inside = this.#inside(path)
+    const inWorkspace = below(inside, this.#workspace.sandbox)
+    for (const mount of this.#innermostFirst) {
+      const rest = below(inside, mount.sandbox)
+      if (rest === undefined) continue
+      const { tree, at = '', alias } = mount
+      const shown = inWorkspace === undefined ? under(alias, rest) : inWorkspace || '.'
+      return { tree, path: treePath(at === '' ? rest : under(at, rest)), shown, inside }
     }
-    return { tree: this.#rest, path: inRoot, shown: clean, inside: clean }
+    return { tree: this.#rest, path: treePath(inside.slice(1)), shown: inside, inside }
   }
 
   /** The working directory that a command asks for; the workspace without one. */
@@ -69,13 +75,20 @@ export class MountTable {
     return this.locate(path).inside
   }
 
-  #in(mount: TreeMount, path: TreePath): Place {
-    const { tree, sandbox, alias } = mount
-    const under = (root: string) => (path === '' ? root : `${root}/${path}`)
-    const shown = mount === this.#workspace ? path || '.' : under(alias)
-    return { tree, path, shown, inside: under(sandbox) }
+  /** The absolute path in the sandbox that is meant. */
+  #inside(path: string): string {
+    if (path === '') throw pathInvalid(path, 'it is empty')
+    if (!isAbsolute(path)) return under(this.#workspace.sandbox, treePath(path))
+    const clean = `/${treePath(path.replace(/^\/+/, ''))}`
+    for (const { root, sandbox } of this.#names) {
+      const rest = below(clean, root)
+      if (rest !== undefined) return under(sandbox, rest)
+    }
+    return clean
   }
 }
+
+const under = (root: string, rest: string) => (rest === '' ? root : `${root}/${rest}`)
 
 /** The rest of `path` when it is `root` or below it; the comparison is by whole components. */
 function below(path: string, root: string): string | undefined {

@@ -12,13 +12,13 @@ const namedProblems = 5
  */
 export function seedNews(
   { sandbox: name }: Mount,
-  { generation, sent, problems }: Seeded,
+  { generation, wasRemoved, sent, problems }: Seeded,
   before: string | undefined,
 ): readonly string[] {
   const news: string[] = []
-  if (before !== undefined && before !== generation) {
+  if (wasRemoved || (before !== undefined && before !== generation)) {
     news.push(
-      `${name} was gone with its sandbox and has been filled from the host anew: what had been changed in it since it was first filled is lost`,
+      `${name} was gone${wasRemoved ? '' : ' with its sandbox'} and has been filled from the host anew: what had been changed in it since it was first filled is lost`,
     )
   } else if (sent !== undefined) {
     const mib = (sent.bytes / 1024 / 1024).toFixed(1)

@@ -228,7 +228,10 @@ describeWhere('docker', 'docker: settings in a container', () => {
     const sandbox = await world.open({ workdir: '/srv/project' }, { mounts })
     expect(sandbox.root).toBe('/srv/project')
     expect(await world.run(sandbox, 'pwd; touch here')).toBe('/srv/project\n')
-    await expect(world.open({}, { mounts })).rejects.toThrow('not at /workspace')
+    await expect(world.open({}, { mounts })).rejects.toMatchObject({
+      code: 'CONFIG_INVALID',
+      hint: 'Set docker.workdir to /srv/project.',
+    })
   })
 
   test('no limit is no limit', async () => {

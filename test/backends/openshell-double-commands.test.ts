@@ -96,7 +96,7 @@ describeWhere('openshell-double', 'the double of openshell', () => {
       'value exceeds maximum length (8193 > 8192)',
     ],
     [['--name', 'a', '--env', 'A=b\nc'], 'contains newline or carriage return characters'],
-    [['--name', 'a', '--provider', 'p'], "provider 'p' not found"],
+    [['--name', 'a', '--provider', 'p'], "provider 'p' not found and 'p' is not a recognized"],
     [['--name', 'a', '--workspace', 'none'], "workspace 'none' not found"],
     [['--name', 'a', '--policy', '/nowhere'], 'failed to read sandbox policy from /nowhere'],
   ])('create refuses %j', async (args, message) => {

@@ -39,6 +39,19 @@ const said: readonly (readonly [string, FailureKind, string])[] = [
   ],
   ['Error:   × database is locked\n', 'passing', 'SANDBOX_START_FAILED'],
   [
+    grpc('Some resource has been exhausted', 'gRPC rate limit exceeded'),
+    'passing',
+    'SANDBOX_START_FAILED',
+  ],
+  [
+    grpc(
+      'The operation was aborted',
+      'delete sandbox failed due to concurrent modification (current resource_version: 4)',
+    ),
+    'passing',
+    'SANDBOX_START_FAILED',
+  ],
+  [
     'Error:   × No active gateway.\n  │ Set one with: openshell gateway select <name>\n',
     'lasting',
     'BACKEND_UNAVAILABLE',
@@ -99,6 +112,11 @@ const said: readonly (readonly [string, FailureKind, string])[] = [
       "The system is not in a state required for the operation's execution",
       "provider 'x' not found",
     ),
+    'lasting',
+    'CONFIG_INVALID',
+  ],
+  [
+    "Error:   × provider 'x' not found and 'x' is not a\n  │ recognized provider type. Create it first with `openshell provider create`\n",
     'lasting',
     'CONFIG_INVALID',
   ],

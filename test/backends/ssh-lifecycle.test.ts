@@ -2,16 +2,22 @@
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
+  rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { SshBackend } from '../../src/backends/ssh.ts'
 import { runScript } from '../../src/script.ts'
+import { seedOnce } from '../../src/sync/seed.ts'
+import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { describeWhere } from '../support/available.ts'
 import { context, never, newSpec, run } from '../support/remote-sandbox.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
@@ -127,12 +133,13 @@ describeWhere('ssh', 'the ssh backend', () => {
     await real.close()
   })
 
-  test('the second mount has a directory of its own, made when it is first asked for', async () => {
+  test('the second mount has a directory of its own, made by who fills it when it is asked for late', async () => {
+    const elsewhere = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-agent-')))
     const workspace = { host: '/nowhere', sandbox: '/workspace', writable: true }
     const spec = newSpec()
     const plain = await backend.open(spec, context)
     expect(plain.agentRoot).toBeUndefined()
-    const agent = { host: '/elsewhere', sandbox: '/agent', writable: false }
+    const agent = { host: elsewhere, sandbox: '/agent', writable: false }
     const both = { ...spec, mounts: [workspace, agent] as const }
     await expect(
       backend.open({ ...both, installation: 'somebody else' }, context),
@@ -146,11 +153,14 @@ describeWhere('ssh', 'the ssh backend', () => {
       { sandbox: anew, name: other.name },
     ]) {
       expect(sandbox.agentRoot).toBe(join(root, name, 'agent'))
-      expect((await run(sandbox, `stat -c %a ${sandbox.agentRoot}`)).output).toBe('755\n')
+      const { agentRoot = '' } = sandbox
+      await seedOnce(sandbox, { host: elsewhere, rules: new SyncRules(), root: agentRoot }, context)
+      expect((await run(sandbox, `stat -c %a ${agentRoot}`)).output).toBe('755\n')
       await sandbox.close()
       await backend.remove(name, never)
     }
     await plain.close()
+    rmSync(elsewhere, { recursive: true })
   })
 
   test('settings that lead to another host touch nothing there, and nothing here', async () => {

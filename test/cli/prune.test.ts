@@ -138,7 +138,7 @@ describeWhere('ssh', 'prune, over SSH', () => {
         const unasked = await prune('--idle', '2h')
         expect(unasked.stdout).toBe('')
         expect(steady(unasked.stderr, command)).toMatchInlineSnapshot(
-          `"! sbx-name (idle for 3h; /project) is kept: its workspace is nowhere else"`,
+          `"! sbx-name (idle for 3h; /project) is kept: its workspace is nowhere else; copy what you need from it, then "sandbox-mcp recreate sbx-name" removes it"`,
         )
         const asked = await onTerminal(command, ['prune', '--idle', '2h'], '[y/N]', 'y')
         expect([asked.exitCode, asked.screen]).toEqual([0, expect.stringContaining(`\n${name}`)])

@@ -104,6 +104,12 @@ describe('in a file', () => {
       'at agents.entries.a.sandbox.scop (line 2)',
     ],
     ['{agents: {defaults: {workspace: "x"}}}', 'must be an absolute path', 'defaults.workspace'],
+    ['{agents: {list: [{id: "a:b"}]}}', 'id is not a usable id', 'at agents.list[0].id (line 1)'],
+    [
+      '{agents: {entries: {"a b": {}}}}',
+      '"a b" is not a usable id: up to 64 letters',
+      'at agents.entries.a b (line 1)',
+    ],
     ['{agents: []}', 'agents must be an object, not a list', 'at agents (line 1)'],
     ['[]', 'the file must be an object, not a list', 'at line 1'],
     [

@@ -30,7 +30,15 @@ function file(text: string, folder = world.temporary): string {
 
 describe('config check', () => {
   test('of a file that is right, with what has no effect', async () => {
-    const path = file(fixture('openclaw.json5'))
+    const seccomp = join(world.temporary, 'seccomp.json')
+    writeFileSync(seccomp, '{}')
+    const text = fixture('openclaw.json5')
+      .replace('/path/to/seccomp.json', seccomp)
+      .replaceAll(
+        /\/home\/user\/source(?=:)|\/srv\/photos(?=:)|~\/family(?=["'])/g,
+        world.workspace,
+      )
+    const path = file(text)
     const { stdout, stderr, exitCode } = await run('config', 'check', path)
     expect([exitCode, stderr]).toEqual([0, ''])
     expect(stdout).toContain('! browser has no effect: there is no sandboxed browser\n')
@@ -55,8 +63,36 @@ describe('config check', () => {
     const path = file('{agents: {entries: {a: {sandbox: {backend: "ssh"}}, b: {}}}}')
     const { stdout, exitCode } = await run('config', 'check', path)
     expect(exitCode).toBe(2)
-    expect(stdout).toContain('the backend ssh (agents.entries.a.sandbox.backend (line 1) in')
+    expect(stdout).toContain('the backend ssh (agents.entries.a.sandbox.backend (line 1)) needs')
     expect(stdout).toContain(`${path}: 1 problem, no warnings`)
+  })
+
+  test('of values that no sandbox can be made with, for each of its agents, and what is idle', async () => {
+    const path = file(`{
+      agents: {
+        defaults: { sandbox: { docker: { memory: 'lots', binds: ['/etc:/x'] } } },
+        entries: {
+          a: { sandbox: { backend: 'openshell', docker: { binds: [] } } },
+          b: { sandbox: { mode: 'off', workspaceAccess: 'none' } },
+        },
+      },
+      plugins: { entries: { openshell: { config: { policy: 'policy.yaml' } } } },
+    }`)
+    const { stdout, exitCode } = await run('config', 'check', path)
+    expect(exitCode).toBe(2)
+    expect(stdout.replaceAll(path, 'FILE')).toMatchInlineSnapshot(`
+      "✖ docker.binds (agents.entries.a.sandbox.docker.binds (line 5)) cannot be had with the backend openshell: it mounts nothing of the host
+        → Leave them out, or choose the backend docker.
+      ✖ plugins.entries.openshell.config.policy is "policy.yaml", which cannot be used (plugins.entries.openshell.config.policy (line 9))
+        → Write the absolute path of a file, or one that begins with ~/: a server starts in many directories.
+      ✖ docker.memory "lots" is not an amount of memory (agents.defaults.sandbox.docker.memory (line 3))
+        → Write bytes, or "512m", "2g".
+      ✖ docker.binds "/etc:/x" is refused: its source is in /etc (agents.defaults.sandbox.docker.binds (line 3))
+        → Bind a directory of your own work instead; no setting allows this one.
+      ! docker.memory (agents.defaults.sandbox.docker.memory (line 3)) has no effect: the backend is openshell
+      ! workspaceAccess (agents.entries.b.sandbox.workspaceAccess (line 6)) has no effect: with mode off this session has no sandbox, and commands can change all that you can
+      FILE: 4 problems, 2 warnings"
+    `)
   })
 
   test.each([
@@ -129,6 +165,25 @@ describe('a server', () => {
       expect(exitCode).toBe(2)
       expect(stderr).toContain(`the settings in ${JSON.stringify(path)} are refused`)
     }
+    // A bind that commands can write to is no better.
+    const outside = file(
+      JSON.stringify({
+        agents: {
+          defaults: {
+            sandbox: {
+              docker: {
+                binds: [`${world.temporary}:/t`],
+                dangerouslyAllowExternalBindSources: true,
+              },
+            },
+          },
+        },
+      }),
+    )
+    const args = ['--workspace', world.workspace, '--config', outside]
+    const { stderr, exitCode } = await run(...args)
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('are refused')])
+    expect((await run('explain', ...args)).stdout).toContain('are refused')
     const server = await startServer(world, [])
     expect(server.log()).not.toContain('config.json5')
     await server.close()

@@ -1,15 +1,15 @@
 /** Settings as they are resolved from arguments, an environment and files that are texts. */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { resolveSettings } from '../../src/config/resolve.ts'
+import { type Resolved, resolveSettings } from '../../src/config/resolve.ts'
 
 export const usual = '/home/me/.config/sandbox-mcp/config.json5'
 
-/** `config` is the text of the usual file; `files` are others, by path. */
+/** With what is wrong told in `problems`. `config` is the text of the usual file; `files` are others, by path. */
 export function resolved(
   args: readonly string[],
   { config, env = {}, files = {} }: Given = {},
-): ReturnType<typeof resolveSettings> {
+): Promise<Resolved> {
   const texts = config === undefined ? files : { ...files, [usual]: config }
   return resolveSettings(args, { HOME: '/home/me', ...env }, (path) => texts[path])
 }

@@ -58,6 +58,7 @@ function shipped(root: string, inside: string): ServerOptions {
       onHost: false,
       account: undefined,
       names: undefined,
+      binds: [],
       network: 'none',
       ephemeral: false,
     }),

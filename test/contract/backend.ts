@@ -337,6 +337,7 @@ export function describeBackend(
       process.stderr.resume()
       await new Promise((resolve) => process.stdout.once('data', resolve))
       process.stdout.resume()
+      expect(await marked()).toBeGreaterThan(2)
       await process.kill(200)
       expect(await process.exit).toBe(137)
       expect(await marked()).toBe(0)
@@ -373,11 +374,12 @@ export function describeBackend(
       foreground.stdout.resume()
       const background = await spawn(
         own,
-        ['sh', '-c', '(sleep 300 &) ; setsid sleep 300 & echo on'],
+        ['sh', '-c', '(sleep 300 &) ; setsid env -i sleep 300 & echo on'],
         { workdir: '/' },
       )
       background.stderr.resume()
       await text(background.stdout)
+      expect(await marked(own.session)).toBeGreaterThan(2)
       await own.close()
       expect(await marked(own.session)).toBe(0)
       expect((await sh('echo other sessions go on')).code).toBe(0)
@@ -565,11 +567,11 @@ export function describeBackend(
       }
     })
 
-    /** How many processes carry a session's mark in their environment. */
-    async function marked(session = guard.session): Promise<number> {
-      const look = `n=0; for f in /proc/[0-9]*/environ; do [ "$f" = /proc/$$/environ ] && continue; if tr '\\0' '\\n' <$f 2>/dev/null | grep -q "^SANDBOX_MCP_PROCESS=$1\\."; then n=$((n+1)); fi; done; echo $n`
+    /** How many processes carry a session's mark; environments may not be there to be read. */
+    async function marked({ digits } = guard.session): Promise<number> {
+      const look = `n=0; for f in $(grep -ls "^Max file locks  *$1" /proc/[0-9]*/limits); do grep -qs '^State:.[^ZX]' "\${f%limits}status" && n=$((n+1)); done; echo $n`
       const counting = await openGuard(sandbox, never)
-      const process = await spawn(counting, ['sh', '-c', look, 'sh', session], { workdir: '/' })
+      const process = await spawn(counting, ['sh', '-c', look, 'sh', digits], { workdir: '/' })
       process.stderr.resume()
       const count = Number(await text(process.stdout))
       await counting.close()

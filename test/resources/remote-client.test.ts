@@ -1,4 +1,4 @@
-/** A client's resources of a workspace on another machine, over MCP and a real sshd. */
+/** A client's resources of a workspace on another machine, over MCP: a real sshd, and OpenShell. */
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Client } from '@modelcontextprotocol/sdk/client/index.js'
@@ -9,7 +9,9 @@ import { tools } from '../../src/tools/all.ts'
 import { checked } from '../support/checked-transport.ts'
 import { fixedSession } from '../support/fixed-session.ts'
 import {
+  describeFarSessions,
   describeSshSessions,
+  type Opener,
   type OpenOptions,
   type TestSession,
 } from '../support/sandbox-session.ts'
@@ -32,38 +34,45 @@ interface Connected extends TestSession {
   readonly heard: string[]
 }
 
-describeSshSessions('resources of a workspace on another machine', (open) => {
-  async function withClient(options: OpenOptions, use: (it: Connected) => Promise<void>) {
-    const it = await open({ warm: false, prepare, ...options })
-    const client = new Client({ name: 'test', version: '0' })
-    try {
-      const [ours, theirs] = InMemoryTransport.createLinkedPair()
-      const { session, sight } = it
-      await serveOn(ours, {
-        version: '0',
-        instructions: '',
-        tools,
-        sessions: fixedSession(session, sight),
-      })
-      const heard = listen(client)
-      await client.connect(checked(theirs))
-      await use({ ...it, client, heard })
-    } finally {
-      await client.close()
-      await it.close()
-    }
+async function withClient(
+  open: Opener,
+  options: OpenOptions,
+  use: (it: Connected) => Promise<void>,
+) {
+  const it = await open({ warm: false, prepare, ...options })
+  const client = new Client({ name: 'test', version: '0' })
+  try {
+    const [ours, theirs] = InMemoryTransport.createLinkedPair()
+    const { session, sight } = it
+    await serveOn(ours, {
+      version: '0',
+      instructions: '',
+      tools,
+      sessions: fixedSession(session, sight),
+    })
+    const heard = listen(client)
+    await client.connect(checked(theirs))
+    // Where the files are is known once the sandbox is there.
+    await use(Object.assign(Object.create(it), { client, heard }))
+  } finally {
+    await client.close()
+    await it.close()
   }
-  const namesIn = async (client: Client) =>
-    (await client.listResources()).resources.map(({ name }) => name)
+}
 
+const namesIn = async (client: Client) =>
+  (await client.listResources()).resources.map(({ name }) => name)
+
+describeFarSessions('resources of a workspace on another machine', (open) => {
   test('a list opens the sandbox, says so, and is of the files there', () =>
-    withClient({}, async ({ client, files }) => {
+    withClient(open, {}, async (it) => {
+      const { client } = it
       const told: (string | undefined)[] = []
       const onprogress = ({ message }: { message?: string | undefined }) => told.push(message)
       const { resources } = await client.listResources(undefined, { onprogress })
       expect(resources.map(({ name }) => name)).toEqual(['.gitignore', 'src/a.ts', 'src/b.ts'])
       expect(told.join()).toMatch(/connecting to 127\.0\.0\.1|seeding the workspace/)
-      writeFileSync(join(files, 'src/there'), 'only there')
+      writeFileSync(join(it.files, 'src/there'), 'only there')
       expect(await namesIn(client)).toContain('src/there')
       const { contents } = await client.readResource({ uri: 'workspace:///src/there' })
       expect(contents).toMatchObject([{ text: 'only there' }])
@@ -71,6 +80,7 @@ describeSshSessions('resources of a workspace on another machine', (open) => {
 
   test('a list that is cancelled while the workspace is filled ends that', () =>
     withClient(
+      open,
       {
         prepare: (host) => {
           prepare(host)
@@ -78,11 +88,12 @@ describeSshSessions('resources of a workspace on another machine', (open) => {
           truncateSync(join(host, 'big'), bigBytes)
         },
       },
-      async ({ client, session, files }) => {
+      async (it) => {
+        const { client, session } = it
         const abort = new AbortController()
         const listing = client.listResources(undefined, { signal: abort.signal })
         listing.catch(() => {})
-        await seedUnderWay(() => files)
+        await seedUnderWay(() => it.files)
         abort.abort()
         await expect(listing).rejects.toThrow()
         expect(session.current).toBeUndefined()
@@ -91,7 +102,7 @@ describeSshSessions('resources of a workspace on another machine', (open) => {
     ))
 
   test('completion opens nothing, and completes once it is open', () =>
-    withClient({}, async ({ client, session }) => {
+    withClient(open, {}, async ({ client, session }) => {
       const complete = async () =>
         (await client.complete({ ref: template, argument: { name: 'path', value: 'src/' } }))
           .completion.values
@@ -102,7 +113,8 @@ describeSshSessions('resources of a workspace on another machine', (open) => {
     }))
 
   test('a subscriber and who has listed hear of what tools, commands and others change', () =>
-    withClient({}, async ({ client, heard, files }) => {
+    withClient(open, {}, async (it) => {
+      const { client, heard } = it
       const uri = 'workspace:///src/a.ts'
       await client.subscribeResource({ uri })
       await namesIn(client)
@@ -117,20 +129,23 @@ describeSshSessions('resources of a workspace on another machine', (open) => {
       await hear(uri, 'list')
       await call('exec', { command: 'echo > y.log' })
       // By somebody else there: seen when it is looked again.
-      writeFileSync(join(files, 'src/a.ts'), 'by somebody')
+      writeFileSync(join(it.files, 'src/a.ts'), 'by somebody')
       await hear(uri)
       await client.unsubscribeResource({ uri })
       await call('exec', { command: 'rm src/a.ts src/c.ts' })
       await hear('list')
     }))
+})
 
+describeSshSessions('resources of a workspace on an SSH host', (open) => {
   test('what a lost sandbox had is heard of when it is filled anew', () =>
-    withClient({}, async ({ client, heard, files }) => {
+    withClient(open, {}, async (it) => {
+      const { client, heard } = it
       const uri = 'workspace:///src/a.ts'
       await client.subscribeResource({ uri })
       await client.callTool({ name: 'write', arguments: { path: 'src/a.ts', content: 'changed' } })
       await expect.poll(() => heard, soon).toContain(uri)
-      rmSync(join(files, '..'), { recursive: true })
+      rmSync(join(it.files, '..'), { recursive: true })
       await client.callTool({ name: 'exec', arguments: { command: 'true' } })
       heard.length = 0
       await client.callTool({ name: 'exec', arguments: { command: 'true' } })

@@ -27,6 +27,17 @@ test('files that are mounted', () => {
   )
 })
 
+test('what else is mounted', () => {
+  const docker = { ...settingsWith({}).docker, binds: ['/a/b:/data', '/c:/ref/:ro'] }
+  expect(told('rw', { docker })).toContain(
+    "user's real files; the user's real files are in /data, /ref (read-only); all others are",
+  )
+  expect(told('none', { docker })).toContain("without the user's project. /workspace is private")
+  expect(told('rw', { docker, backend: 'ssh', ssh: ssh.ssh })).not.toContain('/data')
+  const many = { ...docker, binds: Array.from({ length: 20 }, (_, i) => `/a:/m${i}`) }
+  expect(told('rw', { docker: many })).toContain('/m7 and 12 more; ')
+})
+
 test('a copy on an ssh host', () => {
   expect(told('rw', ssh)).toMatchInlineSnapshot(
     `"These tools act on another machine: commands run as me on build.example, are not confined, and can do all that this account can. /workspace is a copy of the user's project that was made once: it is not kept in step, and nothing comes back to the user's machine; .git was left out; all others are the machine's own. It has that machine's network. Files such as /tmp stay between sessions; processes end with this session. Paths are relative to /workspace, or absolute in the sandbox. These names are for the tools: to commands, which start there, /workspace is $PWD."`,

@@ -159,6 +159,36 @@ test.each(['docker', 'auto'] as const)(
   },
 )
 
+test('binds are mounts of the sandbox, and are told apart', () => {
+  const { base, project, plan } = place()
+  mkdirSync(join(project, 'data'))
+  mkdirSync(join(base, 'outside'))
+  const docker = { ...settingsWith({}).docker, binds: [`${project}/data:/data:ro`] }
+  for (const backend of ['docker', 'auto'] as const) {
+    const { spec, binds } = plan({ backend, docker })
+    expect(spec.mounts).toEqual([
+      { host: project, sandbox: '/workspace', writable: true },
+      { host: join(project, 'data'), sandbox: '/data', writable: false },
+    ])
+    expect(binds).toEqual([spec.mounts[1]])
+  }
+  expect(plan({ docker, access: 'ro' }).spec.mounts.map(({ sandbox }) => sandbox)).toEqual([
+    '/workspace',
+    '/agent',
+    '/data',
+  ])
+  for (const changes of [{ backend: 'bubblewrap' }, { mode: 'off' }] as const) {
+    expect(plan({ ...changes, docker }).spec.mounts).toHaveLength(1)
+  }
+  for (const bind of [`${base}/outside:/x`, `${project}/data:/workspace`, '/etc:/x']) {
+    expect(() => plan({ docker: { ...docker, binds: [bind] } })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', setting: 'docker.binds' }),
+    )
+  }
+  // What its access keeps from the sandbox is no part of it.
+  expect(() => plan({ docker, access: 'none' })).toThrow('is outside the workspace')
+})
+
 test('on the host the workspace has its own path, and all access', () => {
   const { project, plan } = place()
   const { spec, access } = plan({ mode: 'off', access: 'ro' })

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   writeFileSync,
@@ -15,6 +16,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { HostBackend } from '../../src/backends/host.ts'
 import { isLeased, takeLease, whileUnused } from '../../src/sessions/lease.ts'
+import type { WorkspaceKind } from '../../src/sessions/make-workspace.ts'
 import {
   keptFor,
   type PruneScope,
@@ -23,6 +25,7 @@ import {
   pruneSandboxes,
   removeCandidate,
 } from '../../src/sessions/prune.ts'
+import { isUnsettled, markUnsettled } from '../../src/sessions/unsettled.ts'
 import {
   forgetSandbox,
   readUse,
@@ -36,7 +39,6 @@ const hourMs = 3_600_000
 const now = Date.now()
 const used: UseRecord = {
   usedMs: now,
-  settled: true,
   agent: 'main',
   session: 'main',
   scopeKey: 'scope',
@@ -66,9 +68,17 @@ test.each<[string, object, object, 'idle' | 'old' | undefined]>([
 })
 
 test('what may be in it alone keeps a sandbox', () => {
-  expect([keptFor('bind', false), keptFor('mirror', true)]).toEqual([undefined, undefined])
-  expect(keptFor('mirror', false)).toBe('its last session was cut off')
-  expect(keptFor('remote', true)).toBe('its workspace is nowhere else')
+  const info = { name: 'sbx-aaaaaaaaaaaaaaa', workspace: '/p' }
+  const kept = (kind: WorkspaceKind, unsettled: boolean, more = {}) =>
+    keptFor({ ...info, ...more }, kind, unsettled)
+  expect([kept('bind', true), kept('mirror', false)]).toEqual([undefined, undefined])
+  expect(kept('mirror', true)).toEqual({
+    why: 'not all that was changed in its workspace came back to the host',
+    help: 'the next command in it brings it back to "/p"; "sandbox-mcp recreate sbx-aaaaaaaaaaaaaaa" gives it up',
+  })
+  // Nobody has a command in it again.
+  expect(kept('mirror', true, { ephemeral: { pid: 1, started: '' } })?.help).toMatch(/^copy what/)
+  expect(kept('remote', false)?.why).toBe('its workspace is nowhere else')
 })
 
 /** A state directory, and records of the host's backend as sandboxes: quick to make, and nothing is lost. */
@@ -121,6 +131,33 @@ test('one whose files are nowhere else is kept, and told', async () => {
   expect(await prune({ workspaces: 'remote' })).toEqual([
     expect.stringContaining('is kept, because'),
   ])
+  expect(await names()).toEqual([name])
+})
+
+test('a mirrored one with changes that the host has not is kept, and goes when they are given up', async () => {
+  const { state, scope, name, names, prune } = await place()
+  writeUse(state, name, idle)
+  const mirrored = { workspaces: 'mirror' } as const
+  const [judged] = await pruneCandidates({ ...scope, ...mirrored }, never)
+  if (judged === undefined) throw new Error('nothing was found')
+  markUnsettled(state, `${name}.1-2-000000000000`)
+  // Also when it was judged a moment before.
+  expect(await removeCandidate({ ...scope, ...mirrored }, judged, never)).toBe(false)
+  expect(await prune(mirrored)).toEqual([
+    expect.stringMatching(
+      /is kept, because not all .* came back to the host: the next command in it/,
+    ),
+  ])
+  expect(await names()).toEqual([name])
+  forgetSandbox(state, name)
+  expect(isUnsettled(state, name)).toBe(false)
+})
+
+test('a mirrored one whose record is lost counts as one with such changes', async () => {
+  const { state, name, names, prune } = await place()
+  await prune({ workspaces: 'mirror' })
+  writeUse(state, name, idle)
+  expect(await prune({ workspaces: 'mirror' })).toEqual([expect.stringContaining('is kept')])
   expect(await names()).toEqual([name])
 })
 
@@ -210,6 +247,10 @@ test.each(['', '{', '[]', 'null', '{"usedMs":"now"}', '{"usedMs":1}'])(
     expect(await names()).toEqual([name])
     expect(readdirSync(join(state, 'used')).sort()).toEqual([name, `${name}.damaged`])
     expect([...readUses(state).keys()]).toEqual([name])
+    writeFileSync(join(state, 'used', name), `${text} `)
+    expect(readUses(state).size).toBe(0)
+    expect(readFileSync(join(state, 'used', `${name}.damaged`), 'utf8')).toBe(text)
+    expect(readFileSync(join(state, 'used', `${name}.damaged-2`), 'utf8')).toBe(`${text} `)
     forgetSandbox(state, name)
     expect(readUses(state).size).toBe(0)
   },

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { sessionLimits } from '../../src/session.ts'
 import { isLeased } from '../../src/sessions/lease.ts'
 import { pruneSandboxes } from '../../src/sessions/prune.ts'
+import { isUnsettled } from '../../src/sessions/unsettled.ts'
 import { readUse, writeUse } from '../../src/sessions/use-record.ts'
 import { describeWhere } from '../support/available.ts'
 import { openSession, type TestSession } from '../support/sandbox-session.ts'
@@ -54,7 +55,6 @@ describeWhere('bubblewrap', 'a sandbox of bubblewrap', () => {
     expect((await call).isError).toBe(false)
     await expect.poll(leased, soon).toBe(false)
     expect(readUse(state, opened.spec.name)).toMatchObject({
-      settled: true,
       kind: 'bubblewrap',
       session: 'main',
       workspace: opened.host,
@@ -99,7 +99,7 @@ describeWhere('bubblewrap', 'a sandbox of bubblewrap', () => {
     expect(leased()).toBe(true)
     await opened.end()
     expect(leased()).toBe(false)
-    expect(readUse(state, opened.spec.name)?.settled).toBe(true)
+    expect(isUnsettled(state, opened.spec.name)).toBe(false)
   })
 })
 

@@ -13,9 +13,14 @@ function hostTree(root: string): HostTree {
 }
 
 /** `/workspace` inside is `root`; every other absolute path lies under `inside`. Never opens a sandbox. */
-export function directorySession(root: string, inside: string, files: Tree = hostTree(root)) {
+export function directorySession(
+  root: string,
+  inside: string,
+  files: Tree = hostTree(root),
+  beside: Tree = hostTree(inside),
+) {
   const mount = { tree: files, sandbox: '/workspace', alias: '/workspace', host: root }
-  const table = new MountTable([mount], hostTree(inside))
+  const table = new MountTable([mount], beside)
   const workspace: Workspace = {
     files,
     locate: async (path) => table.locate(path),

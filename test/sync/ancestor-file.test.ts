@@ -53,12 +53,14 @@ test('a file that is damaged anywhere is set aside, and nothing is agreed on', a
     Buffer.concat([whole, Buffer.from('["b","file","1",false]\n')]),
     Buffer.from(whole.toString().replace('"version":1', '"version":2')),
   ]
-  for (const bytes of damaged) {
+  const names = damaged.map((_, i) => `${path}.damaged${i === 0 ? '' : `-${i + 1}`}`)
+  for (const [i, bytes] of damaged.entries()) {
     writeFileSync(path, bytes)
-    expect(await file.read()).toEqual({ ...nothing, setAside: `${path}.damaged` })
-    expect(readFileSync(`${path}.damaged`)).toEqual(bytes)
+    expect(await file.read()).toEqual({ ...nothing, setAside: names[i] })
     expect(await file.read()).toEqual(nothing)
   }
+  // Each is kept.
+  expect(names.map((name) => readFileSync(name))).toEqual(damaged)
 })
 
 test('what cannot be written leaves what was there', async () => {

@@ -5,7 +5,10 @@ import {
   mkdtempSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
+  statSync,
+  truncateSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
@@ -38,7 +41,7 @@ beforeEach(() => {
     root: () => root,
     ignore: [],
     gitignore: false,
-    ancestorFile: join(folder, 'ancestor'),
+    ancestorFile: join(folder, 'state/ancestor'),
   })
 })
 afterEach(() => {
@@ -73,6 +76,22 @@ describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () =
     expect(readFileSync(join(large, 'b'), 'utf8')).toBe('new')
   })
 
+  test('a record that cannot be written says so, and nothing is lost', async () => {
+    const state = join(folder, 'state')
+    writeFileSync(join(host, 'a'), 'agreed')
+    await sync()
+    writeFileSync(join(root, 'a'), 'changed')
+    mount(state, '--bind', state)
+    execFileSync('mount', ['-o', 'remount,ro,bind', state])
+    await expect(sync()).rejects.toMatchObject({
+      code: 'SYNC_INTERRUPTED',
+      message: expect.stringContaining('the file system is read-only'),
+    })
+    execFileSync('umount', [mounted.pop() as string])
+    expect(await sync()).toMatchObject({ isComplete: true, conflicts: [] })
+    expect(readFileSync(join(host, 'a'), 'utf8')).toBe('changed')
+  })
+
   test('a directory of the host that may not be written keeps its files, and the others go on', async () => {
     mkdirSync(join(host, 'closed'))
     writeFileSync(join(host, 'closed/x'), 'agreed')
@@ -82,7 +101,8 @@ describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () =
     execFileSync('mount', ['-o', 'remount,ro,bind', join(host, 'closed')])
     writeFileSync(join(root, 'closed/x'), 'changed')
     writeFileSync(join(root, 'open'), 'changed')
-    const { problems } = await sync()
+    const { problems, isComplete } = await sync()
+    expect(isComplete).toBe(false)
     expect(problems).toEqual([
       {
         path: 'closed/x',
@@ -96,6 +116,17 @@ describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () =
     expect((await sync()).problems).toEqual([])
     expect(readFileSync(join(host, 'closed/x'), 'utf8')).toBe('changed')
   })
+})
+
+test('a directory of the host that is gone halts it, and one that comes back goes on', async () => {
+  writeFileSync(join(host, 'a'), 'agreed')
+  await sync()
+  renameSync(host, `${host}-away`)
+  writeFileSync(join(root, 'a'), 'changed')
+  await expect(sync()).rejects.toMatchObject({ code: 'SYNC_HALTED' })
+  renameSync(`${host}-away`, host)
+  expect((await sync()).isComplete).toBe(true)
+  expect(readFileSync(join(host, 'a'), 'utf8')).toBe('changed')
 })
 
 test('what cannot be synced is told and left alone, and all else goes on', async () => {
@@ -142,7 +173,7 @@ test('two servers on one workspace take turns, and lose nothing', async () => {
     root: () => root,
     ignore: [],
     gitignore: false,
-    ancestorFile: join(folder, 'ancestor'),
+    ancestorFile: join(folder, 'state/ancestor'),
   })
   writeFileSync(join(host, 'a'), 'agreed')
   await Promise.all([sync(), other.sync(sandbox, 'both', context)])
@@ -156,6 +187,31 @@ test('two servers on one workspace take turns, and lose nothing', async () => {
     expect(readFileSync(join(host, `s${i}`), 'utf8')).toBe(`s${i}`)
   }
 })
+
+test('a large file is told of while it is on its way, and takes no room in memory', async () => {
+  const size = 300_000_000
+  await sync()
+  const before = process.memoryUsage.rss()
+  let most = 0
+  for (const [from, word] of [
+    [host, 'sending to'],
+    [root, 'fetching from'],
+  ] as const) {
+    const told: string[] = []
+    writeFileSync(join(from, word), '')
+    truncateSync(join(from, word), size)
+    const report = (message: string) => {
+      told.push(message)
+      most = Math.max(most, process.memoryUsage.rss() - before)
+    }
+    await mirror.sync(sandbox, 'both', { ...context, report })
+    const [first = '', ...more] = told.filter((text) => text.startsWith(word))
+    expect(first).toMatch(/: 0 of 1 files, \d+\.\d( of 286\.1)? MiB$/)
+    expect(more.at(-1)).toMatch(/: 1 of 1 files, 286\.1( of 286\.1)? MiB$/)
+    expect(statSync(join(from === host ? root : host, word)).size).toBe(size)
+  }
+  expect(most).toBeLessThan(150_000_000)
+}, 300_000)
 
 test('a cancelled sync stops, and the next one finishes', async () => {
   for (let i = 0; i < 50; i++) writeFileSync(join(host, `f${i}`), `${i}`)

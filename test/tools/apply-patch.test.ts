@@ -12,6 +12,7 @@ import { decodeText, encodeText } from '../../src/tools/byte-text.ts'
 import { splitLines } from '../../src/tools/text-lines.ts'
 import { contentsOf, temporaryPair } from '../support/directory-contents.ts'
 import { directorySession } from '../support/directory-session.ts'
+import { describeFiles } from '../support/file-places.ts'
 import { RacedTree } from '../support/raced-tree.ts'
 
 const scenarios = join(import.meta.dirname, 'apply-patch')
@@ -34,24 +35,17 @@ async function answer(session: Session, input: string): Promise<string> {
   }
 }
 
-async function play(name: string) {
-  const { root, inside } = temporaryPair()
-  const input = join(scenarios, name, 'input')
-  if (existsSync(input)) cpSync(input, root, { recursive: true })
-  const patch = readFileSync(join(scenarios, name, 'patch.txt'), 'utf8')
-  return { answer: await answer(directorySession(root, inside), patch), root, inside }
-}
-
-describe.each(names)('%s', (name) => {
-  test('leaves the expected files', async () => {
-    const { root, inside } = await play(name)
+describeFiles('apply_patch', (newPlace) => {
+  test.each(names)('%s leaves the expected files, and answers as expected', async (name) => {
+    const place = newPlace()
+    const { root, inside, session } = place
+    const input = join(scenarios, name, 'input')
+    if (existsSync(input)) cpSync(input, root, { recursive: true })
+    place.ready()
+    const told = await answer(session, readFileSync(join(scenarios, name, 'patch.txt'), 'utf8'))
     expect(contentsOf(root)).toEqual(contentsOf(join(scenarios, name, 'expected')))
     expect(contentsOf(inside)).toEqual({})
-  })
-
-  test('answers as expected', async () => {
-    const { answer } = await play(name)
-    expect(`${answer}\n`).toBe(readFileSync(join(scenarios, name, 'answer.txt'), 'utf8'))
+    expect(`${told}\n`).toBe(readFileSync(join(scenarios, name, 'answer.txt'), 'utf8'))
   })
 })
 

@@ -10,6 +10,7 @@ import { tolerantView } from '../../src/tools/edit/view.ts'
 import { edit } from '../../src/tools/edit.ts'
 import { contentsOf, temporaryPair } from '../support/directory-contents.ts'
 import { directorySession } from '../support/directory-session.ts'
+import { describeFiles, type FilePlace, hostPlace } from '../support/file-places.ts'
 import { RacedTree } from '../support/raced-tree.ts'
 
 /** The text core alone. */
@@ -33,13 +34,14 @@ function refused(text: string, ...edits: Edit[]): string {
   }
 }
 
-function calls(files: Record<string, string | Uint8Array> = {}) {
-  const { root, inside } = temporaryPair()
+function calls(files: Record<string, string | Uint8Array> = {}, place: FilePlace = hostPlace()) {
+  const { root, inside, session } = place
   for (const [name, content] of Object.entries(files)) writeFileSync(join(root, name), content)
-  const session = directorySession(root, inside)
   const signal = new AbortController().signal
-  const run = (path: string, ...edits: Edit[]) =>
-    edit.run({ path, edits }, { session, signal, progress: () => {} })
+  const run = (path: string, ...edits: Edit[]) => {
+    place.ready()
+    return edit.run({ path, edits }, { session, signal, progress: () => {} })
+  }
   return { root, inside, run }
 }
 
@@ -280,9 +282,9 @@ describe('bounded work', () => {
   }, 20_000)
 })
 
-describe('the tool', () => {
+describeFiles('edit', (newPlace) => {
   test('answers with the lines it changed', async () => {
-    const { root, run } = calls({ 'a.ts': 'one\ntwo\nthree\nfour\nfive\nsix\n' })
+    const { root, run } = calls({ 'a.ts': 'one\ntwo\nthree\nfour\nfive\nsix\n' }, newPlace())
     const { content, facts } = await run(
       'a.ts',
       from('two\nthree', 'two\nthree and\nmore'),
@@ -308,23 +310,24 @@ describe('the tool', () => {
 
   test('stays short however much is changed', async () => {
     const long = 'x'.repeat(500)
-    const { run } = calls({ a: `${long}\n`.repeat(1000) })
+    const { run } = calls({ a: `${long}\n`.repeat(1000) }, newPlace())
     const { content, facts } = await run('a', from(`${long}\n`, `y${long}\n\n`, true))
     expect(facts.replacements).toBe(1000)
     expect(JSON.stringify(content).length).toBeLessThan(2500)
   })
 
   test('keeps bytes that are not UTF-8, the byte order mark, the mode and a missing last newline', async () => {
-    const { root, run } = calls({
-      a: Buffer.from('\xef\xbb\xbfcaf\xe9\r\ntwo\nna\xefve', 'latin1'),
-    })
+    const { root, run } = calls(
+      { a: Buffer.from('\xef\xbb\xbfcaf\xe9\r\ntwo\nna\xefve', 'latin1') },
+      newPlace(),
+    )
     chmodSync(join(root, 'a'), 0o755)
     await run('/workspace/a', from('two', 'zw\u00f6lf'))
     expect(contentsOf(root)).toEqual({ 'a*': '\xef\xbb\xbfcaf\xe9\r\nzw\xc3\xb6lf\nna\xefve' })
   })
 
   test('edits a file outside the workspace in the other tree', async () => {
-    const { inside, run } = calls()
+    const { inside, run } = calls({}, newPlace())
     writeFileSync(join(inside, 'b'), 'one\n')
     const { facts } = await run('/b', from('one', '1'))
     expect(facts.path).toBe('/b')
@@ -332,7 +335,7 @@ describe('the tool', () => {
   })
 
   test('writes nothing when one of several edits fails', async () => {
-    const { root, run } = calls({ a: 'one\ntwo\n' })
+    const { root, run } = calls({ a: 'one\ntwo\n' }, newPlace())
     await expect(run('a', from('one', '1'), from('three', '3'))).rejects.toMatchObject({
       code: 'EDIT_NO_MATCH',
     })
@@ -346,7 +349,7 @@ describe('the tool', () => {
     ['NOT_A_FILE', '.', {}],
     ['PATH_OUTSIDE', '../a', {}],
   ])('%s', async (code, path, files: Record<string, Uint8Array>) => {
-    const { root, run } = calls(files)
+    const { root, run } = calls(files, newPlace())
     const before = contentsOf(root)
     await expect(run(path, from('one', '1'))).rejects.toMatchObject({ code })
     expect(contentsOf(root)).toEqual(before)
@@ -355,7 +358,7 @@ describe('the tool', () => {
   test.each(['\0', '\ud800'])(
     'ARGUMENT_INVALID for %j, which no text file can hold',
     async (character) => {
-      const { root, run } = calls({ a: 'one\n' })
+      const { root, run } = calls({ a: 'one\n' }, newPlace())
       await expect(run('a', from('one', character))).rejects.toMatchObject({
         code: 'ARGUMENT_INVALID',
       })
@@ -363,20 +366,22 @@ describe('the tool', () => {
     },
   )
 
+  test('no link leads an edit out', async () => {
+    const { root, inside, run } = calls({}, newPlace())
+    writeFileSync(join(inside, 'secret'), 'one\n')
+    symlinkSync(join(inside, 'secret'), join(root, 'a'))
+    await expect(run('a', from('one', '1'))).rejects.toMatchObject({ code: 'PATH_OUTSIDE' })
+    expect(contentsOf(inside)).toEqual({ secret: 'one\n' })
+  })
+})
+
+describe('the tool', () => {
   test('a cancelled call reads and writes nothing', async () => {
     const { root, inside } = temporaryPair()
     const session = directorySession(root, inside)
     const call = { session, signal: AbortSignal.abort(), progress: () => {} }
     const cancelled = edit.run({ path: 'missing', edits: [from('a', 'b')] }, call)
     await expect(cancelled).rejects.toMatchObject({ code: 'CANCELLED' })
-  })
-
-  test('no link leads an edit out', async () => {
-    const { root, inside, run } = calls()
-    writeFileSync(join(inside, 'secret'), 'one\n')
-    symlinkSync(join(inside, 'secret'), join(root, 'a'))
-    await expect(run('a', from('one', '1'))).rejects.toMatchObject({ code: 'PATH_OUTSIDE' })
-    expect(contentsOf(inside)).toEqual({ secret: 'one\n' })
   })
 
   test('what the model is told about it stays small', () => {

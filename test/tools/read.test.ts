@@ -18,6 +18,7 @@ import type { ByteRange, FileContent, TreePath } from '../../src/tree.ts'
 import { HostTree } from '../../src/trees/host-tree.ts'
 import { temporaryPair } from '../support/directory-contents.ts'
 import { directorySession } from '../support/directory-session.ts'
+import { describeFiles, type FilePlace } from '../support/file-places.ts'
 
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 
@@ -30,11 +31,10 @@ class CountingTree extends HostTree {
   }
 }
 
-function setUp() {
-  const { root, inside } = temporaryPair()
-  const tree = new CountingTree({ root, owner })
-  const session = directorySession(root, inside, tree)
+function setUp(place: FilePlace) {
+  const { root, session } = place
   const call = async (path: string, args: object = {}) => {
+    place.ready()
     const result = await callTool(
       read as unknown as Tool,
       { path, ...args },
@@ -49,11 +49,184 @@ function setUp() {
   }
   const put = (name: string, content: string | Uint8Array) =>
     writeFileSync(join(root, name), content)
-  return { root, tree, call, put }
+  return { root, call, put }
 }
 
+function setUpCounting() {
+  const { root, inside } = temporaryPair()
+  const tree = new CountingTree({ root, owner })
+  const session = directorySession(root, inside, tree)
+  return { ...setUp({ root, inside, session, ready: () => {} }), tree }
+}
+
+const png = Buffer.concat([
+  Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'latin1'),
+  Buffer.from([0, 0, 1, 0, 0, 0, 0, 64]),
+])
+const gif = Buffer.from('GIF89a\x40\x01\xf0\0', 'latin1')
+const jpeg = Buffer.from(
+  '\xff\xd8\xff\xe0\0\x04ab\xff\xc4\0\x03x\xff\xc2\0\x11\x08\x01\xe0\x02\x80',
+  'latin1',
+)
+const webp = (chunk: string) => Buffer.from(`RIFF\0\0\0\0WEBP${chunk}`, 'latin1')
+
+describeFiles('read', (newPlace) => {
+  test('pages by lines name the next offset', async () => {
+    const { call, put } = setUp(newPlace())
+    put('n.txt', `${Array.from({ length: 5_000 }, (_, at) => at + 1).join('\n')}\n`)
+    const first = await call('n.txt')
+    expect(first.text).toMatch(/\n2000\n\[more lines follow; read on with offset 2001\]$/)
+    expect(first.facts).toMatchObject({ firstLine: 1, lastLine: 2_000, nextOffset: 2_001 })
+    const last = await call('n.txt', { offset: 4_999 })
+    expect(last.text).toBe('4999\n5000\n')
+    expect((await call('n.txt', { offset: 3, limit: 2 })).facts.content).toBe('3\n4\n')
+    const beyond = await call('n.txt', { offset: 5_001 })
+    expect(beyond.text).toMatch(
+      /^ARGUMENT_INVALID: offset 5001 is beyond the end: the file has 5000 lines/,
+    )
+  })
+
+  test('a page holds at most 50 KB of whole lines', async () => {
+    const { call, put } = setUp(newPlace())
+    put('w.txt', `${'x'.repeat(999)}\n`.repeat(100))
+    const { facts } = await call('w.txt')
+    expect(facts).toMatchObject({ lastLine: 51, nextOffset: 52, nextCursor: 51_000 })
+  })
+
+  test('a line of 3 MB is read on by the cursor that the note names', async () => {
+    const { call, put } = setUp(newPlace())
+    const line = '\u20ac'.repeat(1_000_000)
+    put('long.txt', `first\n${line}\nlast`)
+    let all = ''
+    let args: { offset: number; cursor?: number } | undefined = { offset: 1 }
+    let pages = 0
+    while (args !== undefined) {
+      const { text, facts }: Awaited<ReturnType<typeof call>> = await call('long.txt', args)
+      const content = facts.content as string
+      expect(Buffer.byteLength(content)).toBeLessThanOrEqual(50 * 1024)
+      expect(content).not.toContain('\ufffd')
+      all += content
+      pages += 1
+      const next: RegExpExecArray | null =
+        /read on with offset (\d+)(?: and cursor (\d+))?\]$/.exec(text)
+      args =
+        next === null
+          ? undefined
+          : {
+              offset: Number(next[1]),
+              ...(next[2] === undefined ? {} : { cursor: Number(next[2]) }),
+            }
+    }
+    expect(all).toBe(`first\n${line}\nlast`)
+    expect(pages).toBeLessThan(65)
+  })
+
+  test.each([
+    [
+      'UTF-8 with a byte order mark',
+      Buffer.from('\ufeffa\u00e9\n'),
+      'a\u00e9\n',
+      'byte order mark',
+    ],
+    ['UTF-16LE', Buffer.from('\ufeffa\u00e9\n', 'utf16le'), 'a\u00e9\n', 'decoded from UTF-16LE'],
+    [
+      'UTF-16BE',
+      Buffer.from('\ufeffa\u00e9\n', 'utf16le').swap16(),
+      'a\u00e9\n',
+      'decoded from UTF-16BE',
+    ],
+    ['latin-1', Buffer.from('caf\xe9\n', 'latin1'), 'caf\ufffd\n', 'not UTF-8'],
+    ['CRLF', Buffer.from('a\r\nb\r\n'), 'a\nb\n', 'lines end with CRLF, shown as LF'],
+    ['mixed line endings', Buffer.from('a\r\nb\n'), 'a\nb\n', '1 lines end with CRLF'],
+    ['a true U+FFFD', Buffer.from('\ufffd\n'), '\ufffd\n', undefined],
+  ])('%s is read right, and told', async (_, bytes, content, note) => {
+    const { call, put } = setUp(newPlace())
+    put('f', bytes)
+    const { text, facts } = await call('f')
+    expect(facts.content).toBe(content)
+    if (note === undefined) expect(text).toBe(content)
+    else expect(text).toMatch(new RegExp(`\\[[^\\]]*${note}[^\\]]*\\]$`))
+  })
+
+  test('an empty file is told as empty', async () => {
+    const { call, put } = setUp(newPlace())
+    put('empty', '')
+    const { text, facts } = await call('empty')
+    expect(text).toBe('[the file is empty]')
+    expect(facts).toMatchObject({ content: '', size: 0 })
+    expect((await call('empty', { offset: 2 })).text).toContain('The file is empty.')
+  })
+
+  test.each([
+    ['elf', Buffer.from('\x7fELF\x02\x01'), 'an ELF program'],
+    ['zip', Buffer.from('PK\x03\x04'), 'a zip archive'],
+    ['bin', Buffer.from([1, 2, 0, 3]), 'binary data'],
+  ])('binary is refused with its kind and size: %s', async (name, bytes, kind) => {
+    const { call, put } = setUp(newPlace())
+    put(name, bytes)
+    const { text } = await call(name)
+    expect(text).toMatch(
+      new RegExp(`^FILE_BINARY: "${name}" is ${kind}.* \\(${bytes.length} bytes\\)`),
+    )
+  })
+
+  test.each([
+    ['image/png', png, '256 x 64'],
+    ['image/gif', gif, '320 x 240'],
+    ['image/jpeg', jpeg, '640 x 480'],
+    ['image/webp', webp(`VP8X${'\0'.repeat(8)}\x3f\x01\0\xef\0\0`), '320 x 240'],
+    ['image/webp', webp(`VP8 ${'\0'.repeat(10)}\x40\x01\xf0\0`), '320 x 240'],
+    ['image/webp', webp(`VP8L\0\0\0\0\x2f\x3f\xc1\x3b\0`), '320 x 240'],
+    ['image/png', png.subarray(0, 12), undefined],
+  ])('%s is an image block with its size', async (mimeType, bytes, pixels) => {
+    const { call, put } = setUp(newPlace())
+    put('picture', bytes)
+    const { content } = await call('picture')
+    const middle = pixels === undefined ? '' : `${pixels}, `
+    expect(content).toEqual([
+      { type: 'text', text: `picture, ${mimeType}, ${middle}${bytes.length} bytes` },
+      { type: 'image', data: bytes.toString('base64'), mimeType },
+    ])
+  })
+
+  test('a larger image than clients take is told, with its size', async () => {
+    const { root, call, put } = setUp(newPlace())
+    put('big.png', Buffer.concat([png, Buffer.alloc(3_500_000)]))
+    expect((await call('big.png')).text).toMatch(
+      /^FILE_TOO_LARGE: big.png, image\/png, 256 x 64, 3500024/,
+    )
+    put('most.png', Buffer.concat([png, Buffer.alloc(3_500_000 - png.length)]))
+    const { content } = await call(join(root, 'most.png'))
+    expect(content[1]).toMatchObject({ type: 'image' })
+    expect(JSON.stringify(content).length).toBeLessThan(5_000_000)
+  })
+
+  test('a directory is listed, in pages, one name per line', async () => {
+    const { root, call, put } = setUp(newPlace())
+    mkdirSync(join(root, 'd/sub'), { recursive: true })
+    for (const name of ['d/b', 'd/a', 'd/.hidden', 'd/new\nline']) put(name, '')
+    symlinkSync('a', join(root, 'd/link'))
+    const { text, facts } = await call('d')
+    expect(text).toBe('.hidden\na\nb\nlink -> a\n"new\\nline"\nsub/')
+    expect(facts).toMatchObject({ kind: 'directory', size: 6 })
+    const page = await call('d', { offset: 2, limit: 2 })
+    expect(page.text).toBe('a\nb\n[3 more entries; read on with offset 4]')
+    mkdirSync(join(root, 'nothing'))
+    expect((await call('nothing')).text).toBe('[the directory is empty]')
+  })
+
+  test.each([
+    ['nowhere', 'FILE_NOT_FOUND'],
+    ['../x', 'PATH_OUTSIDE'],
+    ['', 'ARGUMENT_INVALID'],
+    ['a\0b', 'ARGUMENT_INVALID'],
+  ])('%j is refused: %s', async (path, code) => {
+    expect((await setUp(newPlace()).call(path)).text).toMatch(new RegExp(`^${code}`))
+  })
+})
+
 test('a small file is itself, in one read of the tree', async () => {
-  const { tree, call, put } = setUp()
+  const { tree, call, put } = setUpCounting()
   const content = `${'line of ten\n'.repeat(850)}last`
   put('a.txt', content)
   const { text, facts } = await call('a.txt')
@@ -69,59 +242,8 @@ test('a small file is itself, in one read of the tree', async () => {
   expect(tree.reads.length).toBe(1)
 })
 
-test('pages by lines name the next offset', async () => {
-  const { call, put } = setUp()
-  put('n.txt', `${Array.from({ length: 5_000 }, (_, at) => at + 1).join('\n')}\n`)
-  const first = await call('n.txt')
-  expect(first.text).toMatch(/\n2000\n\[more lines follow; read on with offset 2001\]$/)
-  expect(first.facts).toMatchObject({ firstLine: 1, lastLine: 2_000, nextOffset: 2_001 })
-  const last = await call('n.txt', { offset: 4_999 })
-  expect(last.text).toBe('4999\n5000\n')
-  expect((await call('n.txt', { offset: 3, limit: 2 })).facts.content).toBe('3\n4\n')
-  const beyond = await call('n.txt', { offset: 5_001 })
-  expect(beyond.text).toMatch(
-    /^ARGUMENT_INVALID: offset 5001 is beyond the end: the file has 5000 lines/,
-  )
-})
-
-test('a page holds at most 50 KB of whole lines', async () => {
-  const { call, put } = setUp()
-  put('w.txt', `${'x'.repeat(999)}\n`.repeat(100))
-  const { facts } = await call('w.txt')
-  expect(facts).toMatchObject({ lastLine: 51, nextOffset: 52, nextCursor: 51_000 })
-})
-
-test('a line of 3 MB is read on by the cursor that the note names', async () => {
-  const { call, put } = setUp()
-  const line = '\u20ac'.repeat(1_000_000)
-  put('long.txt', `first\n${line}\nlast`)
-  let all = ''
-  let args: { offset: number; cursor?: number } | undefined = { offset: 1 }
-  let pages = 0
-  while (args !== undefined) {
-    const { text, facts }: Awaited<ReturnType<typeof call>> = await call('long.txt', args)
-    const content = facts.content as string
-    expect(Buffer.byteLength(content)).toBeLessThanOrEqual(50 * 1024)
-    expect(content).not.toContain('\ufffd')
-    all += content
-    pages += 1
-    const next: RegExpExecArray | null = /read on with offset (\d+)(?: and cursor (\d+))?\]$/.exec(
-      text,
-    )
-    args =
-      next === null
-        ? undefined
-        : {
-            offset: Number(next[1]),
-            ...(next[2] === undefined ? {} : { cursor: Number(next[2]) }),
-          }
-  }
-  expect(all).toBe(`first\n${line}\nlast`)
-  expect(pages).toBeLessThan(65)
-})
-
 test('any text comes back whole, page by page, however it is cut', async () => {
-  const { call, put } = setUp()
+  const { call, put } = setUpCounting()
   await fc.assert(
     fc.asyncProperty(
       fc.array(fc.tuple(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 30_000 })), {
@@ -156,7 +278,7 @@ test('any text comes back whole, page by page, however it is cut', async () => {
 })
 
 test('1 GB is read at any place without being loaded', async () => {
-  const { root, tree, call } = setUp()
+  const { root, tree, call } = setUpCounting()
   const file = openSync(join(root, 'huge.log'), 'w')
   writeSync(file, 'line 1\nline 2\n'.repeat(1_000))
   ftruncateSync(file, 1_000_000_000)
@@ -174,113 +296,4 @@ test('1 GB is read at any place without being loaded', async () => {
   expect((await call('huge.log', { cursor: 2e9 })).text).toContain(
     'cursor 2000000000 is beyond the end',
   )
-})
-
-test.each([
-  ['UTF-8 with a byte order mark', Buffer.from('\ufeffa\u00e9\n'), 'a\u00e9\n', 'byte order mark'],
-  ['UTF-16LE', Buffer.from('\ufeffa\u00e9\n', 'utf16le'), 'a\u00e9\n', 'decoded from UTF-16LE'],
-  [
-    'UTF-16BE',
-    Buffer.from('\ufeffa\u00e9\n', 'utf16le').swap16(),
-    'a\u00e9\n',
-    'decoded from UTF-16BE',
-  ],
-  ['latin-1', Buffer.from('caf\xe9\n', 'latin1'), 'caf\ufffd\n', 'not UTF-8'],
-  ['CRLF', Buffer.from('a\r\nb\r\n'), 'a\nb\n', 'lines end with CRLF, shown as LF'],
-  ['mixed line endings', Buffer.from('a\r\nb\n'), 'a\nb\n', '1 lines end with CRLF'],
-  ['a true U+FFFD', Buffer.from('\ufffd\n'), '\ufffd\n', undefined],
-])('%s is read right, and told', async (_, bytes, content, note) => {
-  const { call, put } = setUp()
-  put('f', bytes)
-  const { text, facts } = await call('f')
-  expect(facts.content).toBe(content)
-  if (note === undefined) expect(text).toBe(content)
-  else expect(text).toMatch(new RegExp(`\\[[^\\]]*${note}[^\\]]*\\]$`))
-})
-
-test('an empty file is told as empty', async () => {
-  const { call, put } = setUp()
-  put('empty', '')
-  const { text, facts } = await call('empty')
-  expect(text).toBe('[the file is empty]')
-  expect(facts).toMatchObject({ content: '', size: 0 })
-  expect((await call('empty', { offset: 2 })).text).toContain('The file is empty.')
-})
-
-test.each([
-  ['elf', Buffer.from('\x7fELF\x02\x01'), 'an ELF program'],
-  ['zip', Buffer.from('PK\x03\x04'), 'a zip archive'],
-  ['bin', Buffer.from([1, 2, 0, 3]), 'binary data'],
-])('binary is refused with its kind and size: %s', async (name, bytes, kind) => {
-  const { call, put } = setUp()
-  put(name, bytes)
-  const { text } = await call(name)
-  expect(text).toMatch(
-    new RegExp(`^FILE_BINARY: "${name}" is ${kind}.* \\(${bytes.length} bytes\\)`),
-  )
-})
-
-const png = Buffer.concat([
-  Buffer.from('\x89PNG\r\n\x1a\n\0\0\0\rIHDR', 'latin1'),
-  Buffer.from([0, 0, 1, 0, 0, 0, 0, 64]),
-])
-const gif = Buffer.from('GIF89a\x40\x01\xf0\0', 'latin1')
-const jpeg = Buffer.from(
-  '\xff\xd8\xff\xe0\0\x04ab\xff\xc4\0\x03x\xff\xc2\0\x11\x08\x01\xe0\x02\x80',
-  'latin1',
-)
-const webp = (chunk: string) => Buffer.from(`RIFF\0\0\0\0WEBP${chunk}`, 'latin1')
-
-test.each([
-  ['image/png', png, '256 x 64'],
-  ['image/gif', gif, '320 x 240'],
-  ['image/jpeg', jpeg, '640 x 480'],
-  ['image/webp', webp(`VP8X${'\0'.repeat(8)}\x3f\x01\0\xef\0\0`), '320 x 240'],
-  ['image/webp', webp(`VP8 ${'\0'.repeat(10)}\x40\x01\xf0\0`), '320 x 240'],
-  ['image/webp', webp(`VP8L\0\0\0\0\x2f\x3f\xc1\x3b\0`), '320 x 240'],
-  ['image/png', png.subarray(0, 12), undefined],
-])('%s is an image block with its size', async (mimeType, bytes, pixels) => {
-  const { call, put } = setUp()
-  put('picture', bytes)
-  const { content } = await call('picture')
-  const middle = pixels === undefined ? '' : `${pixels}, `
-  expect(content).toEqual([
-    { type: 'text', text: `picture, ${mimeType}, ${middle}${bytes.length} bytes` },
-    { type: 'image', data: bytes.toString('base64'), mimeType },
-  ])
-})
-
-test('a larger image than clients take is told, with its size', async () => {
-  const { root, call, put } = setUp()
-  put('big.png', Buffer.concat([png, Buffer.alloc(3_500_000)]))
-  expect((await call('big.png')).text).toMatch(
-    /^FILE_TOO_LARGE: big.png, image\/png, 256 x 64, 3500024/,
-  )
-  put('most.png', Buffer.concat([png, Buffer.alloc(3_500_000 - png.length)]))
-  const { content } = await call(join(root, 'most.png'))
-  expect(content[1]).toMatchObject({ type: 'image' })
-  expect(JSON.stringify(content).length).toBeLessThan(5_000_000)
-})
-
-test('a directory is listed, in pages, one name per line', async () => {
-  const { root, call, put } = setUp()
-  mkdirSync(join(root, 'd/sub'), { recursive: true })
-  for (const name of ['d/b', 'd/a', 'd/.hidden', 'd/new\nline']) put(name, '')
-  symlinkSync('a', join(root, 'd/link'))
-  const { text, facts } = await call('d')
-  expect(text).toBe('.hidden\na\nb\nlink -> a\n"new\\nline"\nsub/')
-  expect(facts).toMatchObject({ kind: 'directory', size: 6 })
-  const page = await call('d', { offset: 2, limit: 2 })
-  expect(page.text).toBe('a\nb\n[3 more entries; read on with offset 4]')
-  mkdirSync(join(root, 'nothing'))
-  expect((await call('nothing')).text).toBe('[the directory is empty]')
-})
-
-test.each([
-  ['nowhere', 'FILE_NOT_FOUND'],
-  ['../x', 'PATH_OUTSIDE'],
-  ['', 'ARGUMENT_INVALID'],
-  ['a\0b', 'ARGUMENT_INVALID'],
-])('%j is refused: %s', async (path, code) => {
-  expect((await setUp().call(path)).text).toMatch(new RegExp(`^${code}`))
 })

@@ -1,7 +1,7 @@
 /** Which tree a path belongs to, as a table: path, tree, path in it, as it is shown, as commands find it. */
 import { describe, expect, test } from 'vitest'
 import { isSandboxError } from '../../src/errors.ts'
-import type { Tree } from '../../src/tree.ts'
+import { type Tree, treePath } from '../../src/tree.ts'
 import { MountTable, type TreeMount } from '../../src/workspaces/mount-table.ts'
 
 const named = (name: string) => ({ name }) as unknown as Tree
@@ -76,6 +76,49 @@ const tables: [string, MountTable, Row[]][] = [
     [
       ['/workspace/a', 'own', 'a', 'a', '/workspace/a'],
       ['/agent/a', 'agent', 'a', '/agent/a', '/agent/a'],
+    ],
+  ],
+  [
+    'binds beside the workspace, in it, in each other, and of one file',
+    new MountTable(
+      [
+        bind,
+        { tree: named('data'), sandbox: '/data', alias: '/data', host: '/srv/data' },
+        { tree: named('deep'), sandbox: '/workspace/d/e', alias: '/workspace/d/e', host: '/srv/e' },
+        {
+          tree: named('part'),
+          sandbox: '/data/part',
+          alias: '/data/part',
+          host: '/home/me/proj/part',
+        },
+        {
+          tree: rest,
+          at: treePath('etc/conf'),
+          sandbox: '/etc/conf',
+          alias: '/etc/conf',
+          host: '/srv/conf',
+        },
+      ],
+      rest,
+    ),
+    [
+      ['a', 'files', 'a', 'a', '/workspace/a'],
+      ['/data', 'data', '', '/data', '/data'],
+      ['/data/a/../b', 'data', 'b', '/data/b', '/data/b'],
+      ['/database', 'rest', 'database', '/database', '/database'],
+      ['/srv/data/a', 'data', 'a', '/data/a', '/data/a'],
+      ['/srv/data/part/a', 'part', 'a', '/data/part/a', '/data/part/a'],
+      ['/data/part', 'part', '', '/data/part', '/data/part'],
+      ['/data/parts', 'data', 'parts', '/data/parts', '/data/parts'],
+      ['/home/me/proj/part/a', 'files', 'part/a', 'part/a', '/workspace/part/a'],
+      ['d/e/a', 'deep', 'a', 'd/e/a', '/workspace/d/e/a'],
+      ['d/e', 'deep', '', 'd/e', '/workspace/d/e'],
+      ['d', 'files', 'd', 'd', '/workspace/d'],
+      ['/workspace/d/e/a', 'deep', 'a', 'd/e/a', '/workspace/d/e/a'],
+      ['/home/me/proj/d/e/a', 'deep', 'a', 'd/e/a', '/workspace/d/e/a'],
+      ['/srv/e/a', 'deep', 'a', 'd/e/a', '/workspace/d/e/a'],
+      ['/etc/conf', 'rest', 'etc/conf', '/etc/conf', '/etc/conf'],
+      ['/srv/conf', 'rest', 'etc/conf', '/etc/conf', '/etc/conf'],
     ],
   ],
   [

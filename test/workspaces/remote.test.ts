@@ -40,7 +40,7 @@ const seeding = /^seeding the workspace: \d of 2 files, [\d.]+ of 286\.1 MiB$/
 /** Several of them move what takes a while, on machines that are busy. */
 const patient = { timeout: 120_000 }
 const lost =
-  /\[\/workspace was gone with its sandbox and has been filled from the host anew: what had been changed/
+  /\[\/workspace was gone( with its sandbox)? and has been filled from the host anew: what had been changed/
 
 /** Without what a sandbox keeps beside the files. */
 const plain = (names: readonly string[]) => names.filter((name) => !name.startsWith('.'))
@@ -303,13 +303,15 @@ describeSshSessions('a workspace that somebody deleted', (open) => {
 
   describe('is filled anew', patient, () => {
     test.each([
-      ['read', { path: 'b' }],
-      ['write', { path: 'b', content: 'x' }],
-      ['exec', { command: 'cat b' }],
-    ])('a directory that somebody deleted is told by %s, and filled anew', async (tool, args) => {
+      ['read', { path: 'b' }, '..'],
+      ['write', { path: 'b', content: 'x' }, '..'],
+      ['exec', { command: 'cat b' }, '..'],
+      ['read', { path: 'b' }, '.'],
+      ['exec', { command: 'cat b' }, '.'],
+    ])('what somebody deleted is told by %s, and filled anew', async (tool, args, what) => {
       await withSession(cold, async (it) => {
         await it.sh('echo 2 > a; echo new > b')
-        rmSync(join(it.files, '..'), { recursive: true })
+        rmSync(join(it.files, what), { recursive: true })
         const told = await it.call(tool, args)
         expect(told.text).toMatch(
           /^SANDBOX_LOST: .*somebody removed the directory of its workspace/,
@@ -319,6 +321,33 @@ describeSshSessions('a workspace that somebody deleted', (open) => {
         expect(anew.text).toMatch(lost)
         expect((await it.sh('true')).text).not.toMatch(lost)
       })
+    })
+
+    test('only the directory of the workspace, before a later server starts', async () => {
+      const first = await open(cold)
+      await first.sh('echo 2 > a; echo new > b')
+      await first.end()
+      rmSync(first.files, { recursive: true })
+      const second = await open({ warm: false, beside: first })
+      try {
+        const { text, facts } = await second.sh('cat a; ls')
+        expect(facts.output).toBe('one\na\n')
+        expect(text).toMatch(/\[\/workspace was gone and has been filled from the host anew/)
+      } finally {
+        await second.close()
+      }
+    })
+
+    test('one that somebody has emptied is not filled again', async () => {
+      const first = await open(cold)
+      await first.sh('rm a')
+      await first.end()
+      const second = await open({ warm: false, beside: first })
+      try {
+        expect((await second.sh('ls')).facts.output).toBe('')
+      } finally {
+        await second.close()
+      }
     })
 
     test('a working directory that is not there says nothing of the workspace', async () => {

@@ -26,26 +26,30 @@ type BindSettings = Pick<
 /**
  * The mounts that the binds ask for, sources as real paths; of several with one target the last.
  * `managed` are the mounts that are there without them, the workspace first; binds that are in it
- * already do not count. `CONFIG_INVALID` for the first bind that breaks a rule.
+ * already do not count. It is undefined while nobody knows which directory the workspace is: whether a
+ * source is outside is not judged then. `CONFIG_INVALID` for the first bind that breaks a rule.
  */
 export function parseBinds(
   settings: BindSettings,
-  managed: readonly Mount[],
+  managed: readonly Mount[] | undefined,
   host: HostFiles = thisHost(),
 ): readonly Mount[] {
   const binds = settings.binds.map((bind) => readBind(bind, host))
-  const own = managed.filter((mount, at) => at === 0 || !binds.some((bind) => isSame(bind, mount)))
+  const own = managed?.filter((mount, at) => at === 0 || !binds.some((bind) => isSame(bind, mount)))
   const byTarget = new Map<string, Mount>()
   for (const bind of binds) {
     checkSource(bind, own, settings, host)
-    checkTarget(bind, own, settings)
+    checkTarget(bind, own ?? [], settings)
     byTarget.delete(bind.sandbox)
     byTarget.set(bind.sandbox, { host: bind.host, sandbox: bind.sandbox, writable: bind.writable })
   }
   return [...byTarget.values()]
 }
 
-/** The mounts with the binds: in place of one with the same target, else after all others. */
+/**
+ * The mounts with the binds: in place of one with the same target, else after all others.
+ * `CONFIG_INVALID` for a bind in the place of the workspace: the tools' would be another.
+ */
 export function withBinds(
   mounts: readonly [Mount, ...Mount[]],
   binds: readonly Mount[],
@@ -56,7 +60,28 @@ export function withBinds(
     if (at === -1) all.push(bind)
     else all[at] = bind
   }
-  return all
+  if (all[0].host === mounts[0].host) return all
+  throw refusal(
+    'binds',
+    `${all[0].host}:${all[0].sandbox}`,
+    `is refused: it would take the place of the workspace ${mounts[0].host}`,
+    'Give that directory as the workspace, and take it out of docker.binds.',
+  )
+}
+
+/** What is mounted where, as far as the texts tell. Looks at no file, and refuses nothing. */
+export function bindTargets({ binds }: Pick<DockerSettings, 'binds'>): BindTarget[] {
+  return binds.flatMap((text) => {
+    const { target, mode } = parts(text)
+    const path = cleanPath(target)
+    return path === undefined ? [] : [{ path, writable: !mode.split(',').includes('ro') }]
+  })
+}
+
+export interface BindTarget {
+  /** Absolute inside. */
+  readonly path: string
+  readonly writable: boolean
 }
 
 interface Bind extends Mount {
@@ -67,10 +92,15 @@ interface Bind extends Mount {
 
 const ignoredModes = ['z', 'Z', 'cached', 'delegated', 'consistent']
 
-function readBind(text: string, host: HostFiles): Bind {
+function parts(text: string) {
   // A drive letter has a colon of its own.
   const [, source = '', target = '', mode = 'rw'] =
     /^((?:[A-Za-z]:[\\/])?[^:]*):([^:]*)(?::([^:]*))?$/.exec(text) ?? []
+  return { source, target, mode }
+}
+
+function readBind(text: string, host: HostFiles): Bind {
+  const { source, target, mode } = parts(text)
   if (!host.isAbsolute(source)) {
     throw refusal(
       'binds',
@@ -104,7 +134,7 @@ const isSame = (bind: Mount, mount: Mount) =>
 
 function checkSource(
   { text, source, host: real }: Bind,
-  managed: readonly Mount[],
+  managed: readonly Mount[] | undefined,
   settings: BindSettings,
   host: HostFiles,
 ): void {
@@ -120,8 +150,8 @@ function checkSource(
   if (!host.exists(real)) {
     throw refusal('binds', text, 'is refused: its source is not there', 'Make it first.')
   }
-  const isOurs = managed.some((mount) => host.isIn(real, mount.host))
-  if (isOurs || settings.dangerouslyAllowExternalBindSources) return
+  if (managed === undefined || managed.some((mount) => host.isIn(real, mount.host))) return
+  if (settings.dangerouslyAllowExternalBindSources) return
   throw refusal(
     'binds',
     text,

@@ -10,11 +10,17 @@ import { home } from './temporary-files.ts'
 export function environment({ env }: DockerSettings): string[] {
   for (const [name, value] of Object.entries(env)) {
     if (!/^[^\s=\0]+$/.test(name)) {
-      throw refusal('env', name, 'is not the name of a variable', 'Use letters, digits and _.')
+      throw refusal(
+        'env',
+        name,
+        'is not the name of a variable',
+        'Use letters, digits and _.',
+        name,
+      )
     }
     // The value may be a secret.
     if (!value.includes('\0')) continue
-    throw refusal('env', name, 'has a NUL byte in its value', 'No variable can hold one.')
+    throw refusal('env', name, 'has a NUL byte in its value', 'No variable can hold one.', name)
   }
   return Object.entries({ HOME: home, ...env }).map(([name, value]) => `${name}=${value}`)
 }

@@ -83,7 +83,7 @@ const ulimitNames =
 function ulimits({ ulimits: wanted }: DockerSettings) {
   return Object.entries(wanted).map(([name, value]) => {
     const refuse = (problem: string, fix: string) =>
-      refusal('ulimits', { [name]: value }, problem, fix)
+      refusal('ulimits', { [name]: value }, problem, fix, name)
     if (!ulimitNames.includes(name)) {
       throw refuse('names no limit of the kernel', `There are ${ulimitNames.join(', ')}.`)
     }

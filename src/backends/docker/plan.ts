@@ -1,6 +1,4 @@
 /** What there is to be after `open`, worked out from the settings before anything is made. */
-import { readFileSync } from 'node:fs'
-import { configInvalid } from '../../errors.ts'
 import type { Mount, SandboxSpec } from '../../sandbox.ts'
 import { parseBinds, withBinds } from './bind-rules.ts'
 import type { ContainerOptions } from './engine.ts'
@@ -10,6 +8,7 @@ import { label } from './labels.ts'
 import { containerOptions } from './options.ts'
 import { hostPath, type OwnContainer } from './own-container.ts'
 import { refusal } from './refusal.ts'
+import { seccompOf } from './seccomp-profile.ts'
 import type { DockerSettings } from './settings.ts'
 
 export interface Plan {
@@ -35,16 +34,15 @@ export function makePlan(
 ): Plan {
   const [workspace] = spec.mounts
   if (settings.workdir !== workspace.sandbox) {
-    throw new Error(`workspace mounted at ${workspace.sandbox}, not at ${settings.workdir}`)
+    throw refusal(
+      'workdir',
+      settings.workdir,
+      `is not where the workspace is mounted, ${workspace.sandbox}`,
+      `Set docker.workdir to ${workspace.sandbox}.`,
+    )
   }
   const binds = parseBinds(settings, spec.mounts)
   const mounts = withBinds(spec.mounts, binds)
-  if (mounts[0].host !== workspace.host) {
-    throw configInvalid(
-      `a bind puts ${mounts[0].host} in the place of the workspace ${workspace.host}`,
-      'Give that directory as the workspace, and take it out of docker.binds.',
-    )
-  }
   const options = containerOptions({
     spec,
     settings,
@@ -78,21 +76,4 @@ function onTheHost(
       'Bind a directory of your own work instead; no setting allows this one.',
     )
   })
-}
-
-/** The text of the profile, for the engine to read. */
-function seccompOf({ seccompProfile: path }: DockerSettings): { seccomp?: string } {
-  if (path === undefined) return {}
-  try {
-    const text = readFileSync(path, 'utf8')
-    JSON.parse(text)
-    return { seccomp: text }
-  } catch (error) {
-    throw refusal(
-      'seccompProfile',
-      path,
-      `cannot be used: ${(error as Error).message}`,
-      'Give the path of a profile in the JSON that Docker reads.',
-    )
-  }
 }

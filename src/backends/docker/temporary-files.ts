@@ -21,7 +21,7 @@ const optionPattern =
  * its place; in the workspace there can be none, because file tools look at the host's files there.
  */
 export function temporaryFiles(
-  { tmpfs }: DockerSettings,
+  { tmpfs }: Pick<DockerSettings, 'tmpfs'>,
   mounts: readonly Mount[],
   user: User,
 ): Record<string, string> {

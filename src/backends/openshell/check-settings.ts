@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs'
 import { isAbsolute, posix } from 'node:path'
 import { configInvalid, shown } from '../../errors.ts'
+import { cleanRoot } from './roots.ts'
 import type { OpenShellSettings } from './settings.ts'
 
 const prefix = 'plugins.entries.openshell.config'
@@ -15,54 +16,64 @@ const maxTimeoutSeconds = 86_400
  * key that cannot be used, its value, and what to write instead. Looks at the host only for the policy.
  */
 export function checkOpenShellSettings(settings: OpenShellSettings): OpenShellSettings {
-  const { mode, command, from, gateway, gatewayEndpoint, workspace, policy, timeoutSeconds } =
-    settings
-  if (mode !== 'mirror' && mode !== 'remote') {
+  for (const check of checks) check(settings)
+  return { ...settings, ...rootsOf(settings), providers: providersOf(settings) }
+}
+
+/** Each judges what belongs together, and throws for the first of it. */
+export const checks: readonly ((settings: OpenShellSettings) => void)[] = [
+  ({ mode }) => {
+    if (mode === 'mirror' || mode === 'remote') return
     throw invalid('mode', mode, 'Write "mirror" or "remote".')
-  }
-  requireText('command', command)
-  requireWord('from', from)
-  requireWord('gateway', gateway)
-  if (gatewayEndpoint !== undefined && !isHttpUrl(gatewayEndpoint)) {
+  },
+  ({ command }) => requireText('command', command),
+  ({ from }) => requireWord('from', from),
+  ({ gateway }) => requireWord('gateway', gateway),
+  ({ gatewayEndpoint: url }) => {
+    if (url === undefined || isHttpUrl(url)) return
     throw invalid(
       'gatewayEndpoint',
-      gatewayEndpoint,
+      url,
       'Write a URL such as http://127.0.0.1:8080, without a user name: every user here sees it.',
     )
-  }
-  if (
-    workspace !== undefined &&
-    !(workspace.length <= 19 && /^[a-z0-9]+(-[a-z0-9]+)*$/.test(workspace))
-  ) {
+  },
+  ({ workspace: name }) => {
+    if (name === undefined || /^(?=.{1,19}$)[a-z0-9]+(-[a-z0-9]+)*$/.test(name)) return
     throw invalid(
       'workspace',
-      workspace,
+      name,
       'Write 1 to 19 of a-z, 0-9 and single hyphens, which are not at its ends.',
     )
-  }
-  if (policy !== undefined) requirePolicy(policy)
-  const roots = {
-    remoteWorkspaceDir: root('remoteWorkspaceDir', settings.remoteWorkspaceDir),
-    remoteAgentWorkspaceDir: root('remoteAgentWorkspaceDir', settings.remoteAgentWorkspaceDir),
-  }
-  if (overlap(roots.remoteWorkspaceDir, roots.remoteAgentWorkspaceDir)) {
-    throw invalid(
-      'remoteAgentWorkspaceDir',
-      settings.remoteAgentWorkspaceDir,
-      `Write a directory that is neither in ${roots.remoteWorkspaceDir} (remoteWorkspaceDir) nor around it.`,
-    )
-  }
-  if (!(timeoutSeconds >= 1 && timeoutSeconds <= maxTimeoutSeconds)) {
+  },
+  ({ policy }) => {
+    if (policy !== undefined) requirePolicy(policy)
+  },
+  rootsOf,
+  ({ timeoutSeconds }) => {
+    if (timeoutSeconds >= 1 && timeoutSeconds <= maxTimeoutSeconds) return
     throw invalid(
       'timeoutSeconds',
       timeoutSeconds,
       `Write a number from 1 to ${maxTimeoutSeconds}; the default is 120.`,
     )
+  },
+  providersOf,
+]
+
+function rootsOf(settings: OpenShellSettings) {
+  const roots = {
+    remoteWorkspaceDir: root('remoteWorkspaceDir', settings.remoteWorkspaceDir),
+    remoteAgentWorkspaceDir: root('remoteAgentWorkspaceDir', settings.remoteAgentWorkspaceDir),
   }
-  return { ...settings, ...roots, providers: providersOf(settings.providers) }
+  if (!overlap(roots.remoteWorkspaceDir, roots.remoteAgentWorkspaceDir)) return roots
+  throw invalid(
+    'remoteAgentWorkspaceDir',
+    settings.remoteAgentWorkspaceDir,
+    `Write a directory that is neither in ${roots.remoteWorkspaceDir} (remoteWorkspaceDir) nor around it.`,
+  )
 }
 
-function providersOf(providers: readonly string[]): readonly string[] {
+function providersOf({ providers }: OpenShellSettings): readonly string[] {
   const once = [...new Set(providers)]
   for (const provider of once) requireWord('providers', provider)
   if (once.length <= maxProviders) return once
@@ -70,7 +81,13 @@ function providersOf(providers: readonly string[]): readonly string[] {
 }
 
 function requirePolicy(policy: string): void {
-  if (!isAbsolute(policy)) throw invalid('policy', policy, 'Write the absolute path of a file.')
+  if (!isAbsolute(policy)) {
+    throw invalid(
+      'policy',
+      policy,
+      'Write the absolute path of a file, or one that begins with ~/: a server starts in many directories.',
+    )
+  }
   let reason = 'it is not a file'
   try {
     if (statSync(policy).isFile()) return
@@ -94,7 +111,7 @@ function requireText(key: string, value: string): void {
 
 /** What OpenShell's policies let sandboxes write: `/sandbox` or `/agent`, or below one of them. */
 function root(key: string, value: string): string {
-  const path = posix.normalize(value).replace(/(.)\/+$/, '$1')
+  const path = cleanRoot(value)
   if (posix.isAbsolute(value) && !value.includes('\0') && /^\/(sandbox|agent)(\/|$)/.test(path)) {
     return path
   }
@@ -118,5 +135,6 @@ function invalid(key: string, value: unknown, fix: string) {
   return configInvalid(
     `${prefix}.${key} is ${typeof value === 'string' ? shown(value) : JSON.stringify(value)}, which cannot be used`,
     fix,
+    `openshell.${key}`,
   )
 }

@@ -110,6 +110,13 @@ export const failureRows: readonly FailureRow[] = [
     error: (context, text) => untold(context, text),
   },
   {
+    seen: '0.0.68 to 0.1.x: any call that meets another about the same sandbox, or is one too many for now',
+    match:
+      /concurrent(?:ly)? modifi|modified concurrently|persist ssh session failed|sandbox (?:lifecycle|name) changed (?:while|before)|gRPC rate limit exceeded/i,
+    kind: 'passing',
+    error: (context, text) => untold(context, text),
+  },
+  {
     seen: '0.0.68 to 0.1.x: no gateway was ever registered or chosen',
     match: /No active gateway\b/i,
     kind: 'lasting',

@@ -36,9 +36,9 @@ export function ownCredentials(
   const expand = (path: string) => path.replace(/^~(?=\/)/, home)
   const certificates =
     certificateData !== undefined
-      ? [ownCertificate('ssh.certificateData', repaired(certificateData))]
+      ? [ownCertificate('certificateData', 'ssh.certificateData', repaired(certificateData))]
       : certificateFile !== undefined
-        ? [ownCertificate(expand(certificateFile), textOf(expand(certificateFile)))]
+        ? [certificateAt(expand(certificateFile))]
         : undefined
   if (identityData !== undefined) {
     const privateKey = repaired(identityData)
@@ -52,6 +52,7 @@ export function ownCredentials(
       throw configInvalid(
         `the private key ${shown(path)} cannot be read`,
         'Give the path of a private key in ssh.identityFile, or leave it out to use the agent.',
+        'ssh.identityFile',
       )
     }
     return { ...found, ...(certificates && { certificates }), only: true }
@@ -77,12 +78,15 @@ export function readCertificates(paths: readonly string[]): Certificate[] {
   return paths.flatMap((path) => parseCertificate(path, textOf(path)) ?? [])
 }
 
-function ownCertificate(label: string, text: string): Certificate {
+const certificateAt = (path: string) => ownCertificate('certificateFile', path, textOf(path))
+
+function ownCertificate(key: keyof OwnCredentials, label: string, text: string): Certificate {
   const certificate = parseCertificate(label, text)
   if (certificate !== undefined) return certificate
   throw configInvalid(
     `${label} ${text.trim() === '' ? 'is empty or cannot be read' : 'is not the certificate of a user'}`,
     'Give the file that ssh-keygen -s writes beside the public key, whose name ends in -cert.pub.',
+    `ssh.${key}`,
   )
 }
 

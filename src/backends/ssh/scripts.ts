@@ -1,15 +1,14 @@
 /** The scripts that look after sandboxes on an SSH host. They need sh and BusyBox-level tools. */
-import { quote } from '../../posix-sh.ts'
+import { ownership, quote } from '../../posix-sh.ts'
 import { recordField } from './record.ts'
 import { sandboxVariable } from './sandbox.ts'
 
 /** What a script answers in its exit code when it did not do what it is for. */
 export const answer = { absent: 3, foreign: 4, noRoot: 5, unwritable: 6, elsewhere: 7 } as const
 
-/** What a sandbox's directory is to hold beside its record, given to whom the record names. */
+/** What a new sandbox's directory is to hold beside its record. */
 export interface Wanted {
   readonly name: string
-  readonly installation: string
   readonly directories: readonly string[]
 }
 
@@ -21,14 +20,21 @@ function rootWord(workspaceRoot: string): string {
 
 /**
  * Prints the sandbox's directory and, on the next line, its record. A directory that is a link, is
- * somebody else's or has no record was not made by us. In one of this installation it makes what is
- * missing: a sandbox may have been made when less was asked for.
+ * somebody else's or has no record was not made by us. A root that is missing in it stays so: made here
+ * it would be an empty one, and look as if somebody had emptied it.
  */
-export function probeScript(workspaceRoot: string, wanted: Wanted): string {
-  return `root=${rootWord(workspaceRoot)}; name=${quote(wanted.name)}
+export function probeScript(workspaceRoot: string, name: string): string {
+  return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
 ${trustedRoot}
-${probe(wanted)}`
+${ownership}
+${sweep}
+${probe}`
 }
+
+/** What scripts that were killed have left here, of whatever sandbox; large trees go in the background. */
+const sweep = `for old in "$root"/.stage-sbx-* "$root"/.gone-sbx-*; do
+if left "$old" && mine "$old"; then rm -rf -- "$old" </dev/null >/dev/null 2>&1 & fi
+done`
 
 const trustedRoot = `mine() {
 [ -d "$1" ] && [ ! -L "$1" ] || return 1
@@ -43,15 +49,9 @@ fi`
 const recorded = `mine "$dir" && [ -f "$dir/record" ] && [ ! -L "$dir/record" ] || exit ${answer.foreign}
 record=$(cat "$dir/record")`
 
-const probe = ({ installation, directories }: Wanted) => `dir=$root/$name
+const probe = `dir=$root/$name
 if [ ! -e "$dir" ] && [ ! -L "$dir" ]; then exit ${answer.absent}; fi
 ${recorded}
-case $record in *${quote(recordField('installation', installation))}*)
-umask 022
-for want in ${directories.map(quote).join(' ')}; do
-[ -d "$dir/$want" ] || mkdir -p -- "$dir/$want" || exit ${answer.unwritable}
-done ;;
-esac
 printf '%s\\n' "$dir" "$record"`
 
 /**
@@ -65,14 +65,15 @@ umask 077
 mkdir -p -- "$root" || exit ${answer.unwritable}
 ${trustedRoot}
 cd -- "$root" || exit ${answer.noRoot}
-find . -maxdepth 1 -name ${quote(`.stage-${name}-*`)} -mtime +0 -exec rm -rf -- {} + 2>/dev/null
-stage=.stage-$name-${token}
+${ownership}
+stage=.stage-$name-${token}-$owner
 trap 'rm -rf -- "$stage"' EXIT
+trap 'exit 129' HUP
 mkdir -p -- "$stage/$name" && cat >"$stage/$name/record" &&
 IFS= read -r whole <"$stage/$name/record" &&
 (umask 022 && cd -- "$stage/$name" && mkdir -- ${directories.map(quote).join(' ')}) || exit ${answer.unwritable}
 if [ ! -e "$name" ] && [ ! -L "$name" ]; then mv -f -- "$stage/$name" . 2>/dev/null; fi
-${probe(wanted)}`
+${probe}`
 }
 
 /** Replaces the record of the sandbox in `directory` by the one from stdin. */
@@ -116,7 +117,8 @@ if [ -e "$dir" ] || [ -L "$dir" ]; then
 ${recorded}
 case $record in *${quote(recordField('name', name))}*) ;; *) exit ${answer.foreign} ;; esac
 case $record in *${quote(recordField('target', target))}*) ;; *) printf '%s\\n' "$record"; exit ${answer.elsewhere} ;; esac
-gone=$root/.gone-$name-${token}
+${ownership}
+gone=$root/.gone-$name-${token}-$owner
 mkdir -- "$gone" && mv -f -- "$dir" "$gone/" || exit ${answer.unwritable}
 fi
 round=0 signal=STOP

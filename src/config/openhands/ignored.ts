@@ -35,6 +35,7 @@ export const ignoredVariables: Readonly<Record<string, string>> = {
   SANDBOX_BROWSERGYM_EVAL_ENV: agent,
   SANDBOX_SELECTED_REPO: agent,
   SANDBOX_TRUSTED_DIRS: agent,
+  INSTALL_THIRD_PARTY_RUNTIMES: 'there is no backend that would have to be installed',
   SANDBOX_CLOSE_DELAY: lifetime,
   SANDBOX_RM_ALL_CONTAINERS: 'only sandboxes of this installation are ever removed',
   SANDBOX_DOCKER_RUNTIME_KWARGS: 'each of Docker’s settings has a key of its own in "docker"',

@@ -37,7 +37,9 @@ export const docker = z
       .register(notes, { unset: '`node:22-bookworm`' })
       .describe('Image of the sandboxes; any with a POSIX sh will do.')
       .optional(),
-    workdir: absolutePath().describe('Where the workspace is inside: an absolute path.').optional(),
+    workdir: absolutePath()
+      .describe('Where the workspace is inside: an absolute path. To tools it is `/workspace` too.')
+      .optional(),
     network: z
       .string()
       .min(1)
@@ -115,7 +117,7 @@ export const docker = z
     binds: z
       .array(z.string().min(1))
       .describe(
-        "More host directories inside, as `source:target[:ro|rw]`. An agent's are added to the defaults'.",
+        "More of the host's directories and files inside, as `source:target[:ro|rw]`, for commands and tools. An agent's are added to the defaults'. Resources stay with the workspace.",
       )
       .optional(),
     platform: z

@@ -37,6 +37,12 @@ const workspace = z
   .regex(/^(\/|~\/|[A-Za-z]:[\\/])/, { error: 'must be an absolute path or begin with ~/' })
   .describe('The workspace on the host: an absolute path, or below `~/`.')
 
+/** As `--agent` has it: keys of sandboxes are told apart by the colon. */
+const agentId = () =>
+  z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N}._@-]{0,63}$/u, {
+    error: 'is not a usable id: up to 64 letters, digits, and . _ - @ in between',
+  })
+
 const agent = {
   workspace: workspace.optional(),
   sandbox: sandbox.optional(),
@@ -53,11 +59,11 @@ export const configFile = z.looseObject({
         .describe('What holds for every agent.')
         .optional(),
       entries: z
-        .record(z.string(), z.looseObject(agent))
+        .record(agentId(), z.looseObject(agent))
         .describe('Agents by id; what one says wins over the defaults, key by key.')
         .optional(),
       list: z
-        .array(z.looseObject({ id: z.string().min(1).describe('The agent’s id.'), ...agent }))
+        .array(z.looseObject({ id: agentId().describe('The agent’s id.'), ...agent }))
         .describe('The same as a list.')
         .optional(),
     })

@@ -36,7 +36,11 @@ const config = z
       })
       .describe("OpenShell's own control-plane workspace, which is not the directory.")
       .optional(),
-    policy: z.string().min(1).describe('Path on the host of a policy file.').optional(),
+    policy: z
+      .string()
+      .min(1)
+      .describe('Policy file on the host: an absolute path, or below `~/`.')
+      .optional(),
     providers: z
       .array(z.string().min(1))
       .transform((names) => [...new Set(names)])

@@ -156,7 +156,7 @@ export async function status(context: Context): Promise<void> {
   )
   const authentication =
     refusal === undefined
-      ? { mode: 'plaintext', status: 'not_required' }
+      ? { mode: 'gateway', status: 'not_required' }
       : { error: refusal, status: 'failed' }
   const json = { authentication, gateway: name, server: endpoint, status: 'connected', version }
   if (printStructured(context, json)) return

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path'
 import { atLeast, type CreateRequest, type SandboxView, Status } from '../protocol.ts'
 import { type Context, note, say } from './context.ts'
 import { setLastSandbox } from './gateways.ts'
-import { bold, cyan, dimmed, Failure, statusText, tick } from './report.ts'
+import { bold, dimmed, Failure, heading, statusText, tick } from './report.ts'
 import type { Rpc } from './rpc.ts'
 import { printStructured, sandboxJson } from './sandbox-commands.ts'
 import { runOverSsh } from './ssh.ts'
@@ -32,13 +32,14 @@ export async function create(context: Context): Promise<number | undefined> {
     tty: context.flag('tty'),
     ...optional('policy', loadPolicy(context.text('policy'))),
   }
+  await requireProviders(rpc, request)
   const sandbox = await createRecord(context, rpc, request)
   const persist = !context.flag('no-keep')
   if (persist) setLastSandbox(context.env, rpc.gateway.name, context.workspace, sandbox.name)
   const structured = context.output !== 'table'
   if (structured) note('Provisioning sandbox (structured output on stdout)...')
   else {
-    say(`\n${cyan('Created sandbox:')} ${bold(sandbox.name)}\n`)
+    say(`\n${heading('Created sandbox:')} ${bold(sandbox.name)}\n`)
     say(`  ${dimmed('[0.0s]')} Requesting compute...`)
   }
   const ready = await waitUntilReady(rpc, sandbox, structured)
@@ -94,6 +95,17 @@ async function connect(rpc: Rpc): Promise<void> {
     const message = `failed to connect to gateway '${name}' at ${endpoint}. Start the gateway service with the installed package manager, or register a different endpoint with \`openshell gateway add <endpoint>\`.`
     throw new Failure(message, [error.message, ...error.causes])
   }
+}
+
+/** Those that are missing are looked for before anything is created. */
+async function requireProviders(rpc: Rpc, { providers, workspace }: CreateRequest): Promise<void> {
+  if (providers.length === 0) return
+  const known = await rpc.call<string[]>('ListProviders', { workspace })
+  const missing = providers.find((name) => !known.includes(name))
+  if (missing === undefined) return
+  throw new Failure(
+    `provider '${missing}' not found and '${missing}' is not a recognized provider type. Create it first with \`openshell provider create --type <type> --name ${missing}\``,
+  )
 }
 
 async function createRecord(

@@ -49,12 +49,16 @@ export class Gateway {
     Health: () => ({ version: this.#knobs().version }),
     GetGatewayInfo: () => ({ version: this.#knobs().version }),
     GetCurrentUser: () => ({
-      display_name: null,
-      identity_provider: 'none',
-      roles: ['admin'],
-      scopes: [],
-      subject: 'anonymous',
+      display_name: 'Unauthenticated Local Dev',
+      identity_provider: 'local_dev',
+      roles: ['openshell-user', 'openshell-admin'],
+      scopes: ['openshell:all'],
+      subject: 'unauthenticated-local-dev',
     }),
+    ListProviders: ({ workspace }: Named) => {
+      this.workspaces.require(workspace)
+      return []
+    },
     CreateSandbox: (request: CreateRequest) => this.#create(request),
     GetSandbox: (body: Named) => this.#named(body).view,
     ListSandboxes: (body: ListRequest) => this.#list(body),

@@ -113,6 +113,7 @@ export class SandboxRecord {
       environment: this.request.environment,
       main: this.request.command,
       owned: root.owned,
+      rules: root.rules,
       nothingStarts: root.nothingStarts,
       closesOnLostInput: atLeast(knobs.version, '0.0.111'),
       inactivityMs: knobs.inactivityMs,
@@ -143,7 +144,7 @@ export class SandboxRecord {
     if (completes && code === 0) this.become('Completed')
     else {
       const reason = completes ? 'MainProcessFailed' : 'MainProcessExited'
-      this.become('Error', `${reason}: main process exited with status ${code}`)
+      this.become('Error', `${reason}: Canonical main process exited`)
     }
   }
 

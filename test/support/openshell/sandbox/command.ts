@@ -1,5 +1,6 @@
 /** A command of an SSH channel: how it is started, and how its end is waited for. */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
+import { inDomain } from './landlock.ts'
 import type { SupervisorSettings } from './settings.ts'
 
 const proxy = 'http://10.200.0.1:3128'
@@ -47,13 +48,14 @@ export function startCommand(
   command: string | undefined,
   term = 'dumb',
 ): Promise<ChildProcessWithoutNullStreams> {
-  const { uid, gid, root, nothingStarts } = settings
+  const { uid, gid, root, rules, nothingStarts } = settings
   if (nothingStarts) return Promise.reject(new Error('Permission denied (os error 13)'))
   return new Promise((resolve, reject) => {
-    const args = command === undefined ? [] : ['-lc', command]
+    const options = command === undefined ? [] : ['-lc', command]
+    const [program, ...args] = inDomain(rules, ['/bin/bash', ...options])
     const env = childEnvironment(settings, term)
     // Throws for what no argument can hold.
-    const child = spawn('/bin/bash', args, { uid, gid, cwd: root, env })
+    const child = spawn(program, args, { uid, gid, cwd: root, env })
     child.on('spawn', () => resolve(child))
     child.on('error', reject)
   })

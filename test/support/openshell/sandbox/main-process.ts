@@ -1,6 +1,7 @@
 /** The canonical main process of a sandbox, whose stdin never ends; `openshell-main` attaches to it. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { childEnvironment } from './command.ts'
+import { inDomain } from './landlock.ts'
 import type { SupervisorSettings } from './settings.ts'
 
 export interface MainProcess {
@@ -16,9 +17,10 @@ export function startMain(
   settings: SupervisorSettings,
   ended: (code: number) => void,
 ): MainProcess | undefined {
-  const [program, ...args] = settings.main
-  if (program === undefined) return undefined
-  const { uid, gid, root } = settings
+  const [main, ...options] = settings.main
+  if (main === undefined) return undefined
+  const { uid, gid, root, rules } = settings
+  const [program, ...args] = inDomain(rules, [main, ...options])
   const env = childEnvironment(settings, 'dumb')
   const child = spawn(program, args, { uid, gid, cwd: root, env, detached: true })
   const printed: Buffer[] = []

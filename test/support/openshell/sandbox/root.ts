@@ -1,10 +1,12 @@
 /**
- * The root directory of a sandbox, as arguments for bubblewrap. The policy is enforced by ownership and
- * modes: what it does not allow belongs to root, who alone may look into it.
+ * The root directory of a sandbox, as arguments for bubblewrap. What its policy does not allow is closed by
+ * Landlock, and belongs to root besides: a kernel without Landlock keeps the walls.
  */
 import { existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { defaultPolicy } from '../gateway/default-policy.ts'
 import type { Policy } from '../protocol.ts'
+import type { LandlockRules } from './landlock.ts'
 import { seccompProgram } from './seccomp.ts'
 
 export const sandboxUser = { uid: 10_001, gid: 10_001 }
@@ -26,6 +28,7 @@ export interface Root {
   /** File that is to be descriptor 3 of bubblewrap. */
   readonly seccomp: string
   readonly owned: string[]
+  readonly rules: LandlockRules
   readonly nothingStarts: boolean
 }
 
@@ -45,10 +48,12 @@ export function makeRoot(options: RootOptions): Root {
     mkdirSync(join(place, name), { recursive: true, mode: 0o755 })
   }
   writeNoise(place, options.noisy)
-  const filesystem = policy?.filesystem_policy
-  const readWrite = filesystem?.read_write ?? ['/tmp', '/dev/null']
-  const readOnly = filesystem?.read_only ?? ['/usr', '/lib', '/proc', '/etc']
-  const workdir = filesystem === undefined || filesystem.include_workdir === true
+  const filesystem = policy?.filesystem_policy ?? defaultPolicy.filesystem_policy
+  const readWrite = filesystem?.read_write ?? []
+  const readOnly = filesystem?.read_only ?? []
+  const workdir = filesystem?.include_workdir === true
+  const writable = [...readWrite, ...(workdir ? ['/sandbox'] : [])]
+  const listed = [...readOnly, ...writable]
   const extra = readWrite.filter((path) => path !== '/tmp' && path !== '/dev/null')
   const seccomp = join(place, 'seccomp')
   const program = seccompProgram()
@@ -80,7 +85,8 @@ export function makeRoot(options: RootOptions): Root {
     args,
     seccomp,
     owned: [...(workdir ? ['/sandbox'] : []), ...extra],
-    nothingStarts: ![...readOnly, ...readWrite].includes('/usr'),
+    rules: { readOnly, readWrite: writable },
+    nothingStarts: listed.length > 0 && !listed.includes('/usr'),
   }
 }
 

@@ -1,4 +1,5 @@
 /** What the supervisor of a sandbox is told, and what it tells. */
+import type { LandlockRules } from './landlock.ts'
 
 export interface SupervisorSettings {
   /** Unix socket to listen on, as the supervisor sees it. */
@@ -13,6 +14,7 @@ export interface SupervisorSettings {
   readonly main: readonly string[]
   /** Directories that belong to the user of the sandbox. */
   readonly owned: readonly string[]
+  readonly rules: LandlockRules
   /** Set when the policy lets nobody read the programs: nothing can be started. */
   readonly nothingStarts: boolean
   /** From 0.0.111 on, input for a process that reads no more closes its channel. */

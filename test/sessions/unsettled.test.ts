@@ -1,0 +1,208 @@
+/** What a mirrored sandbox holds that the host has not is remembered, whatever happens to the server. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { startOf } from '../../src/process-identity.ts'
+import { type Lease, takeLease } from '../../src/sessions/lease.ts'
+import { pruneSandboxes } from '../../src/sessions/prune.ts'
+import {
+  isUnsettled,
+  leftMarks,
+  markUnknown,
+  markUnsettled,
+  unmark,
+} from '../../src/sessions/unsettled.ts'
+import { readUse, writeUse } from '../../src/sessions/use-record.ts'
+import { describeWhere } from '../support/available.ts'
+import { type MirrorServer, startMirrorServer } from '../support/mirror-session.ts'
+import { context, never } from '../support/remote-sandbox.ts'
+import type { TestSession } from '../support/sandbox-session.ts'
+
+const name = 'sbx-aaaaaaaaaaaaaaa'
+
+describe('marks', () => {
+  let state: string
+  beforeEach(() => {
+    state = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-marks-')))
+    onTestFinished(() => rmSync(state, { recursive: true }))
+  })
+  const marked = async (): Promise<Lease> => {
+    const lease = await takeLease(state, name, context)
+    markUnsettled(state, lease.id)
+    return lease
+  }
+  const forgetLeft = () => leftMarks(state, name)()
+
+  test('each use has its own, and only what has ended is forgotten by another', async () => {
+    const [one, two] = [await marked(), await marked()]
+    unmark(state, one.id)
+    forgetLeft()
+    expect(isUnsettled(state, name)).toBe(true)
+    two.release()
+    expect(isUnsettled(state, name)).toBe(true)
+    forgetLeft()
+    expect(isUnsettled(state, name)).toBe(false)
+  })
+
+  test('what ends while a sync is under way is not forgotten by that sync', async () => {
+    const lease = await marked()
+    const forget = leftMarks(state, name)
+    lease.release()
+    forget()
+    expect(isUnsettled(state, name)).toBe(true)
+  })
+
+  test('that of a process that was killed stays until somebody has brought everything back', async () => {
+    const other = spawn('sleep', ['100'])
+    await once(other, 'spawn')
+    const id = `${name}.${other.pid}-${startOf(other.pid ?? 0) ?? ''}-000000000000`
+    mkdirSync(join(state, 'leases'))
+    writeFileSync(join(state, 'leases', id), '')
+    markUnsettled(state, id)
+    forgetLeft()
+    expect(isUnsettled(state, name)).toBe(true)
+    other.kill('SIGKILL')
+    await once(other, 'close')
+    expect(isUnsettled(state, name)).toBe(true)
+    // It may be written down elsewhere that the process lives, in a container with pids of its own.
+    writeFileSync(join(state, 'unsettled', id), 'another space of pids')
+    forgetLeft()
+    expect(isUnsettled(state, name)).toBe(true)
+    markUnsettled(state, id)
+    forgetLeft()
+    expect(isUnsettled(state, name)).toBe(false)
+  })
+
+  test('a sandbox of which nothing is known has one, and no other sandbox has', () => {
+    markUnknown(state, name)
+    expect(isUnsettled(state, name)).toBe(true)
+    expect(isUnsettled(state, `${name}b`)).toBe(false)
+    expect(isUnsettled(state, name.slice(0, -1))).toBe(false)
+    forgetLeft()
+    expect(isUnsettled(state, name)).toBe(false)
+  })
+
+  test('where it cannot be written, nothing may be changed', () => {
+    writeFileSync(join(state, 'unsettled'), 'in the way')
+    expect(() => markUnsettled(state, `${name}.1-2-000000000000`)).toThrow(
+      /it cannot be noted .* that the sandbox will have changes/,
+    )
+  })
+})
+
+describeWhere('openshell-double', 'a mirrored sandbox', () => {
+  let server: MirrorServer
+  beforeAll(async () => {
+    server = await startMirrorServer()
+  })
+  afterAll(() => server.close())
+
+  const prepare = (host: string) => writeFileSync(join(host, 'a'), 'of the host')
+  const stateOf = ({ host }: TestSession) => join(host, '..', 'state')
+  const unsettled = (it: TestSession) => isUnsettled(stateOf(it), it.spec.name)
+  const exists = async ({ backend, spec }: TestSession) =>
+    (await backend.list(spec.installation, never)).some((one) => one.name === spec.name)
+
+  /** A day later, as another server does. */
+  async function prune(it: TestSession): Promise<string> {
+    const { backend, spec } = it
+    const state = stateOf(it)
+    const record = readUse(state, spec.name)
+    if (record !== undefined) writeUse(state, spec.name, { ...record, usedMs: 0 })
+    const said: string[] = []
+    const scope = {
+      backend,
+      installation: spec.installation,
+      state,
+      prune: { idleHours: 24, maxAgeDays: 7 },
+      workspaces: 'mirror',
+    } as const
+    await pruneSandboxes(scope, (line) => said.push(line), never)
+    return said.join('\n')
+  }
+
+  async function withSession(use: (it: TestSession) => Promise<void>): Promise<void> {
+    const it = await server.open({ prepare })
+    try {
+      await use(it)
+    } finally {
+      await it.close()
+    }
+  }
+
+  test('whose files are on the host is removed when it is idle', () =>
+    withSession(async (it) => {
+      await it.sh('echo made > b; mkfifo pipe')
+      expect(unsettled(it)).toBe(true)
+      await it.end()
+      expect(unsettled(it)).toBe(false)
+      expect(await prune(it)).toContain('was idle and is removed')
+      expect(await exists(it)).toBe(false)
+    }))
+
+  test('whose last sync failed is kept, and the next command brings all of it back', () =>
+    withSession(async (it) => {
+      await it.sh('true')
+      const away = `${it.host}-away`
+      const { facts } = await it.sh('read line; echo made > b', { background: true })
+      renameSync(it.host, away)
+      const { id } = facts
+      const told = await it.call('process', { action: 'write', id, data: 'go\n', waitMs: 20_000 })
+      expect(told.isError).toBe(false)
+      await it.session.execution(String(id)).gone
+      await it.end()
+      renameSync(away, it.host)
+      expect(readdirSync(it.host)).toEqual(['a'])
+      expect(unsettled(it)).toBe(true)
+      expect(await prune(it)).toMatch(/is kept, because not all that was changed/)
+      expect(await exists(it)).toBe(true)
+
+      const next = await server.open({ beside: it })
+      await next.sh('true')
+      expect(readFileSync(join(it.host, 'b'), 'utf8')).toBe('made\n')
+      await next.end()
+      expect(unsettled(it)).toBe(false)
+      expect(await prune(it)).toContain('is removed')
+    }))
+
+  test('with something that cannot come to the host is kept', () =>
+    withSession(async (it) => {
+      const { text } = await it.sh('ln -s /etc/hostname out')
+      expect(text).toContain('leads out of the workspace')
+      await it.end()
+      expect(unsettled(it)).toBe(true)
+      expect(await prune(it)).toContain('is kept')
+    }))
+
+  test('that two servers use is not settled by the one that has finished', () =>
+    withSession(async (it) => {
+      const running = await it.sh('read line; echo made > b; read line', { background: true })
+      const other = await server.open({ beside: it })
+      await other.sh('echo other > c')
+      await other.end()
+      expect(readFileSync(join(it.host, 'c'), 'utf8')).toBe('other\n')
+      expect(unsettled(it)).toBe(true)
+      await it.call('process', { action: 'kill', id: running.facts.id })
+      await it.end()
+      expect(unsettled(it)).toBe(false)
+    }))
+
+  test('in which nothing was run has nothing to bring back', () =>
+    withSession(async (it) => {
+      await it.call('read', { path: '/etc/hostname' })
+      await it.end()
+      expect(unsettled(it)).toBe(false)
+    }))
+})
