@@ -159,17 +159,28 @@ export class Runner {
       this.#group = Number(value)
       this.#shell = shell === 'bash' ? shell : 'sh'
       this.#tellReady(Number.isSafeInteger(this.#group) && this.#group > 1)
-    } else if (word === 'started') this.#command?.begun(Number(value))
-    else if (word === 'workdir') this.#command?.refused()
+    } else if (word === 'started') this.#answered((command) => command.begun(Number(value)))
+    else if (word === 'workdir') this.#answered((command) => command.refused())
     else if (word === 'clean' || word === 'gone') this.#last?.tellGone()
     else if (word === 'kept') this.#tellReady(false)
     else this.#ended('stderr', text)
   }
 
+  #answered(tell: (command: Command) => void): void {
+    const command = this.#command
+    if (command === undefined) return
+    tell(command)
+    if (command.earlyEnd !== undefined) this.#ended('stdout', command.earlyEnd)
+  }
+
   #ended(stream: 'stdout' | 'stderr', text: string): void {
     const command = this.#command
-    // What ended without having been begun is the shell that waited.
-    if (command === undefined || !command.isTaken) return
+    if (command === undefined) return
+    if (!command.isTaken) {
+      // The streams overtake each other; or what has ended is the shell that waited, and not the command.
+      if (stream === 'stdout') command.earlyEnd = text
+      return
+    }
     command.code = Number(text)
     command[stream].finish()
     if (!command.stdout.finished || !command.stderr.finished) return
@@ -228,6 +239,8 @@ class Command implements RunnerCommand {
   code: number | undefined
   /** The launcher has answered. */
   isTaken = false
+  /** The mark on stdout, when it came before the answer. */
+  earlyEnd: string | undefined
   /** The youngest process when it began, as long as it is brief. */
   #base: number | undefined
   readonly #begin = performance.now()
