@@ -72,7 +72,7 @@ export class Execution {
     output: CapturedOutput,
     signal: AbortSignal,
   ): Promise<Execution> {
-    const process = await spawn(guard, [guard.shell, '-c', request.command], {
+    const process = await spawn(guard, request.command, {
       workdir: request.workdir,
       env: request.env,
       stdin: request.stdin === undefined ? 'none' : 'open',

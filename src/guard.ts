@@ -9,12 +9,13 @@
 import { createInterface } from 'node:readline'
 import { cancelled, sandboxLost } from './errors.ts'
 import { type Mark, markVariable, numberedFunction, sessionMark } from './process-mark.ts'
+import { RunnerPool } from './runner-pool.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
 
 export interface Guard {
   readonly sandbox: Sandbox
-  /** The shell for commands: `bash` where the image has it, else `sh`. */
-  readonly shell: string
+  /** Run the session's commands. */
+  readonly runners: RunnerPool
   /** The first part of every mark of this session. */
   readonly session: Mark
   /**
@@ -44,16 +45,21 @@ export async function openGuard(sandbox: Sandbox, signal: AbortSignal): Promise<
   const session = sessionMark()
   const channel = await sandbox.start(guardScript(session), signal)
   const guard = new ChannelGuard(sandbox, session, channel)
-  await Promise.race([guard.ready, guard.lost.then((error) => Promise.reject(error))])
-  return guard
+  try {
+    await Promise.race([guard.ready, guard.lost.then((error) => Promise.reject(error))])
+    return guard
+  } catch (error) {
+    guard.runners.close()
+    throw error
+  }
 }
 
 class ChannelGuard implements Guard {
   readonly sandbox: Sandbox
   readonly session: Mark
+  readonly runners: RunnerPool
   readonly lost: Promise<Error>
   readonly ready: Promise<void>
-  shell = 'sh'
   readonly #channel: Channel
   readonly #waiting = new Map<number, (answer?: string) => void>()
   #requests = 0
@@ -63,6 +69,7 @@ class ChannelGuard implements Guard {
   constructor(sandbox: Sandbox, session: Mark, channel: Channel) {
     this.sandbox = sandbox
     this.session = session
+    this.runners = new RunnerPool(sandbox)
     this.#channel = channel
     channel.stdin.on('error', () => {})
     channel.stderr.resume()
@@ -71,11 +78,7 @@ class ChannelGuard implements Guard {
       tellReady = resolve
     })
     createInterface({ input: channel.stdout }).on('line', (line) => {
-      if (line.startsWith('shell ')) {
-        this.shell = line.slice(6)
-        tellReady()
-        return
-      }
+      if (line === 'ready') return tellReady()
       const [request, answer] = line.split(' ')
       this.#waiting.get(Number(request))?.(answer)
       this.#waiting.delete(Number(request))
@@ -115,6 +118,7 @@ class ChannelGuard implements Guard {
 
   async close(): Promise<void> {
     this.#closing = true
+    this.runners.close()
     this.#channel.stdin.end()
     await this.#channel.exit.catch(() => {})
     this.#channel.close()
@@ -145,7 +149,7 @@ class ChannelGuard implements Guard {
  */
 function guardScript(session: Mark): string {
   return `trap '' HUP INT QUIT TERM PIPE
-if command -v bash >/dev/null 2>&1; then echo shell bash; else echo shell sh; fi
+echo ready
 groups=' '
 # Three processes for all of a busy machine; the shell alone takes seconds there.
 quick=; command -v cat >/dev/null && command -v tr >/dev/null && command -v grep >/dev/null && quick=1

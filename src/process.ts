@@ -5,20 +5,17 @@
 import { randomBytes } from 'node:crypto'
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { cancelled, commandNotStarted, sandboxLost, workdirMissing } from './errors.ts'
 import type { Guard } from './guard.ts'
-import { launchScript } from './launcher.ts'
-import { MarkedOutput } from './marked-output.ts'
 import { type Mark, markVariable, processMark } from './process-mark.ts'
-import type { Channel } from './sandbox.ts'
+import type { RunnerCommand } from './runner.ts'
 
 export interface SpawnOptions {
   /** Absolute path inside. `COMMAND_NOT_STARTED` when it is no directory there. */
   readonly workdir: string
   /** Added to the sandbox's own environment. Names are checked by the caller. */
   readonly env?: Readonly<Record<string, string>>
-  /** `none` (the default): the command reads end-of-file at once. */
-  readonly stdin?: 'none' | 'open'
+  /** `none` (the default): the command reads end-of-file at once. Bytes are few: they are sent at once. */
+  readonly stdin?: 'none' | 'open' | Uint8Array
   /** Cancels the start only; afterwards the caller decides with `kill`. */
   readonly signal?: AbortSignal
 }
@@ -53,145 +50,66 @@ const lingerMs = 250
 /** The exit code of what SIGKILL ended. */
 const killedCode = 137
 
-/** Starts `argv`. Rejects only if it was not started. */
+/**
+ * Starts a program with its arguments, unsplit, or a text in a shell: bash if there is one, else sh.
+ * Rejects only if it was not started.
+ */
 export async function spawn(
   guard: Guard,
-  argv: readonly [string, ...string[]],
+  run: readonly [string, ...string[]] | string,
   { workdir, env = {}, stdin = 'none', signal }: SpawnOptions,
 ): Promise<Process> {
-  const token = randomBytes(9).toString('hex')
-  const mark = processMark(guard.session, token)
-  const script = launchScript({
-    token,
-    argv,
-    workdir,
-    env: { ...env, [markVariable]: mark.text },
-    digits: mark.digits,
-    stdin: stdin === 'open',
-  })
-  const channel = await guard.sandbox.start(script, signal ?? new AbortController().signal)
-  const launched = new LaunchedProcess(guard, channel, token, mark)
-  const abandon = () => channel.stdin.end()
-  try {
-    signal?.addEventListener('abort', abandon, { once: true })
-    if (signal?.aborted) abandon()
-    await launched.header(workdir)
-    signal?.throwIfAborted()
-    guard.add(launched.group)
-    channel.stdin.write('go\n')
-    if (stdin === 'none') channel.stdin.end()
-    return launched
-  } catch (error) {
-    // Without its "go" the launcher ends by itself.
-    channel.stdin.end()
-    channel.close()
-    throw signal?.aborted ? cancelled('the command') : error
-  } finally {
-    signal?.removeEventListener('abort', abandon)
-  }
+  const mark = processMark(guard.session, randomBytes(9).toString('hex'))
+  const marked = { ...env, [markVariable]: mark.text }
+  const { group, command } = await guard.runners.run(
+    { run, workdir, env: marked, digits: mark.digits, stdin },
+    (group) => guard.add(group),
+    (group) => guard.signal('KILL', group, mark),
+    signal,
+  )
+  return new StartedProcess(guard, group, command, mark)
 }
 
-class LaunchedProcess implements Process {
-  group = 0
+class StartedProcess implements Process {
+  readonly group: number
   readonly stdin: Writable
-  readonly stdout: MarkedOutput
-  readonly stderr: MarkedOutput
+  readonly stdout: Readable
+  readonly stderr: Readable
   readonly exit: Promise<number>
   readonly gone: Promise<void>
   readonly #guard: Guard
   readonly #mark: Mark
-  readonly #channel: Channel
-  readonly #header: Promise<string>
-  #groupGone = false
+  #isGone = false
 
-  constructor(guard: Guard, channel: Channel, token: string, mark: Mark) {
+  constructor(guard: Guard, group: number, command: RunnerCommand, mark: Mark) {
     this.#guard = guard
     this.#mark = mark
-    this.#channel = channel
-    this.stdin = channel.stdin
-    this.stdin.on('error', () => {})
-
-    let tellHeader: (text: string) => void = () => {}
-    this.#header = new Promise((resolve) => {
-      tellHeader = resolve
-    })
-    this.stdout = new MarkedOutput(token)
-    this.stderr = new MarkedOutput(token, tellHeader)
-    join(channel.stdout, this.stdout)
-    join(channel.stderr, this.stderr)
-
-    const channelEnd = channel.exit.then(
-      (code) => ({ code }),
-      (error: unknown) => ({ error }),
-    )
+    this.group = group
+    this.stdin = command.stdin
+    this.stdout = command.stdout
+    this.stderr = command.stderr
     // The group outlives the command while something of it runs in the background.
-    this.gone = channelEnd.then(() => {
-      this.#groupGone = true
-      if (this.group !== 0) guard.drop(this.group)
+    this.gone = command.gone.then(() => {
+      this.#isGone = true
+      guard.drop(group)
     })
-    this.exit = Promise.all([this.stdout.exitMark, this.stderr.exitMark]).then(
-      async ([fromStdout, fromStderr]) => {
-        let code = fromStdout ?? fromStderr
-        if (code === undefined) {
-          // No mark: the launcher was killed with its group, and the channel knows how it ended.
-          const end = await channelEnd
-          if ('error' in end) throw end.error
-          code = end.code
-        }
-        // A sandbox that ends kills all in it, and that must not look like a command's own end.
-        if (code === killedCode) await guard.check()
-        return code
-      },
-    )
+    this.exit = command.exit.then(async (code) => {
+      // A sandbox that ends kills all in it, and that must not look like a command's own end.
+      if (code === killedCode) await guard.check()
+      return code
+    })
     this.exit.catch(() => {})
   }
 
-  /** Reads the launcher's first word: the group's number, or why there is none. */
-  async header(workdir: string): Promise<void> {
-    const ended = this.#channel.exit.then((code) => {
-      const said = this.stderr.read() as Buffer | null
-      const reason = said === null ? `it ended with exit code ${code}` : said.toString().trim()
-      throw commandNotStarted(reason, 'Check that the image has a POSIX sh, then call again.')
-    })
-    ended.catch(() => {})
-    const word = await Promise.race([this.#header, ended, silence()])
-    if (word === 'workdir') throw workdirMissing(workdir)
-    this.group = Number(word)
-    if (!Number.isSafeInteger(this.group) || this.group <= 1) {
-      throw sandboxLost(this.#guard.sandbox.name, `the launcher said ${JSON.stringify(word)}`)
-    }
-  }
-
   async kill(graceMs = killGraceMs): Promise<void> {
-    if (this.#groupGone) return
+    if (this.#isGone) return
     await this.#guard.signal('TERM', this.group, this.#mark)
     // What it left behind got TERM too, and little more time than the command itself takes.
-    const rest = this.exit.catch(() => {}).then(() => settledWithin(this.#channel.exit, lingerMs))
+    const rest = this.exit.catch(() => {}).then(() => settledWithin(this.gone, lingerMs))
     await settledWithin(rest, graceMs)
     await this.#guard.signal('KILL', this.group, this.#mark)
     await settledWithin(this.exit, graceMs)
   }
-}
-
-/** Rejects when a launcher has not said a word for very long. */
-function silence(): Promise<never> {
-  return new Promise((_, reject) => {
-    const seconds = 30
-    const tell = () =>
-      reject(
-        commandNotStarted(
-          `the sandbox took the command and said nothing for ${seconds} s`,
-          'Call again; when it stays like this, remove the sandbox or restart the engine.',
-        ),
-      )
-    setTimeout(tell, seconds * 1000).unref()
-  })
-}
-
-function join(source: Readable, output: MarkedOutput): void {
-  source.pipe(output)
-  source.once('error', () => output.end())
-  source.once('close', () => output.end())
 }
 
 /** Resolves when `promise` settles either way, or after `ms`. */

@@ -11,7 +11,8 @@ import { type Guard, openGuard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
 import { OpenOnce } from './open-once.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
-import { runScript, type ScriptResult } from './script.ts'
+import type { ScriptResult } from './script.ts'
+import { spawnScript } from './spawn-script.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
 
@@ -157,8 +158,8 @@ export class Session {
   ): Promise<ScriptResult> {
     const given = signal ?? new AbortController().signal
     return this.during(async () => {
-      const sandbox = await this.sandbox({ signal: given, report: () => {} })
-      return runScript(sandbox, script, stdin, given)
+      const guard = await this.guard({ signal: given, report: () => {} })
+      return spawnScript(guard, script, stdin, given)
     })
   }
 

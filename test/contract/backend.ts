@@ -1,7 +1,7 @@
 /**
  * What every backend promises, as tests: `describeBackend` is called by each backend's own test file.
  * Commands go through `spawn`, as all of the server's do, so this is also the suite of `process.ts`,
- * `guard.ts` and `launcher.ts`.
+ * `guard.ts` and `runner.ts`.
  */
 import { randomBytes } from 'node:crypto'
 import {

@@ -1,0 +1,204 @@
+/** The runners of one session: a few wait, and more are started while there are too few. */
+import { cancelled, commandNotStarted } from './errors.ts'
+import { Runner, type RunnerCommand, RunnerEnded } from './runner.ts'
+import type { CommandLine } from './runner-script.ts'
+import type { Sandbox } from './sandbox.ts'
+
+/** How many wait once it has been quiet for a while. */
+const spareRunners = 2
+const quietMs = 30_000
+/** Engines start a few at a time in the time that one takes. */
+const maxStarting = 4
+
+/** While runners come back this often, those that wait need no new ones. */
+const patienceMs = 10
+
+/** How many runners a command is given to, when they turn out to have ended. */
+const attempts = 3
+
+interface Waiter {
+  give(runner: Runner): void
+  refuse(error: unknown): void
+}
+
+export class RunnerPool {
+  readonly #sandbox: Sandbox
+  readonly #stop = new AbortController()
+  /** Ready; the last used is the next. */
+  readonly #idle: Runner[] = []
+  readonly #all = new Set<Runner>()
+  readonly #waiting = new Set<Waiter>()
+  /** How many will be ready soon, and how many of them are started for the first time. */
+  #coming = 0
+  #starting = 0
+  /** When a runner was last given out or came back, by `performance.now()`. */
+  #movedMs = Number.NEGATIVE_INFINITY
+  #patience: NodeJS.Timeout | undefined
+  #quiet: NodeJS.Timeout | undefined
+
+  /** Starts the first one ahead. */
+  constructor(sandbox: Sandbox) {
+    this.#sandbox = sandbox
+    void this.#startOne()
+  }
+
+  /**
+   * Starts a command, after `add` was told the number of its group; what that throws is thrown, and
+   * nothing runs. `signal` is for the start only. Rejects only if the command was not started, or was
+   * ended by `kill`, which is given the group.
+   */
+  async run(
+    line: CommandLine,
+    add: (group: number) => void,
+    kill: (group: number) => Promise<void>,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly group: number; readonly command: RunnerCommand }> {
+    for (let attempt = 1; ; attempt++) {
+      const runner = await this.#take(signal)
+      const { group } = runner
+      try {
+        if (signal?.aborted) throw cancelled('the command')
+        add(group)
+      } catch (error) {
+        this.#keep(runner)
+        throw error
+      }
+      const command = runner.run(line)
+      void this.#follow(runner, command)
+      try {
+        await unlessAborted(command.started, signal)
+        return { group, command }
+      } catch (error) {
+        command.stdout.destroy()
+        command.stderr.destroy()
+        if (signal?.aborted) {
+          void kill(group).catch(() => {})
+          throw cancelled('the command')
+        }
+        if (!(error instanceof RunnerEnded)) throw error
+        if (attempt === attempts) throw unstarted(error.message)
+      }
+    }
+  }
+
+  /** Lets go of all of them, and refuses whoever waits. Their commands end with the guard. */
+  close(): void {
+    this.#stop.abort()
+    clearTimeout(this.#quiet)
+    clearTimeout(this.#patience)
+    for (const waiter of this.#waiting) waiter.refuse(cancelled('the command'))
+    for (const runner of this.#all) runner.release()
+  }
+
+  #take(signal: AbortSignal | undefined): Promise<Runner> {
+    return new Promise((resolve, reject) => {
+      if (this.#stop.signal.aborted || signal?.aborted) throw cancelled('the command')
+      const leave = () => {
+        signal?.removeEventListener('abort', abort)
+        this.#waiting.delete(waiter)
+      }
+      const waiter: Waiter = {
+        give: (runner) => {
+          leave()
+          resolve(runner)
+        },
+        refuse: (error) => {
+          leave()
+          reject(error)
+        },
+      }
+      const abort = () => waiter.refuse(cancelled('the command'))
+      signal?.addEventListener('abort', abort, { once: true })
+      this.#waiting.add(waiter)
+      this.#serve()
+    })
+  }
+
+  /** Hands out what is ready, and starts what is missing. */
+  #serve(): void {
+    for (const waiter of this.#waiting) {
+      const runner = this.#nextIdle()
+      if (runner === undefined) break
+      this.#movedMs = performance.now()
+      waiter.give(runner)
+    }
+    if (this.#waiting.size <= this.#coming) return
+    const patience = this.#all.size === 0 ? 0 : this.#movedMs + patienceMs - performance.now()
+    if (patience > 0) {
+      this.#patience ??= setTimeout(() => {
+        this.#patience = undefined
+        this.#serve()
+      }, patience)
+      return
+    }
+    while (this.#waiting.size > this.#coming && this.#starting < maxStarting) void this.#startOne()
+  }
+
+  #nextIdle(): Runner | undefined {
+    for (;;) {
+      const runner = this.#idle.pop()
+      if (runner === undefined || runner.group > 0) return runner
+    }
+  }
+
+  async #startOne(): Promise<void> {
+    this.#coming += 1
+    this.#starting += 1
+    try {
+      const runner = await Runner.start(this.#sandbox, this.#stop.signal)
+      this.#all.add(runner)
+      void runner.over.then(() => this.#all.delete(runner))
+      if (this.#stop.signal.aborted) runner.release()
+      if (!(await runner.ready)) throw unstarted(runner.lastWords)
+      this.#keep(runner)
+    } catch (error) {
+      // Without one who waits, whoever needs the next is told why there is none.
+      for (const waiter of this.#waiting) {
+        waiter.refuse(error)
+        break
+      }
+    } finally {
+      this.#coming -= 1
+      this.#starting -= 1
+      this.#serve()
+    }
+  }
+
+  async #follow(runner: Runner, command: RunnerCommand): Promise<void> {
+    // When what was asked for has been sent: the next command is to find one too.
+    setImmediate(() => {
+      const isEnough = this.#idle.length + this.#coming > 0
+      if (!isEnough && !this.#stop.signal.aborted) void this.#startOne()
+    })
+    await command.exit.catch(() => {})
+    this.#movedMs = performance.now()
+    this.#coming += 1
+    if (await runner.ready) this.#keep(runner)
+    this.#coming -= 1
+    this.#serve()
+  }
+
+  #keep(runner: Runner): void {
+    this.#idle.push(runner)
+    this.#serve()
+    if (this.#idle.length <= spareRunners || this.#stop.signal.aborted) return
+    this.#quiet ??= setTimeout(() => {
+      this.#quiet = undefined
+      for (const spare of this.#idle.splice(0, this.#idle.length - spareRunners)) spare.release()
+    }, quietMs).unref()
+  }
+}
+
+/** `promise`, or a rejection as soon as `signal` is aborted. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort, { once: true })
+    if (signal.aborted) abort()
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
+}
+
+const unstarted = (reason: string) =>
+  commandNotStarted(reason, 'Check that the image has a POSIX sh and setsid, then call again.')

@@ -1,0 +1,206 @@
+/**
+ * The sh script that runs one command after another, the same on every backend, for dash, bash and
+ * BusyBox.
+ *
+ * For each command it starts a leader ahead, a shell that leads a process group, and that one a launcher,
+ * which tells the number of the group, waits for the command and becomes it. So a command costs no more
+ * than what it is itself, and its group is known before it runs. When it has ended the leader marks the
+ * end of its output in both streams, so that a caller needs no timer to know that everything has arrived.
+ *
+ * The runner then takes another only when nothing is left that could write to the streams. Else it stays
+ * for as long as members of the group live, because an engine that closes a finished script's pipes would
+ * break the output of servers that the command left in the background, and ends with them.
+ */
+import { isVariableName, quote } from './posix-sh.ts'
+import { wearDigits } from './process-mark.ts'
+
+export interface CommandLine {
+  /** A program and its arguments, or text for a shell: bash if there is one, else sh. */
+  readonly run: readonly [string, ...string[]] | string
+  readonly workdir: string
+  /** Names must be variable names. */
+  readonly env: Readonly<Record<string, string>>
+  /** Of the mark whose text is in `env`. */
+  readonly digits: string
+  /** End-of-file at once, the channel's own stdin, or these bytes. */
+  readonly stdin: 'none' | 'open' | Uint8Array
+}
+
+export type Shell = 'bash' | 'sh'
+
+/** The ASCII record separator: opens and closes a mark, and is rare in real output. */
+export const markByte = 0x1e
+
+/*
+ * The words of the marks, after `token:`. On stderr: `ready`, the number of the group and the
+ * shell that waits;
+ * `started` and the youngest process by then, or `workdir` when there is none of that name; the exit
+ * code, which stdout has too; and `clean` when nothing is left and another command can follow, or
+ * `kept` when none will, and then `gone` when nothing is left.
+ */
+
+/**
+ * What a runner is told when it has marked an end: that it may take another command, unless something
+ * that is younger than `base`, the youngest process when the command began, could write to its streams.
+ */
+export const mayGoOn = (token: string, base: number) => `${token} again ${base}\n`
+
+/** More that was started in the meantime than this is not looked at one by one. */
+const youngest = 300
+
+/** What is left of a command that took longer than this is not looked for among the youngest. */
+export const briefMs = 2_000
+
+/** `token` is unguessable; it frames the marks. */
+export function runnerScript(token: string): string {
+  const mark = (word: string, values = '') => `printf '\\036${token}:${word}%s\\036' ${values}`
+  const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
+  const ready = (leader: string, shell: Shell) => `${mark('ready ', `"${leader} ${shell}"`)} >&2`
+  // In one line: the lines of the command are counted from here.
+  const bash = `${ready('$PPID', 'bash')}; take() { IFS= read -r lines || exit 0; text=; case $lines in +*) ${readLong} ;; *) while ((lines-- > 0)); do IFS= read -r line; text+=$line$'\\n'; done ;; esac; }; take; eval "$text"; take; unset -f take; eval "unset lines line text; $text"`
+  const sh = `${ready('$$', 'sh')}
+IFS= read -r lines || exit 0
+text=
+case $lines in
++*) ${readLong} ;;
+*) while [ "$lines" -gt 0 ]; do IFS= read -r line; text="$text$line
+"; lines=$((lines - 1)); done ;;
+esac
+eval "unset lines line text; $text"`
+  const leader = `${lookForOthers}
+${traps}
+exec 3<&0 4>&2 2>/dev/null
+(
+exec 2>&4 3<&- 4>&-
+command -v bash >/dev/null && exec bash -c ${quote(bash)}
+eval ${quote(sh)}
+)
+code=$?
+${mark('', '"$code"')}
+${mark('', '"$code"')} >&4
+IFS= read -r answer <&3
+base=\${answer#"${token} again "}
+if [ "$answer" != "$base" ] && nobodyElse; then
+${mark('clean')} >&4
+exit 0
+fi
+${mark('kept')} >&4
+exec </dev/null >/dev/null 3<&-
+while :; do
+found=
+for stat in $(grep -lsE "[)] [^Z] [0-9]+ $$ " /proc/[0-9]*/stat); do
+[ "$stat" != "/proc/$$/stat" ] && [ -e "$stat" ] && found=1 && break
+done
+[ "$found" ] || break
+sleep 1
+done
+${mark('gone')} >&4
+exit 1`
+  return `${traps}
+leader=${quote(leader)}
+if ! command -v setsid >/dev/null; then
+read -r _ _ _ _ group _ </proc/$$/stat
+[ "$group" = "$$" ] || { echo 'sh: setsid: not found' >&2; exit 127; }
+eval "$leader"
+fi
+exec 4>&2 2>/dev/null
+code=0
+while [ "$code" = 0 ]; do setsid sh -c "$leader" 2>&4 4>&-; code=$?; done
+${mark('', '"$code"')}
+${mark('', '"$code"')} >&4
+exit "$code"`
+}
+
+const readLong = `text=$(dd bs="\${lines#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126`
+
+/**
+ * True when no process that is younger than `base` is of the group or has one of the streams open. Only a
+ * young one can: the streams were nobody's before the command. In the order of their numbers none can
+ * escape: what one started before it ended has a higher one. A process that cannot be looked into may have
+ * them, unless it is just ending, and then it is gone at one of the next looks.
+ */
+const lookForOthers = `nobodyElse() {
+[ -e /proc/1/stat ] || return 1
+pid=$base looks=0
+while read -r _ _ _ _ last </proc/loadavg && [ "$pid" -ge $$ ] && [ "$last" -ge "$pid" ]; do
+[ "$last" = "$pid" ] && return 0
+[ $((last - base)) -le ${youngest} ] || return 1
+while [ "$pid" -lt "$last" ]; do
+IFS= read -r line <"/proc/$((pid += 1))/stat" || continue
+set -- \${line##*) }
+[ "$1" = Z ] && continue
+[ "\${3:-$$}" = $$ ] && return 1
+for fd in "/proc/$pid/fd/"*; do
+[ "$fd" -ef "/proc/$$/fd/1" ] || [ "$fd" -ef "/proc/$$/fd/4" ] && return 1
+done
+if [ "$fd" = "/proc/$pid/fd/*" ] && [ -e "/proc/$pid" ]; then
+[ $((looks += 1)) -gt 50 ] && return 1
+pid=$((pid - 1))
+fi
+done
+done
+return 1
+}`
+
+/** A longer text is read by a process, which costs less than a system call for each of its bytes. */
+const longBytes = 3_000
+
+/** Linux takes 128 KiB in one argument of a program. */
+const isTooLong = (text: string) => Buffer.byteLength(text) > 120_000
+
+/** What a launcher is told, to become the command. */
+export function commandText(token: string, shell: Shell, line: CommandLine): Buffer {
+  const { run, workdir, env, digits, stdin } = line
+  const exports = Object.entries(env).map(([name, value]) => {
+    if (!isVariableName(name)) throw new Error(`not a variable name: ${name}`)
+    return `export ${name}=${quote(value)}`
+  })
+  const prologue = [
+    `cd -- ${quote(workdir)} 2>/dev/null || { printf '\\036${token}:workdir\\036' >&2; exit 0; }`,
+    'read -r _ _ _ _ last 2>/dev/null </proc/loadavg',
+    `printf '\\036${token}:started %s\\036' "$last" >&2`,
+    'unset last OLDPWD',
+    wearDigits(digits),
+    ...exports,
+  ]
+  const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()
+  const read = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null |`
+  if (typeof run === 'string' && (isTooLong(run) || (shell === 'bash' && isSameInEval(run, env)))) {
+    // On its first line, so that lines are counted as in a file of its own.
+    const text =
+      bytes.length > 0
+        ? `${read} {\n${run}\n}`
+        : `${stdin === 'open' ? '' : 'exec </dev/null; '}${run}`
+    const blocks =
+      shell === 'bash'
+        ? [block([...prologue, 'SECONDS=0'].join('\n')), block(text)]
+        : [block([...prologue, text].join('\n'))]
+    return Buffer.concat([...blocks, bytes])
+  }
+  const argv = (typeof run === 'string' ? [shell, '-c', run] : run).map(quote).join(' ')
+  // A command that is found nowhere is told by the shell, as exit code 126 or 127.
+  const exec = stdin === 'open' ? `exec ${argv}` : `exec ${argv} </dev/null`
+  const text = [...prologue, bytes.length > 0 ? `${read} ${argv}` : exec].join('\n')
+  return Buffer.concat([block(text), bytes])
+}
+
+/**
+ * The shell that waits takes text as if it had been started with it, but for what tells how a shell was
+ * started, traces, which are indented by what encloses them, and variables that are read at a start or
+ * mean something to the shell itself.
+ */
+function isSameInEval(text: string, env: Readonly<Record<string, string>>): boolean {
+  const tells = /BASH|LINENO|FUNCNAME|SECONDS|caller|xtrace|verbose|\bset\s+-\w*[xv]|\$[-_]/
+  const special =
+    /^(?:BASH.*|LD_.*|PS4|IFS|_|ENV|TMOUT|CDPATH|GLOBIGNORE|OPT.*|SHELLOPTS|POSIXLY_CORRECT|RANDOM|SRANDOM|SECONDS|EPOCH.*|LINENO|U?ID|EUID|PPID|GROUPS|DIRSTACK|HIST.*|FUNC.*|PIPESTATUS|COMP_.*|PWD|OLDPWD)$/
+  return !tells.test(text) && !Object.keys(env).some((name) => special.test(name))
+}
+
+function block(text: string): Buffer {
+  const bytes = Buffer.from(text)
+  // Shells have their own uses for some control characters in what `read` reads.
+  const isPlain = bytes.length <= longBytes && !/[^\t\n\x20-\x7e]/.test(text)
+  return isPlain
+    ? Buffer.from(`${text.split('\n').length}\n${text}\n`)
+    : Buffer.concat([Buffer.from(`+${bytes.length}\n`), bytes])
+}

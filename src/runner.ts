@@ -1,0 +1,315 @@
+/** A script in the sandbox that runs one command after another, and is waited for by none of them. */
+import { randomBytes } from 'node:crypto'
+import { Readable, Writable } from 'node:stream'
+import { commandNotStarted, workdirMissing } from './errors.ts'
+import { MarkedStream } from './marked-stream.ts'
+import {
+  briefMs,
+  type CommandLine,
+  commandText,
+  mayGoOn,
+  runnerScript,
+  type Shell,
+} from './runner-script.ts'
+import type { Channel, Sandbox } from './sandbox.ts'
+
+/** One command of a runner. */
+export interface RunnerCommand {
+  /** Writes after the command ended go nowhere. Ended at once for a command without stdin. */
+  readonly stdin: Writable
+  /** Both end when the command itself has ended. */
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /**
+   * Resolves when the working directory was entered. Rejects with `COMMAND_NOT_STARTED`, and with
+   * `RunnerEnded` when the runner ended before it took the command.
+   */
+  readonly started: Promise<void>
+  /** When all output was taken. Rejects with `SANDBOX_LOST` only. */
+  readonly exit: Promise<number>
+  /** Settles when nothing of its group is left. */
+  readonly gone: Promise<void>
+}
+
+type ChannelEnd = { readonly code: number } | { readonly error: Error }
+
+/** Nothing was started: another runner may. */
+export class RunnerEnded extends Error {}
+
+/** How much is kept of what a shell says that cannot start. */
+const keptWords = 500
+
+/** A launcher that has not said a word by then will not. */
+const silenceMs = 30_000
+
+export class Runner {
+  readonly #channel: Channel
+  readonly #token: string
+  readonly #stdout: MarkedStream
+  readonly #stderr: MarkedStream
+  #group = 0
+  #shell: Shell = 'sh'
+  #command: Command | undefined
+  /** Ended but for what it may have left; its `gone` is not told yet. */
+  #last: Command | undefined
+  #isOver = false
+  #words = ''
+  /** Settles when its channel has ended. */
+  readonly over: Promise<void>
+  #tellReady: (ready: boolean) => void = () => {}
+  #ready: Promise<boolean>
+
+  private constructor(token: string, channel: Channel) {
+    this.#token = token
+    this.#channel = channel
+    this.#ready = this.#nextReady()
+    channel.stdin.on('error', () => {})
+    let streams = 2
+    let told: ChannelEnd | undefined
+    // What was said last is heard before the end is.
+    const over = () => {
+      if (streams === 0 && told !== undefined) this.#over(told)
+    }
+    const streamEnd = (stream: 'stdout' | 'stderr') => () => {
+      streams -= 1
+      this.#command?.[stream].finish()
+      over()
+    }
+    this.#stdout = new MarkedStream(channel.stdout, token, {
+      data: (bytes) => this.#command?.stdout.accept(bytes) ?? true,
+      mark: (text) => this.#ended('stdout', text),
+      end: streamEnd('stdout'),
+    })
+    this.#stderr = new MarkedStream(channel.stderr, token, {
+      data: (bytes) => this.#command?.stderr.accept(bytes) ?? this.#complain(bytes),
+      mark: (text) => this.#heard(text),
+      end: streamEnd('stderr'),
+    })
+    const channelEnd = (end: ChannelEnd) => {
+      told = end
+      this.#words ||= 'code' in end ? `it ended with exit code ${end.code}` : end.error.message
+      this.#isOver = true
+      this.#command?.tellGone()
+      this.#last?.tellGone()
+      over()
+    }
+    this.over = channel.exit.then(
+      (code) => channelEnd({ code }),
+      (error: Error) => channelEnd({ error }),
+    )
+  }
+
+  /** Rejects when it cannot be started. `ready` tells when it can be used. */
+  static async start(sandbox: Sandbox, signal: AbortSignal): Promise<Runner> {
+    const token = randomBytes(9).toString('hex')
+    return new Runner(token, await sandbox.start(runnerScript(token), signal))
+  }
+
+  /** True when it waits for a command, again after each; false when it will not take one any more. */
+  get ready(): Promise<boolean> {
+    return this.#ready
+  }
+
+  /** The process group of the command that is run next; 0 when it will not run one. */
+  get group(): number {
+    return this.#isOver ? 0 : this.#group
+  }
+
+  /** Why it ended before it was ready. */
+  get lastWords(): string {
+    return this.#words.trim()
+  }
+
+  /** Runs a command; only when ready, and one at a time. */
+  run(line: CommandLine): RunnerCommand {
+    this.#ready = this.#nextReady()
+    const resume = { stdout: () => this.#stdout.resume(), stderr: () => this.#stderr.resume() }
+    const command = new Command(line, resume, this.#channel.stdin)
+    this.#command = command
+    this.#channel.stdin.write(commandText(this.#token, this.#shell, line))
+    return command
+  }
+
+  /** Lets go of it: it ends when nothing of its command is left. */
+  release(): void {
+    this.#channel.stdin.end()
+  }
+
+  /** Cuts the connection to it. */
+  close(): void {
+    this.#channel.stdin.end()
+    this.#channel.close()
+  }
+
+  /** What is said before the first launcher is ready is why there is none. */
+  #complain(bytes: Buffer): true {
+    if (this.#group === 0) this.#words = (this.#words + bytes.toString()).slice(-keptWords)
+    return true
+  }
+
+  #nextReady(): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.#tellReady = resolve
+    })
+  }
+
+  #heard(text: string): void {
+    const [word, value, shell] = text.split(' ')
+    if (word === 'ready') {
+      this.#group = Number(value)
+      this.#shell = shell === 'bash' ? shell : 'sh'
+      this.#tellReady(Number.isSafeInteger(this.#group) && this.#group > 1)
+    } else if (word === 'started') this.#answered((command) => command.begun(Number(value)))
+    else if (word === 'workdir') this.#answered((command) => command.refused())
+    else if (word === 'clean' || word === 'gone') this.#last?.tellGone()
+    else if (word === 'kept') this.#tellReady(false)
+    else this.#ended('stderr', text)
+  }
+
+  #answered(tell: (command: Command) => void): void {
+    const command = this.#command
+    if (command === undefined) return
+    tell(command)
+    if (command.earlyEnd !== undefined) this.#ended('stdout', command.earlyEnd)
+  }
+
+  #ended(stream: 'stdout' | 'stderr', text: string): void {
+    const command = this.#command
+    if (command === undefined) return
+    if (!command.isTaken) {
+      // The streams overtake each other; or what has ended is the shell that waited, and not the command.
+      if (stream === 'stdout') command.earlyEnd = text
+      return
+    }
+    command.code = Number(text)
+    command[stream].finish()
+    if (!command.stdout.finished || !command.stderr.finished) return
+    this.#command = undefined
+    this.#last = command
+    if (command.base === undefined || command.line.stdin === 'open') this.release()
+    else this.#channel.stdin.write(mayGoOn(this.#token, command.base))
+  }
+
+  #over(end: ChannelEnd): void {
+    this.#tellReady(false)
+    this.#command?.over(end)
+  }
+}
+
+/** What a command prints, read as fast as it is taken. */
+class Output extends Readable {
+  readonly #resume: () => void
+  finished = false
+
+  constructor(resume: () => void) {
+    super({ highWaterMark: 256 * 1024 })
+    this.#resume = resume
+  }
+
+  override _read(): void {
+    this.#resume()
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    // What nobody reads must not hold up the other stream, nor the runner.
+    this.#resume()
+    done(error)
+  }
+
+  /** What was left in the background prints is dropped. False when the reader does not keep up. */
+  accept(bytes: Buffer): boolean {
+    return this.finished || this.destroyed || this.push(bytes)
+  }
+
+  finish(): void {
+    if (this.finished) return
+    this.finished = true
+    this.push(null)
+  }
+}
+
+class Command implements RunnerCommand {
+  readonly line: CommandLine
+  readonly stdin: Writable
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly started: Promise<void>
+  readonly exit: Promise<number>
+  readonly gone: Promise<void>
+  code: number | undefined
+  /** The launcher has answered. */
+  isTaken = false
+  /** The mark on stdout, when it came before the answer. */
+  earlyEnd: string | undefined
+  /** The youngest process when it began, as long as it is brief. */
+  #base: number | undefined
+  readonly #begin = performance.now()
+  tellGone: () => void = () => {}
+  #tellStarted: (failure?: Error) => void = () => {}
+  #end: (end: ChannelEnd) => void = () => {}
+
+  constructor(line: CommandLine, resume: { stdout(): void; stderr(): void }, stdin: Writable) {
+    this.line = line
+    this.stdin =
+      line.stdin === 'open' ? stdin : new Writable({ write: (_bytes, _encoding, done) => done() })
+    this.stdout = new Output(resume.stdout)
+    this.stderr = new Output(resume.stderr)
+    this.started = new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => this.#tellStarted(silent()), silenceMs).unref()
+      this.#tellStarted = (failure) => {
+        clearTimeout(timer)
+        if (failure === undefined) resolve()
+        else reject(failure)
+      }
+    })
+    this.started.catch(() => {})
+    this.gone = new Promise((resolve) => {
+      this.tellGone = resolve
+    })
+    // Without marks the runner was killed, and its channel knows how it ended.
+    const channelEnd = new Promise<ChannelEnd>((resolve) => {
+      this.#end = resolve
+    })
+    this.exit = Promise.all([taken(this.stdout), taken(this.stderr)]).then(async () => {
+      if (this.code !== undefined) return this.code
+      const end = await channelEnd
+      if ('error' in end) throw end.error
+      return end.code
+    })
+    this.exit.catch(() => {})
+  }
+
+  get base(): number | undefined {
+    return performance.now() - this.#begin < briefMs ? this.#base : undefined
+  }
+
+  begun(base: number): void {
+    if (Number.isSafeInteger(base)) this.#base = base
+    this.isTaken = true
+    this.#tellStarted()
+  }
+
+  refused(): void {
+    this.isTaken = true
+    this.#tellStarted(workdirMissing(this.line.workdir))
+  }
+
+  /** The channel has ended. */
+  over(end: ChannelEnd): void {
+    this.#tellStarted('error' in end ? end.error : new RunnerEnded(`exit code ${end.code}`))
+    this.#end(end)
+  }
+}
+
+const silent = () =>
+  commandNotStarted(
+    `the sandbox took the command and said nothing for ${silenceMs / 1000} s`,
+    'Call again; when it stays like this, remove the sandbox or restart the engine.',
+  )
+
+function taken(stream: Readable): Promise<void> {
+  return new Promise((resolve) => {
+    stream.once('end', resolve)
+    stream.once('close', resolve)
+  })
+}

@@ -1,0 +1,194 @@
+/** A runner runs one command after another, and none of them can tell. In dash, bash and BusyBox. */
+import { text } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Guard, openGuard } from '../src/guard.ts'
+import { type SpawnOptions, spawn } from '../src/process.ts'
+import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
+
+const never = new AbortController().signal
+
+for (const [name, { shell, path }] of Object.entries(shells())) {
+  // Where no bash is to be found, commands are sh's.
+  describe(`commands of one runner in ${name}`, () => {
+    let sandbox: LocalSandbox
+    let guard: Guard
+
+    beforeAll(async () => {
+      sandbox = localSandbox({ shell, path })
+      guard = await openGuard(sandbox, never)
+    })
+
+    afterAll(async () => {
+      await guard?.close()
+      sandbox?.remove()
+    })
+
+    const start = (run: string, options: Partial<SpawnOptions> = {}) =>
+      spawn(guard, run, { workdir: sandbox.root, ...options })
+
+    const sh = async (run: string, options: Partial<SpawnOptions> = {}) => {
+      const process = await start(run, options)
+      const [stdout, stderr, code] = await Promise.all([
+        text(process.stdout),
+        text(process.stderr),
+        process.exit,
+      ])
+      await process.gone
+      return { stdout, stderr, code, group: process.group }
+    }
+
+    /** Nothing else runs, so that what one leaves meets the next. */
+    const inOneRunner = async (
+      first: string,
+      second: string,
+      options: Partial<SpawnOptions> = {},
+    ) => {
+      const before = sandbox.started
+      for (let attempt = 0; attempt < 20; attempt++) {
+        await sh(first, options)
+        const told = await sh(second)
+        // On a busy machine a runner may be given up for what others have started meanwhile.
+        if (sandbox.started === before) return told
+      }
+      return sh(second)
+    }
+
+    test('a runner is used again', async () => {
+      for (let i = 0; i < 30; i++) {
+        expect(await sh('echo out; echo err >&2; exit 5')).toMatchObject({
+          stdout: 'out\n',
+          stderr: 'err\n',
+          code: 5,
+        })
+      }
+      expect(sandbox.started).toBeLessThan(15)
+    })
+
+    test('each command has a group of its own', async () => {
+      const groups = new Set<number>()
+      for (let i = 0; i < 5; i++) groups.add((await sh('true')).group)
+      expect(groups.size).toBe(5)
+    })
+
+    const cases: readonly [string, string, string, Partial<SpawnOptions>?][] = [
+      ['variables', 'leak=1; export leak2=2; readonly leak3=3', 'echo "$leak$leak2$leak3"; export'],
+      ['what a call sets', 'true', 'echo "$given"; export', { env: { given: 'x' } }],
+      ['the directory', 'cd /; cd /tmp', 'pwd; echo "$OLDPWD"'],
+      ['functions', 'leak() { echo leak; }', 'command -v leak || echo none'],
+      ['options', 'set -euf', 'set -o; echo /*bin; false; echo on'],
+      ['traps', 'trap "echo leak" EXIT TERM', 'trap'],
+      ['ignored signals', "trap '' TERM INT HUP", 'grep Sig /proc/self/status'],
+      ['limits and masks', 'ulimit -n 20; umask 077', 'ulimit -n; umask'],
+      ['descriptors', 'exec 7>/dev/null 8</dev/null', 'ls /proc/self/fd'],
+      ['redirections', 'exec >/dev/null 2>&1', 'echo seen; echo err >&2'],
+      ['parameters', 'set -- a b c', 'echo $#'],
+    ]
+    test.each(cases)(
+      '%s of a command do not reach the next',
+      async (_what, first, second, options) => {
+        const fresh = await sh(second)
+        const { stdout, stderr, code } = await inOneRunner(first, second, options)
+        const isOurs = (line: string) => !line.includes('SANDBOX_MCP_PROCESS')
+        expect(stdout.split('\n').filter(isOurs)).toEqual(fresh.stdout.split('\n').filter(isOurs))
+        expect({ stderr, code }).toEqual({ stderr: fresh.stderr, code: fresh.code })
+      },
+    )
+
+    test('nor do words of ours', async () => {
+      const { stdout } = await sh(
+        'echo "$lines$line$text$last$token$leader$code$base$answer$pid"; set',
+      )
+      expect(stdout.split('\n')[0]).toBe('')
+      expect(stdout).not.toMatch(/^(take|nobodyElse|leader|launcher)\b/m)
+    })
+
+    test('what is left of a command in the background prints into no other', async () => {
+      const noisy = await start('(while :; do echo noise; sleep 0.01; done) & echo begun')
+      noisy.stderr.resume()
+      expect(await text(noisy.stdout)).toMatch(/^(noise\n)*begun\n(noise\n)*$/)
+      for (let i = 0; i < 10; i++)
+        expect(await sh('echo quiet')).toMatchObject({ stdout: 'quiet\n', stderr: '' })
+      await noisy.kill(100)
+    })
+
+    test('nor does a daemon that has left the group', async () => {
+      const daemon = `setsid sh -c 'echo $$ >daemon; while :; do echo noise; echo noise >&2; sleep 0.01; done' & until [ -s daemon ]; do sleep 0.01; done`
+      await sh(daemon)
+      for (let i = 0; i < 10; i++)
+        expect(await sh('echo quiet')).toMatchObject({ stdout: 'quiet\n', stderr: '' })
+      await sh('kill $(cat daemon); rm daemon')
+    })
+
+    test('nor one that is forking still when its command ends', async () => {
+      const hop = `hop() { [ "$1" = 0 ] && { sleep 0.3; echo late; echo late >&2; exit; }; setsid sh -c "$body" sh "$(($1 - 1))" & }`
+      const body = `${hop}; hop "$1"`
+      for (let i = 0; i < 5; i++) {
+        await sh(`export body='${body.replaceAll("'", "'\\''")}'; setsid sh -c "$body" sh 4 &`)
+        for (let k = 0; k < 4; k++) {
+          expect(await sh('sleep 0.1; echo quiet')).toMatchObject({ stdout: 'quiet\n', stderr: '' })
+        }
+      }
+    })
+
+    test('what a command leaves of its stdin is no command', async () => {
+      const trap = `\n1\ntouch ${sandbox.root}/trapped\n1\ntouch ${sandbox.root}/trapped\n`
+      const process = await start('true', { stdin: 'open' })
+      process.stdout.resume()
+      process.stderr.resume()
+      process.stdin.end(trap.repeat(100))
+      expect(await process.exit).toBe(0)
+      await process.gone
+      expect((await sh('ls')).stdout).not.toContain('trapped')
+    })
+
+    test('a command that signals its parent is told as it ended', async () => {
+      for (const signal of ['TERM', 'INT', 'HUP', 'USR1', 'PIPE']) {
+        const { code, stdout } = await sh(`kill -${signal} $PPID; sleep 0.05; echo done; exit 3`)
+        expect({ signal, code, stdout }).toEqual({ signal, code: 3, stdout: 'done\n' })
+      }
+      expect((await sh('echo on')).stdout).toBe('on\n')
+    })
+
+    test('a command that handles TERM ends by itself when it is killed', async () => {
+      const process = await start(
+        'trap "echo bye; exit 5" TERM; echo up; while :; do sleep 0.05; done',
+      )
+      process.stderr.resume()
+      const output = text(process.stdout)
+      await sh('sleep 0.1')
+      await process.kill()
+      expect(await output).toBe('up\nbye\n')
+      expect(await process.exit).toBe(5)
+    })
+
+    test('a command whose waiting shell was killed is started in another', async () => {
+      const ours = "grep -l '^sh.-c.nobodyElse' /proc/[0-9]*/cmdline 2>/dev/null"
+      const kill = `for f in $(${ours}); do p=\${f%/cmdline}; p=\${p#/proc/}; [ $p = $$ ] || [ $p = $PPID ] || kill -9 $p; done 2>/dev/null; true`
+      // Two at a time, so that one of them waits.
+      await Promise.all([sh('sleep 0.2'), sh('sleep 0.2')])
+      await sh(kill)
+      for (let i = 0; i < 5; i++) expect((await sh('echo alive')).stdout).toBe('alive\n')
+    })
+
+    test('long and odd commands arrive as they are', async () => {
+      const long = `printf %s '${'x'.repeat(200_000)}' | wc -c`
+      expect((await sh(long)).stdout.trim()).toBe('200000')
+      const odd =
+        'printf "%s|" \'a\tb\u00e9\u{1f600}\u0001\u007f\' "c\\\\d"\ncat <<E\n  here\nE\necho end'
+      expect((await sh(odd)).stdout).toBe('a\tb\u00e9\u{1f600}\u0001\u007f|c\\d|  here\nend\n')
+    })
+
+    test('a slow reader of one stream gets all of both', async () => {
+      const process = await start('head -c 3000000 /dev/zero; echo err >&2')
+      const err = text(process.stderr)
+      const chunks: Buffer[] = []
+      for await (const chunk of process.stdout) {
+        chunks.push(chunk as Buffer)
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+      expect(Buffer.concat(chunks).length).toBe(3_000_000)
+      expect(await err).toBe('err\n')
+      expect(await process.exit).toBe(0)
+    })
+  })
+}
