@@ -7,7 +7,7 @@ import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Guard } from './guard.ts'
 import { type Mark, markVariable, processMark } from './process-mark.ts'
-import type { RunnerCommand } from './runner.ts'
+import type { RunnerCommand } from './runner-command.ts'
 
 export interface SpawnOptions {
   /** Absolute path inside. `COMMAND_NOT_STARTED` when it is no directory there. */

@@ -1,6 +1,7 @@
 /** The runners of one session: a few wait, and more are started while there are too few. */
 import { cancelled, commandNotStarted } from './errors.ts'
-import { Runner, type RunnerCommand, RunnerEnded } from './runner.ts'
+import { Runner } from './runner.ts'
+import { type RunnerCommand, RunnerEnded } from './runner-command.ts'
 import type { CommandLine } from './runner-script.ts'
 import type { Sandbox } from './sandbox.ts'
 

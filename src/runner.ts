@@ -1,10 +1,8 @@
 /** A script in the sandbox that runs one command after another, and is waited for by none of them. */
 import { randomBytes } from 'node:crypto'
-import { Readable, Writable } from 'node:stream'
-import { commandNotStarted, workdirMissing } from './errors.ts'
 import { MarkedStream } from './marked-stream.ts'
+import { type ChannelEnd, Command, type RunnerCommand } from './runner-command.ts'
 import {
-  briefMs,
   type CommandLine,
   commandText,
   mayGoOn,
@@ -13,34 +11,8 @@ import {
 } from './runner-script.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
 
-/** One command of a runner. */
-export interface RunnerCommand {
-  /** Writes after the command ended go nowhere. Ended at once for a command without stdin. */
-  readonly stdin: Writable
-  /** Both end when the command itself has ended. */
-  readonly stdout: Readable
-  readonly stderr: Readable
-  /**
-   * Resolves when the working directory was entered. Rejects with `COMMAND_NOT_STARTED`, and with
-   * `RunnerEnded` when the runner ended before it took the command.
-   */
-  readonly started: Promise<void>
-  /** When all output was taken. Rejects with `SANDBOX_LOST` only. */
-  readonly exit: Promise<number>
-  /** Settles when nothing of its group is left. */
-  readonly gone: Promise<void>
-}
-
-type ChannelEnd = { readonly code: number } | { readonly error: Error }
-
-/** Nothing was started: another runner may. */
-export class RunnerEnded extends Error {}
-
 /** How much is kept of what a shell says that cannot start. */
 const keptWords = 500
-
-/** A launcher that has not said a word by then will not. */
-const silenceMs = 30_000
 
 export class Runner {
   readonly #channel: Channel
@@ -194,122 +166,4 @@ export class Runner {
     this.#tellReady(false)
     this.#command?.over(end)
   }
-}
-
-/** What a command prints, read as fast as it is taken. */
-class Output extends Readable {
-  readonly #resume: () => void
-  finished = false
-
-  constructor(resume: () => void) {
-    super({ highWaterMark: 256 * 1024 })
-    this.#resume = resume
-  }
-
-  override _read(): void {
-    this.#resume()
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // What nobody reads must not hold up the other stream, nor the runner.
-    this.#resume()
-    done(error)
-  }
-
-  /** What was left in the background prints is dropped. False when the reader does not keep up. */
-  accept(bytes: Buffer): boolean {
-    return this.finished || this.destroyed || this.push(bytes)
-  }
-
-  finish(): void {
-    if (this.finished) return
-    this.finished = true
-    this.push(null)
-  }
-}
-
-class Command implements RunnerCommand {
-  readonly line: CommandLine
-  readonly stdin: Writable
-  readonly stdout: Output
-  readonly stderr: Output
-  readonly started: Promise<void>
-  readonly exit: Promise<number>
-  readonly gone: Promise<void>
-  code: number | undefined
-  /** The launcher has answered. */
-  isTaken = false
-  /** The mark on stdout, when it came before the answer. */
-  earlyEnd: string | undefined
-  /** The youngest process when it began, as long as it is brief. */
-  #base: number | undefined
-  readonly #begin = performance.now()
-  tellGone: () => void = () => {}
-  #tellStarted: (failure?: Error) => void = () => {}
-  #end: (end: ChannelEnd) => void = () => {}
-
-  constructor(line: CommandLine, resume: { stdout(): void; stderr(): void }, stdin: Writable) {
-    this.line = line
-    this.stdin =
-      line.stdin === 'open' ? stdin : new Writable({ write: (_bytes, _encoding, done) => done() })
-    this.stdout = new Output(resume.stdout)
-    this.stderr = new Output(resume.stderr)
-    this.started = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => this.#tellStarted(silent()), silenceMs).unref()
-      this.#tellStarted = (failure) => {
-        clearTimeout(timer)
-        if (failure === undefined) resolve()
-        else reject(failure)
-      }
-    })
-    this.started.catch(() => {})
-    this.gone = new Promise((resolve) => {
-      this.tellGone = resolve
-    })
-    // Without marks the runner was killed, and its channel knows how it ended.
-    const channelEnd = new Promise<ChannelEnd>((resolve) => {
-      this.#end = resolve
-    })
-    this.exit = Promise.all([taken(this.stdout), taken(this.stderr)]).then(async () => {
-      if (this.code !== undefined) return this.code
-      const end = await channelEnd
-      if ('error' in end) throw end.error
-      return end.code
-    })
-    this.exit.catch(() => {})
-  }
-
-  get base(): number | undefined {
-    return performance.now() - this.#begin < briefMs ? this.#base : undefined
-  }
-
-  begun(base: number): void {
-    if (Number.isSafeInteger(base)) this.#base = base
-    this.isTaken = true
-    this.#tellStarted()
-  }
-
-  refused(): void {
-    this.isTaken = true
-    this.#tellStarted(workdirMissing(this.line.workdir))
-  }
-
-  /** The channel has ended. */
-  over(end: ChannelEnd): void {
-    this.#tellStarted('error' in end ? end.error : new RunnerEnded(`exit code ${end.code}`))
-    this.#end(end)
-  }
-}
-
-const silent = () =>
-  commandNotStarted(
-    `the sandbox took the command and said nothing for ${silenceMs / 1000} s`,
-    'Call again; when it stays like this, remove the sandbox or restart the engine.',
-  )
-
-function taken(stream: Readable): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('end', resolve)
-    stream.once('close', resolve)
-  })
 }

@@ -5,8 +5,9 @@
 import type { Readable } from 'node:stream'
 import { Activity, type SandboxUse } from './activity.ts'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
-import { argumentInvalid, cancelled, isSandboxError, processNotFound } from './errors.ts'
+import { cancelled, isSandboxError } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
+import { type ExecutionLimits, Executions } from './executions.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
 import { OpenOnce } from './open-once.ts'
@@ -16,14 +17,7 @@ import { spawnScript } from './spawn-script.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
 
-export interface SessionLimits {
-  /** The most commands that run at a time. */
-  readonly running: number
-  /** The most ended commands that are remembered, and for how long. */
-  readonly ended: number
-  readonly endedMs: number
-  /** What the logs of all commands may take on disk together. */
-  readonly logBytes: number
+export interface SessionLimits extends ExecutionLimits {
   /** How long the sandbox is kept as in use after a call: calls often follow each other closely. */
   readonly lingerMs: number
 }
@@ -73,8 +67,7 @@ export class Session {
   readonly #env: Readonly<Record<string, string>>
   readonly #ephemeral: boolean
   readonly #guard: OpenOnce<Guard>
-  readonly #executions = new Map<string, Execution>()
-  readonly #limits: SessionLimits
+  readonly #executions: Executions
   readonly #outputLimits: OutputLimits
   readonly #logs: LogSpace
   readonly #steps: SyncSteps
@@ -82,7 +75,6 @@ export class Session {
   readonly #activity: Activity
   #news: News[]
   #hasOpened = false
-  #starting = 0
   #untoldLoss: string | undefined
   #closed = false
 
@@ -91,9 +83,10 @@ export class Session {
     this.commandTimeoutSeconds = options.commandTimeoutSeconds ?? defaultTimeoutSeconds
     this.#env = options.env ?? {}
     this.#ephemeral = options.ephemeral
-    this.#limits = options.limits ?? sessionLimits
+    const limits = options.limits ?? sessionLimits
     this.#outputLimits = options.outputLimits ?? outputLimits
-    this.#logs = new LogSpace(this.#limits.logBytes)
+    this.#logs = new LogSpace(limits.logBytes)
+    this.#executions = new Executions(limits, this.#logs)
     this.#guard = new OpenOnce((context) => this.#openGuard(context))
     const use = options.use ?? unnoted
     this.#use = use
@@ -106,7 +99,7 @@ export class Session {
       isQuiet: () => this.#isQuiet(),
       isSettled: () => this.#steps.isSettled,
     }
-    this.#activity = new Activity(use, ending, this.#limits.lingerMs)
+    this.#activity = new Activity(use, ending, limits.lingerMs)
     this.#news = (options.news ?? []).map((text) => ({ text }))
   }
 
@@ -165,50 +158,46 @@ export class Session {
 
   /** Commands, running and lately ended, oldest first. */
   get executions(): readonly Execution[] {
-    this.#expire()
-    return [...this.#executions.values()]
+    return this.#executions.all
   }
 
   /** Starts a command, and remembers it. */
   async execute(request: CommandRequest, context: OpenContext): Promise<Execution> {
-    const running = this.executions.filter(({ ended }) => ended === undefined).length
-    if (running + this.#starting >= this.#limits.running) {
-      throw argumentInvalid(
-        `${this.#limits.running} commands are running already`,
-        'End some with the process tool (action "kill"), or wait for them.',
-      )
-    }
-    this.#starting += 1
-    const leave = this.#activity.enter()
-    let gone = Promise.resolve()
-    try {
-      const { workspace } = this
-      const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
-      const guard = await this.guard(context)
-      await this.#steps.before(guard.sandbox, context)
-      const output = new CapturedOutput(this.#logs, this.#outputLimits)
-      const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
-      const execution = await Execution.start(guard, placed, output, context.signal).catch(
-        async (error: unknown) => {
-          this.#steps.notStarted()
-          // Without a working directory there may be no workspace either.
-          if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await this.#check(guard, context)
-          throw error
-        },
-      )
-      gone = execution.gone
-      this.#executions.set(execution.id, execution)
-      this.#steps.started(execution)
-      void execution.result.then(({ error }) => {
-        // The next call must not meet what is gone.
-        if (error !== undefined) this.#lose(guard, error)
-      })
-      return execution
-    } finally {
-      this.#starting -= 1
-      // What goes on in the background is use too.
-      void gone.then(leave)
-    }
+    return this.#executions.add(async () => {
+      const leave = this.#activity.enter()
+      let gone = Promise.resolve()
+      try {
+        const execution = await this.#start(request, context)
+        gone = execution.gone
+        return execution
+      } finally {
+        // What goes on in the background is use too.
+        void gone.then(leave)
+      }
+    })
+  }
+
+  async #start(request: CommandRequest, context: OpenContext): Promise<Execution> {
+    const { workspace } = this
+    const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
+    const guard = await this.guard(context)
+    await this.#steps.before(guard.sandbox, context)
+    const output = new CapturedOutput(this.#logs, this.#outputLimits)
+    const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
+    const execution = await Execution.start(guard, placed, output, context.signal).catch(
+      async (error: unknown) => {
+        this.#steps.notStarted()
+        // Without a working directory there may be no workspace either.
+        if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await this.#check(guard, context)
+        throw error
+      },
+    )
+    this.#steps.started(execution)
+    void execution.result.then(({ error }) => {
+      // The next call must not meet what is gone.
+      if (error !== undefined) this.#lose(guard, error)
+    })
+    return execution
   }
 
   /** Brings back what commands have done to the files; what keeps it from that is told as news. */
@@ -218,10 +207,7 @@ export class Session {
 
   /** The command of that id, `PROCESS_NOT_FOUND` if this session has none. */
   execution(id: string): Execution {
-    this.#expire()
-    const found = this.#executions.get(id)
-    if (found === undefined) throw processNotFound(id)
-    return found
+    return this.#executions.find(id)
   }
 
   /** Lets go of an open sandbox that is of no use any more, and of all that runs in it. */
@@ -324,18 +310,5 @@ export class Session {
     if (this.#guard.opened !== guard) return
     this.#guard.forget(guard)
     this.#untoldLoss = error.message
-  }
-
-  /** Forgets ended commands, the oldest first: too many, too long ago, or in the way of new logs. */
-  #expire(): void {
-    const ended = [...this.#executions.values()].filter((one) => one.ended !== undefined)
-    const tooMany = ended.length - this.#limits.ended
-    const longAgo = Date.now() - this.#limits.endedMs
-    for (const [index, one] of ended.entries()) {
-      const endedMs = one.startedMs + (one.ended?.durationMs ?? 0)
-      if (index < tooMany || endedMs < longAgo) this.#executions.delete(one.id)
-      const isCrowded = this.#logs.usedBytes > this.#limits.logBytes / 2
-      if (isCrowded || !this.#executions.has(one.id)) one.output.dropLog()
-    }
   }
 }
