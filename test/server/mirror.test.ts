@@ -43,7 +43,7 @@ describeWhere('openshell-double', 'the server with OpenShell in mirror mode', ()
       join(world.workspace, 'package.json'),
       JSON.stringify({ name: 'project', version: '1.0.0', dependencies: { tool: 'file:./tool' } }),
     )
-    writeFileSync(join(world.workspace, '.gitignore'), 'node_modules/\nvenv/\n')
+    writeFileSync(join(world.workspace, '.gitignore'), 'node_modules/\nvenv/\n.venv/\napp/\n')
     git('init', '-q')
     git('add', '-A')
     git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-qm', 'first')
@@ -82,6 +82,46 @@ describeWhere('openshell-double', 'the server with OpenShell in mirror mode', ()
     expect(lstatSync(host('venv/bin'), { throwIfNoEntry: false })?.isDirectory()).toBe(true)
     expect(lstatSync(host('venv/bin/python'), { throwIfNoEntry: false })).toBeUndefined()
     expect(readFileSync(host('venv/pyvenv.cfg'), 'utf8')).toBe('home\n')
+  })
+
+  test('npm ci leaves a node_modules/.bin that works on both sides, also after later syncs', async ({
+    skip,
+  }) => {
+    if (/exit code [^0]/.test((await sh('npm --version')).text)) skip('the sandbox has no npm')
+    mkdirSync(host('app'))
+    const npm = (...args: string[]) =>
+      execFileSync('npm', [...args, '--offline', '--no-audit', '--no-fund'], {
+        cwd: host('app'),
+        stdio: 'pipe',
+      })
+    npm('pack', host('tool'))
+    const dependencies = { tool: 'file:tool-1.0.0.tgz' }
+    writeFileSync(host('app/package.json'), JSON.stringify({ name: 'app', dependencies }))
+    npm('install', '--package-lock-only')
+    const made = await sh(
+      'cd app && npm ci --offline --no-audit --no-fund && node_modules/.bin/say-hello',
+    )
+    expect(made.text).toMatch(/hello\n\n\[exit code 0/)
+    expect(execFileSync(host('app/node_modules/.bin/say-hello'), { encoding: 'utf8' })).toBe(
+      'hello\n',
+    )
+    writeFileSync(host('app/index.js'), "console.log(require.resolve('tool/package.json'))\n")
+    const later = await sh('cd app && npx --offline say-hello && node index.js')
+    expect(later.text).toMatch(/^hello$/m)
+    expect(later.text).toMatch(/\/app\/node_modules\/tool\/package\.json\n\n\[exit code 0/)
+  })
+
+  test('a Python venv works, and goes on to', async ({ skip }) => {
+    if (/exit code [^0]/.test((await sh('python3 -c "import venv"')).text))
+      skip('the sandbox has no venv')
+    await sh(
+      'python3 -m venv --without-pip .venv && cd .venv/lib/python3*/site-packages && echo "answer = 42" > found.py',
+    )
+    writeFileSync(host('app/main.py'), 'import sys, found\nprint(sys.prefix, found.answer)\n')
+    for (let i = 0; i < 2; i++) {
+      const { text } = await sh('. .venv/bin/activate && python app/main.py')
+      expect(text).toMatch(/^\S+\/\.venv 42\n/)
+    }
   })
 
   test('a git checkout on the host is clean but for what the command has changed', async () => {
