@@ -57,7 +57,7 @@ export function runnerScript(token: string): string {
   const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
   const ready = (leader: string, shell: Shell) => `${mark('ready ', `"${leader} ${shell}"`)} >&2`
   // In one line: the lines of the command are counted from here.
-  const bash = `${ready('$PPID', 'bash')}; take() { IFS= read -r lines || exit 0; text=; case $lines in +*) ${readLong} ;; *) while ((lines-- > 0)); do IFS= read -r line; text+=$line$'\\n'; done ;; esac; }; take; eval "$text"; take; unset -f take; eval "unset lines line text; $text"`
+  const bash = `${ready('$PPID', 'bash')}; take() { IFS= read -r lines || exit 0; text=; case $lines in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C IFS= read -r -N "\${lines#+}" text; else ${readLong}; fi ;; *) while ((lines-- > 0)); do IFS= read -r line; text+=$line$'\\n'; done ;; esac; }; take; eval "$text"; take; unset -f take; eval "unset lines line text; $text"`
   const sh = `${ready('$$', 'sh')}
 IFS= read -r lines || exit 0
 text=
@@ -142,8 +142,11 @@ done
 return 1
 }`
 
-/** A longer text is read by a process, which costs less than a system call for each of its bytes. */
-const longBytes = 3_000
+/**
+ * Lines are read with a system call for each byte. A longer text is read at once: by bash itself since 5.0,
+ * and else by a process, which pays for more.
+ */
+const longBytes: Readonly<Record<Shell, number>> = { bash: 1_000, sh: 3_000 }
 
 /** Linux takes 128 KiB in one argument of a program. */
 const isTooLong = (text: string) => Buffer.byteLength(text) > 120_000
@@ -173,15 +176,15 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
         : `${stdin === 'open' ? '' : 'exec </dev/null; '}${run}`
     const blocks =
       shell === 'bash'
-        ? [block([...prologue, 'SECONDS=0'].join('\n')), block(text)]
-        : [block([...prologue, text].join('\n'))]
+        ? [block(shell, [...prologue, 'SECONDS=0'].join('\n')), block(shell, text)]
+        : [block(shell, [...prologue, text].join('\n'))]
     return Buffer.concat([...blocks, bytes])
   }
   const argv = (typeof run === 'string' ? [shell, '-c', run] : run).map(quote).join(' ')
   // A command that is found nowhere is told by the shell, as exit code 126 or 127.
   const exec = stdin === 'open' ? `exec ${argv}` : `exec ${argv} </dev/null`
   const text = [...prologue, bytes.length > 0 ? `${read} ${argv}` : exec].join('\n')
-  return Buffer.concat([block(text), bytes])
+  return Buffer.concat([block(shell, text), bytes])
 }
 
 /**
@@ -196,10 +199,10 @@ function isSameInEval(text: string, env: Readonly<Record<string, string>>): bool
   return !tells.test(text) && !Object.keys(env).some((name) => special.test(name))
 }
 
-function block(text: string): Buffer {
+function block(shell: Shell, text: string): Buffer {
   const bytes = Buffer.from(text)
   // Shells have their own uses for some control characters in what `read` reads.
-  const isPlain = bytes.length <= longBytes && !/[^\t\n\x20-\x7e]/.test(text)
+  const isPlain = bytes.length <= longBytes[shell] && !/[^\t\n\x20-\x7e]/.test(text)
   return isPlain
     ? Buffer.from(`${text.split('\n').length}\n${text}\n`)
     : Buffer.concat([Buffer.from(`+${bytes.length}\n`), bytes])
