@@ -1,5 +1,5 @@
 /** What a sync does on a bad day: it says what is wrong, loses nothing, and goes on where it can. */
-import { execFileSync } from 'node:child_process'
+import { execFile, execFileSync } from 'node:child_process'
 import {
   mkdirSync,
   mkdtempSync,
@@ -14,6 +14,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Mirror } from '../../src/sync/mirror.ts'
 import { reasons } from '../../src/sync/snapshot.ts'
@@ -134,6 +135,7 @@ test('what cannot be synced is told and left alone, and all else goes on', async
   for (const side of [host, root]) {
     const at = side === host ? 'h' : 's'
     execFileSync('mkfifo', [join(side, `${at}-fifo`)])
+    await bindSocket(join(side, `${at}-socket`))
     writeFileSync(join(side, `${at}-new\nline`), 'x')
     writeFileSync(Buffer.concat([Buffer.from(`${side}/${at}-`), Buffer.from([0xff])]), 'x')
     writeFileSync(join(side, `${at}-plain`), at)
@@ -141,7 +143,7 @@ test('what cannot be synced is told and left alone, and all else goes on', async
   const { problems } = await sync()
   expect(problems.map(({ side, reason }) => `${side}: ${reason}`).sort()).toEqual(
     ['host', 'sandbox'].flatMap((side) =>
-      [reasons.newline, reasons.notUtf8, reasons.special]
+      [reasons.newline, reasons.notUtf8, reasons.special, reasons.special]
         .sort()
         .map((reason) => `${side}: ${reason}`),
     ),
@@ -149,6 +151,12 @@ test('what cannot be synced is told and left alone, and all else goes on', async
   expect(readFileSync(join(root, 'h-plain'), 'utf8')).toBe('h')
   expect(readFileSync(join(host, 's-plain'), 'utf8')).toBe('s')
 })
+
+/** Makes a socket that stays when nobody listens any more. */
+async function bindSocket(path: string): Promise<void> {
+  const program = 'require("net").createServer().listen(process.argv[1], () => process.exit())'
+  await promisify(execFile)(process.execPath, ['-e', program, path])
+}
 
 test('clocks that are wrong decide nothing', async () => {
   writeFileSync(join(host, 'a'), 'agreed')
