@@ -44,14 +44,14 @@ async function ourExec(stage: Stage, files: number, change: Change): Promise<Sam
   const server = await mirrored(stage, files)
   return async () => {
     changes += 1
-    const text = `change ${changes}\n`
+    const text = changeText()
     const [up, down] = [onHost, inside].map((path) => join(server.workspace, path))
     const fromHost = change === 'host' || change === 'each-way'
     const fromInside = change === 'inside' || change === 'each-way'
     if (fromHost) writeFileSync(up as string, text)
     const command = [
       ...(fromHost ? [`cat ${onHost}`] : []),
-      ...(fromInside ? [`echo change ${changes} > ${inside}`] : []),
+      ...(fromInside ? [`echo ${text.trim()} > ${inside}`] : []),
     ].join('; ')
     const started = performance.now()
     const result = await server.call('exec', { command: command || 'true' })
@@ -61,6 +61,9 @@ async function ourExec(stage: Stage, files: number, change: Change): Promise<Sam
     return elapsed
   }
 }
+
+/** Of another length each time: rsync takes a file of the same size and second for the same. */
+const changeText = () => `change ${changes}${'.'.repeat(changes % 50)}\n`
 
 /** Two directories of the same tree with rsync between them. */
 async function synced(stage: Stage, files: number) {
@@ -84,7 +87,7 @@ async function rsyncOnce(
   const { here, there, rsync } = await synced(stage, files)
   return async () => {
     changes += 1
-    const text = `change ${changes}\n`
+    const text = changeText()
     const [from, to, path] = change === 'inside' ? [there, here, inside] : [here, there, onHost]
     if (change !== 'nothing') writeFileSync(join(from, path), text)
     const started = performance.now()
