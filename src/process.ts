@@ -47,6 +47,9 @@ const killGraceMs = 2_000
 /** How long what a command left behind may take after the command has ended. */
 const lingerMs = 250
 
+/** How long a sandbox may take to end, from the first process of it that is killed to its guard. */
+const endsMs = 200
+
 /** The exit code of what SIGKILL ended. */
 const killedCode = 137
 
@@ -80,6 +83,7 @@ class StartedProcess implements Process {
   readonly #guard: Guard
   readonly #mark: Mark
   #isGone = false
+  #isKilled = false
 
   constructor(guard: Guard, group: number, command: RunnerCommand, mark: Mark) {
     this.#guard = guard
@@ -94,8 +98,13 @@ class StartedProcess implements Process {
       guard.drop(group)
     })
     this.exit = command.exit.then(async (code) => {
-      // A sandbox that ends kills all in it, and that must not look like a command's own end.
-      if (code === killedCode) await guard.check()
+      // A sandbox that ends kills all in it, one after the other, and that must not look like a
+      // command's own end.
+      if (code === killedCode) {
+        await guard.check()
+        if (!this.#isKilled) await sleep(endsMs)
+        await guard.check()
+      }
       return code
     })
     this.exit.catch(() => {})
@@ -103,6 +112,7 @@ class StartedProcess implements Process {
 
   async kill(graceMs = killGraceMs): Promise<void> {
     if (this.#isGone) return
+    this.#isKilled = true
     await this.#guard.signal('TERM', this.group, this.#mark)
     // What it left behind got TERM too, and little more time than the command itself takes.
     const rest = this.exit.catch(() => {}).then(() => settledWithin(this.gone, lingerMs))

@@ -18,6 +18,7 @@ import { type OpenShellDouble, startOpenShellDouble } from './openshell/double.t
 import { openShellSettings } from './openshell-settings.ts'
 import { settingsWith } from './settings.ts'
 import { type SshServer, startSshServer } from './ssh-server.ts'
+import { Ssh2Server } from './ssh2-server.ts'
 
 const never = new AbortController().signal
 
@@ -150,7 +151,7 @@ export function describeFarSessions(name: string, fn: (open: Opener) => void): v
   })
 }
 
-/** Runs `fn` on OpenSSH's sshd, with the tools of this machine and with those of BusyBox alone. */
+/** Runs `fn` on OpenSSH's sshd, with this machine's tools and with BusyBox's alone, and on ssh2's own server. */
 export function describeSshSessions(name: string, fn: (open: Opener) => void): void {
   describeSubject(
     name,
@@ -170,7 +171,26 @@ export function describeSshSessions(name: string, fn: (open: Opener) => void): v
       rmSync(tools, { recursive: true, force: true })
     },
   })
+  let other: Ssh2Server | undefined
+  describeSubject(name, fn, {
+    title: "ssh, ssh2's server",
+    part: 'ssh',
+    start: async () => {
+      other = await Ssh2Server.start()
+      const settings = { backend: 'ssh', ssh: other.settings } as const
+      return { settings, far: farIn(other.settings.workspaceRoot), cut: () => other?.drop() }
+    },
+    stop: async () => other?.close(),
+  })
 }
+
+/** Where files are on a server that runs on this machine. */
+const farIn =
+  (sandboxes = '') =>
+  ({ name }: SandboxSpec) => {
+    const root = join(sandboxes, name, 'workspace')
+    return { files: root, root, agent: join(sandboxes, name, 'agent') }
+  }
 
 function sshSubject(title: string, config: () => Promise<string[]>): Subject {
   let server: SshServer | undefined
@@ -181,12 +201,7 @@ function sshSubject(title: string, config: () => Promise<string[]>): Subject {
       server = await startSshServer(await config())
       const settings = { backend: 'ssh', ssh: server.settings } as const
       const cut = () => server?.cut()
-      const sandboxes = server.settings.workspaceRoot ?? ''
-      const far = ({ name }: SandboxSpec) => {
-        const [root, agent] = ['workspace', 'agent'].map((one) => join(sandboxes, name, one))
-        return { files: root ?? '', root: root ?? '', agent: agent ?? '' }
-      }
-      return { settings, far, cut }
+      return { settings, far: farIn(server.settings.workspaceRoot), cut }
     },
     stop: async () => server?.close(),
   }
