@@ -85,12 +85,13 @@ const never = new AbortController().signal
 
 /** Waits for the end, or for `ms`; a cancel in between ends the command. */
 async function wait(execution: Execution, ms: number, call: ToolCall): Promise<void> {
-  const stopTelling = execution.onOutput(() => {
-    call.progress(execution.output.totalBytes, lastLines(execution.output))
-  })
+  const tell = () => call.progress(execution.output.totalBytes, lastLines(execution.output))
+  const stopTelling = execution.onOutput(tell)
   const cancel = () => void execution.stop('cancelled')
   call.signal.addEventListener('abort', cancel, { once: true })
   if (call.signal.aborted) cancel()
+  // A command that is quick to print has done so before anybody listened.
+  if (execution.output.totalBytes > 0 && execution.ended === undefined) tell()
   let timer: NodeJS.Timeout | undefined
   const yielded = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, Math.min(ms, longestMs))
