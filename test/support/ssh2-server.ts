@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ssh2, { type Connection, type ServerChannel } from 'ssh2'
 import type { Account, SshSettings } from '../../src/backends/ssh/destination.ts'
+import { Outbox } from './openshell/sandbox/outbox.ts'
 
 export interface Ssh2ServerOptions {
   /** Run by the login shell before any command, as a start-up file is. */
@@ -135,16 +136,22 @@ export class Ssh2Server {
     channel.on('error', () => {})
     child.stdin.on('error', () => {})
     channel.pipe(child.stdin)
-    child.stdout.pipe(channel, { end: false })
-    child.stderr.pipe(channel.stderr, { end: false })
-    child.once('exit', (code, signal) => {
+    // When both streams of a channel wait for its window, ssh2 goes on with one of them and forgets the other.
+    const outbox = new Outbox()
+    const sent = Promise.all([
+      outbox.forward(child.stdout, channel, 'stdout'),
+      outbox.forward(child.stderr, channel, 'stderr'),
+    ])
+    child.once('exit', async (code, signal) => {
       this.#children.delete(child)
-      child.once('close', () => {
-        if (signal === null) channel.exit(code ?? 0)
-        else channel.exit(signal.replace(/^SIG/, ''))
-        channel.end()
-      })
+      await sent
+      if (signal === null) channel.exit(code ?? 0)
+      else channel.exit(signal.replace(/^SIG/, ''))
+      channel.end()
     })
-    channel.once('close', () => child.stdin.destroy())
+    channel.once('close', () => {
+      outbox.close()
+      child.stdin.destroy()
+    })
   }
 }

@@ -1,6 +1,6 @@
 /**
- * All that one connection sends, one thing after the other. A client that stops reading one channel
- * exhausts its window, and then everything behind it waits, on every channel of the connection.
+ * All that goes through it, one thing after the other. When it serves a whole connection, a client that
+ * stops reading one channel exhausts its window, and then everything behind it waits, on every channel.
  */
 import type { Readable } from 'node:stream'
 import type { ServerChannel } from 'ssh2'
@@ -17,7 +17,7 @@ const chunkBytes = 4096
 export class Outbox {
   #last: Promise<void> = Promise.resolve()
   #closed: (() => void) | undefined
-  /** Resolves when the connection is gone: nobody waits for its client any more. */
+  /** Resolves when the client is gone: nobody waits for it any more. */
   readonly #gone = new Promise<void>((resolve) => {
     this.#closed = resolve
   })
@@ -70,7 +70,7 @@ export class Outbox {
     })
   }
 
-  /** The connection is gone. */
+  /** The client is gone. */
   close(): void {
     this.#closed?.()
   }
