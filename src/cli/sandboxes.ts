@@ -4,7 +4,7 @@ import type { SandboxError } from '../errors.ts'
 import type { Backend, BackendKind, SandboxInfo } from '../sandbox.ts'
 import { isLeased } from '../sessions/lease.ts'
 import type { WorkspaceKind } from '../sessions/make-workspace.ts'
-import { installationId, stateDirectory } from '../sessions/state-directory.ts'
+import { expectedStateDirectory, knownInstallationId } from '../sessions/state-directory.ts'
 import { isUnsettled } from '../sessions/unsettled.ts'
 import { readUse, type UseRecord } from '../sessions/use-record.ts'
 import type { Settings } from '../settings.ts'
@@ -52,11 +52,12 @@ export interface Found {
 /** For an engine to tell what it has, all in all. */
 const answerMs = 15_000
 
-/** Those of this installation, or of all. `argv` are options of the server. */
+/** Those of this installation, or of all. Makes nothing. `argv` are options of the server. */
 export async function findSandboxes(argv: readonly string[], all: boolean = false): Promise<Found> {
   const agents = await Agents.read(argv)
-  const state = stateDirectory()
-  const installation = installationId(state)
+  const state = expectedStateDirectory()
+  // Without an id nothing was made yet: no sandbox has this one.
+  const installation = knownInstallationId(state) ?? 'none'
   const matcher = new ConfigMatcher(state)
   const unreachable: Unreachable[] = []
   const ask = async (engine: Engine): Promise<readonly FoundSandbox[]> => {

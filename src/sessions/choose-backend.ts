@@ -4,16 +4,18 @@ import { backendUnavailable, configInvalid } from '../errors.ts'
 import type { Backend } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { backendOf } from './mode.ts'
-import { stateDirectory } from './state-directory.ts'
+import { expectedStateDirectory } from './state-directory.ts'
 
 /**
- * The host for a session that has no sandbox, and for no other. `auto` is Docker if a daemon answers, else bubblewrap, else an error that names both fixes; what is
- * on other machines has to be named. `state` is where this server keeps what it must remember. `CONFIG_INVALID` for a backend that lacks its settings.
+ * The host for a session that has no sandbox, and for no other. `auto` is Docker if a daemon answers, else
+ * bubblewrap, else an error that names both fixes; what is on other machines has to be named. `state` is
+ * where this server keeps what it must remember; it need not be there yet. `CONFIG_INVALID` for a backend
+ * that lacks its settings.
  */
 export async function chooseBackend(
   settings: Settings,
   signal: AbortSignal,
-  state = stateDirectory(),
+  state = expectedStateDirectory(),
 ): Promise<Backend> {
   switch (backendOf(settings)) {
     case 'host':

@@ -17,6 +17,7 @@ import { join } from 'node:path'
 import { isAlive, thisProcess } from '../process-identity.ts'
 import type { OpenContext } from '../sandbox.ts'
 import { holding } from '../trees/workspace-lock.ts'
+import { stateUnwritable } from './state-directory.ts'
 
 /** How long a lease counts that is not refreshed and whose process is not seen. */
 const lastsMs = 60_000
@@ -33,7 +34,10 @@ const directoryOf = (state: string) => join(state, 'leases')
 const idPattern = /\.(\d+)-(\d*)-[0-9a-f]{12}$/
 const lockKey = (name: string) => `use of ${name}`
 
-/** Resolves when no process is removing the sandbox, and none will until the lease is released. */
+/**
+ * Resolves when no process is removing the sandbox, and none will until the lease is released.
+ * `CONFIG_INVALID` when the state directory cannot be written.
+ */
 export async function takeLease(
   state: string,
   name: string,
@@ -43,8 +47,12 @@ export async function takeLease(
   const { pid, started } = thisProcess()
   const id = `${name}.${pid}-${started}-${randomBytes(6).toString('hex')}`
   const file = join(directory, id)
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
-  writeFileSync(file, '', { mode: 0o600, flag: 'wx' })
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    writeFileSync(file, '', { mode: 0o600, flag: 'wx' })
+  } catch (error) {
+    throw stateUnwritable(state, error)
+  }
   const release = () => rmSync(file, { force: true })
   try {
     // Whoever removes it looks for leases in this turn: it has seen ours, or is done.

@@ -39,32 +39,21 @@ function statePath(env: NodeJS.ProcessEnv): string {
  * processes that start at the same time agree on one.
  */
 export function installationId(state: string): string {
-  const path = idPath(state)
-  const made = join(state, `.installation-id-${randomBytes(6).toString('hex')}`)
-  const read = () => knownInstallationId(state)
-  const known = read()
+  const known = knownInstallationId(state)
   if (known !== undefined) return known
-  writeFileSync(made, `${randomBytes(12).toString('hex')}\n`, { mode: 0o600 })
   try {
-    linkSync(made, path)
+    return makeInstallationId(state)
   } catch (error) {
-    // Another process was first; or what is there is damaged, and is of use to a person at most.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    if (read() === undefined) replace(path, made)
-  } finally {
-    rmSync(made, { force: true })
+    throw stateUnwritable(state, error)
   }
-  const id = read()
-  if (id === undefined) {
-    throw configInvalid(`${shown(path)} cannot be read`, 'Remove it; a new one is made.')
-  }
-  return id
 }
 
 /** The id of this installation, if it has one by now. Makes nothing. */
-export function knownInstallationId(state: string): string | undefined {
+export const knownInstallationId = (state: string) => readId(idPath(state))
+
+function readId(path: string): string | undefined {
   try {
-    const id = readFileSync(idPath(state), 'utf8').trim()
+    const id = readFileSync(path, 'utf8').trim()
     return /^[0-9a-f]{24}$/.test(id) ? id : undefined
   } catch {
     return undefined
@@ -73,18 +62,48 @@ export function knownInstallationId(state: string): string | undefined {
 
 const idPath = (state: string) => join(state, 'installation-id')
 
+/** What to say when something in the state directory could not be written. */
+export const stateUnwritable = (state: string, error: unknown) => unusable(state, 'written', error)
+
 const unusable = (path: string, what: string, error: unknown) =>
   configInvalid(
     `the state directory ${shown(path)} cannot be ${what}: ${(error as Error).message}`,
     'Set XDG_STATE_HOME to a directory that can be written.',
   )
-function replace(damaged: string, made: string): void {
+
+function makeInstallationId(state: string): string {
+  const made = join(state, `.installation-id-${randomBytes(6).toString('hex')}`)
+  writeFileSync(made, `${randomBytes(12).toString('hex')}\n`, { mode: 0o600 })
   try {
-    setAside(damaged)
-    linkSync(made, damaged)
+    for (;;) {
+      const isFirst = linkUnlessThere(made, idPath(state))
+      const id = knownInstallationId(state)
+      if (id !== undefined) return id
+      if (!isFirst) putAside(state)
+    }
+  } finally {
+    rmSync(made, { force: true })
+  }
+}
+
+/** What is damaged is of use to a person at most. */
+function putAside(state: string): void {
+  try {
+    const aside = setAside(idPath(state))
+    // Another process has just put a good one there: that one is the installation's.
+    if (readId(aside) !== undefined) linkUnlessThere(aside, idPath(state))
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException
-    // Another process was first.
-    if (code !== 'ENOENT' && code !== 'EEXIST') throw error
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+  }
+}
+
+/** False when something has that name already. */
+function linkUnlessThere(path: string, name: string): boolean {
+  try {
+    linkSync(path, name)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    return false
   }
 }

@@ -1,6 +1,6 @@
 /** The sandboxes there are, and beginning anew. */
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { describeWhere, images } from '../support/available.ts'
 import { startSshServer } from '../support/ssh-server.ts'
@@ -113,6 +113,8 @@ describeWhere('bubblewrap', 'list and recreate, on bubblewrap', () => {
     try {
       const ours = JSON.parse((await other.run(['list', '--json'])).stdout)
       expect(ours.sandboxes).toEqual([])
+      const state = join(other.world.env.XDG_STATE_HOME ?? '', 'sandbox-mcp')
+      expect(existsSync(state)).toBe(false)
       const all = JSON.parse((await other.run(['list', '--json', '--all-installations'])).stdout)
       const found = all.sandboxes.find((one: Row) => one.name === name)
       expect(found).toMatchObject({ isThisInstallation: false, workspace: command.world.workspace })

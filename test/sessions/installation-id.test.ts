@@ -1,10 +1,20 @@
 /** The id of an installation: one, for all processes and for good. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { takeLease } from '../../src/sessions/lease.ts'
 import {
   expectedStateDirectory,
   installationId,
@@ -28,6 +38,22 @@ test('it is made once, and found again', () => {
   expect(readdirSync(state)).toEqual(['installation-id'])
 })
 
+test.each(['', 'x', '0123456789abcdef01234567 and more'])(
+  'one that says %j is kept aside, as often as that happens, and another is made',
+  (text) => {
+    const state = place()
+    const first = installationId(state)
+    const file = join(state, 'installation-id')
+    writeFileSync(file, text)
+    const second = installationId(state)
+    writeFileSync(file, `${text}!`)
+    expect(new Set([first, second, installationId(state)]).size).toBe(3)
+    expect(readFileSync(`${file}.damaged`, 'utf8')).toBe(text)
+    expect(readFileSync(`${file}.damaged-2`, 'utf8')).toBe(`${text}!`)
+    expect(readdirSync(state)).toHaveLength(3)
+  },
+)
+
 test('where nothing can be written it is an error that names the way out', () => {
   const file = join(place(), 'file')
   writeFileSync(file, '')
@@ -38,8 +64,26 @@ test('where nothing can be written it is an error that names the way out', () =>
   }
 })
 
-test('processes that start together agree on one', async () => {
+test('what cannot be written in it is told with the way out', async () => {
   const state = place()
+  mkdirSync(join(state, 'installation-id'))
+  writeFileSync(join(state, 'leases'), '')
+  const context = { signal: AbortSignal.timeout(10_000), report: () => {} }
+  const told = {
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining(`"${state}" cannot be written: `),
+    hint: expect.stringContaining('XDG_STATE_HOME'),
+  }
+  expect(() => installationId(state)).toThrow(expect.objectContaining(told))
+  await expect(takeLease(state, 'sbx-one', context)).rejects.toMatchObject(told)
+})
+
+test.each([
+  ['and there is none', undefined],
+  ['and what is there is damaged', 'damaged'],
+])('processes that start together agree on one: %s', async (_, damaged) => {
+  const state = place()
+  if (damaged !== undefined) writeFileSync(join(state, 'installation-id'), damaged)
   const script = join(place(), 'ask.mjs')
   const source = new URL('../../src/sessions/state-directory.ts', import.meta.url)
   const { build } = await import('esbuild')
