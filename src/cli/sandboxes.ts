@@ -69,15 +69,16 @@ export async function findSandboxes(argv: readonly string[], all: boolean = fals
           found.map(async (info): Promise<FoundSandbox> => {
             const isOurs = info.installation === installation
             const settings = isOurs ? (await agents.of(info.agent))?.settings : undefined
+            const use = isOurs ? readUse(state, info.name) : undefined
             const match = settings && (await matcher.match(info, settings, signal))
             return {
               ...{ info, engine, backend, isOurs, settings },
               match: match ?? 'unknown',
               session: sessionOf(info.scopeKey),
-              workspaces: workspacesOf(info.kind, settings),
+              workspaces: use?.workspaces ?? workspacesOf(info.kind, settings),
               isInUse: isOurs && isLeased(state, info.name),
               isUnsettled: isOurs && isUnsettled(state, info.name),
-              use: isOurs ? readUse(state, info.name) : undefined,
+              use,
               workspaceExists: existsSync(info.workspace),
             }
           }),

@@ -36,9 +36,10 @@ export class NotedUse implements SandboxUse {
       throw error
     }
     const known = readUse(this.#state, this.#name)
-    const { kind, lastError } = known ?? {}
+    const { kind, workspaces, lastError } = known ?? {}
     this.#note({
       ...(kind === undefined ? {} : { kind }),
+      ...(workspaces === undefined ? {} : { workspaces }),
       ...(lastError === undefined ? {} : { lastError }),
     })
     return {
@@ -59,7 +60,7 @@ export class NotedUse implements SandboxUse {
   opened(kind: BackendKind): void {
     const { lastError: _, ...rest } = this.#record
     this.#record = rest
-    this.#note({ kind })
+    this.#note({ kind, workspaces: this.#kind })
   }
 
   failed(error: Error): void {

@@ -7,12 +7,15 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import type { BackendKind } from '../sandbox.ts'
 import { setAside } from '../set-aside.ts'
+import type { WorkspaceKind } from './make-workspace.ts'
 import { forgetMarks } from './unsettled.ts'
 
 export interface UseRecord {
   readonly usedMs: number
   /** Known once it was open. */
   readonly kind?: BackendKind
+  /** What its files were to the session that opened it last; settings may have changed since. */
+  readonly workspaces?: WorkspaceKind
   readonly agent: string
   readonly session: string
   readonly scopeKey: string

@@ -114,6 +114,10 @@ describeWhere('openshell-double', 'the commands, with OpenShell', () => {
         expect(lost).not.toContain('the whole workspace')
       }
       expect((await listed()).sandboxes).toHaveLength(1)
+      // What it holds is what it was opened as, whatever the settings say by now.
+      use(mode === 'remote' ? 'mirror' : 'remote')
+      expect(lostOf((await command.run(['recreate', name])).stderr)).toEqual([lost])
+      use(mode)
 
       const removed = await command.run(['recreate', '--session', 'agent:main', '--force'])
       expect([removed.stdout, removed.exitCode]).toEqual([name, 0])
