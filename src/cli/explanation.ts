@@ -2,7 +2,7 @@
 import type { Resolved } from '../config/resolve.ts'
 import { type Source, sourceText } from '../config/source.ts'
 import { isOffered } from '../config/tool-policy.ts'
-import { refuseFilesIn } from '../config/untrusted-file.ts'
+import { refuseFilesIn, rulingFiles } from '../config/untrusted-file.ts'
 import type { SandboxError } from '../errors.ts'
 import type { Mount } from '../sandbox.ts'
 import { workspaceKind } from '../sessions/make-workspace.ts'
@@ -52,8 +52,9 @@ export async function explain(resolved: Resolved): Promise<Explanation> {
   const plan = planned(settings, problems)
   attempt(() => {
     const workspace = settings.workspace?.path ?? process.cwd()
-    if (!isNobodysChoice(workspace)) refuseFilesIn(workspace, filesRead)
-    for (const { host, writable } of plan?.binds ?? []) if (writable) refuseFilesIn(host, filesRead)
+    const files = rulingFiles(settings, filesRead)
+    if (!isNobodysChoice(workspace)) refuseFilesIn(workspace, files)
+    for (const { host, writable } of plan?.binds ?? []) if (writable) refuseFilesIn(host, files)
   }, problems)
   const from = (key: string) => {
     const found = origins.get(key)

@@ -1,5 +1,5 @@
 /** The session of one client: put together at first need, when it is known which directory it is about. */
-import { refuseFilesIn } from '../config/untrusted-file.ts'
+import { refuseFilesIn, rulingFiles } from '../config/untrusted-file.ts'
 import type { ClientRoots } from '../mcp/client-roots.ts'
 import type { Served, SessionProvider } from '../mcp/session-provider.ts'
 import type { Backend } from '../sandbox.ts'
@@ -74,9 +74,10 @@ export class SessionSource implements SessionProvider {
     const { settings, state, filesRead, choose, planned } = this.#options
     const uris = dependsOnRoots(settings) ? await roots.list() : []
     const choice = chooseWorkspace(settings, uris)
-    if (choice.path !== undefined) refuseFilesIn(choice.path, filesRead)
+    const files = rulingFiles(settings, filesRead)
+    if (choice.path !== undefined) refuseFilesIn(choice.path, files)
     const plan = planSandbox(settings, state, choice)
-    for (const { host, writable } of plan.binds) if (writable) refuseFilesIn(host, filesRead)
+    for (const { host, writable } of plan.binds) if (writable) refuseFilesIn(host, files)
     planned(plan)
     const { session, sight } = makeSession(settings, plan, {}, choose)
     return { session, sight, plan }

@@ -163,7 +163,7 @@ describe('a server', () => {
     for (const path of [inside, link]) {
       const { stderr, exitCode } = await run('--workspace', world.workspace, '--config', path)
       expect(exitCode).toBe(2)
-      expect(stderr).toContain(`the settings in ${JSON.stringify(path)} are refused`)
+      expect(stderr).toContain(`${JSON.stringify(path)} is refused: it says what`)
     }
     // A bind that commands can write to is no better.
     const outside = file(
@@ -182,8 +182,17 @@ describe('a server', () => {
     )
     const args = ['--workspace', world.workspace, '--config', outside]
     const { stderr, exitCode } = await run(...args)
-    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('are refused')])
-    expect((await run('explain', ...args)).stdout).toContain('are refused')
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('commands can change it')])
+    expect((await run('explain', ...args)).stdout).toContain('commands can change it')
+    // Neither is what a file of settings leaves to another.
+    const profile = join(world.workspace, 'seccomp.json')
+    writeFileSync(profile, '{"defaultAction": "SCMP_ACT_ALLOW"}')
+    const named = ['--workspace', world.workspace, '--set', `docker.seccompProfile=${profile}`]
+    const docker = await run(...named, '--backend', 'docker')
+    expect([docker.exitCode, docker.stderr]).toEqual([
+      2,
+      expect.stringContaining(`${JSON.stringify(profile)} is refused: it says what`),
+    ])
     const server = await startServer(world, [])
     expect(server.log()).not.toContain('config.json5')
     await server.close()

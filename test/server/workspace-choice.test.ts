@@ -139,5 +139,5 @@ test('a file of settings in the client’s root is refused at the call', async (
     true,
     expect.stringContaining('CONFIG_INVALID'),
   ])
-  await expect(server.client.listResources()).rejects.toThrow('are refused')
+  await expect(server.client.listResources()).rejects.toThrow('is refused: it says what')
 })

@@ -102,7 +102,9 @@ export const docker = z
     seccompProfile: z
       .string()
       .min(1)
-      .describe('Path on the host of a seccomp profile. `unconfined` is refused.')
+      .describe(
+        'Path on the host, outside the workspace, of a seccomp profile. `unconfined` is refused.',
+      )
       .optional(),
     apparmorProfile: z
       .string()

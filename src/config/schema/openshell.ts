@@ -39,7 +39,7 @@ const config = z
     policy: z
       .string()
       .min(1)
-      .describe('Policy file on the host: an absolute path, or below `~/`.')
+      .describe('Policy file on the host, outside the workspace: an absolute path, or below `~/`.')
       .optional(),
     providers: z
       .array(z.string().min(1))
