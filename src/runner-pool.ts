@@ -4,6 +4,7 @@ import { Runner } from './runner.ts'
 import { type RunnerCommand, RunnerEnded } from './runner-command.ts'
 import type { CommandLine } from './runner-script.ts'
 import type { Sandbox } from './sandbox.ts'
+import { Waiters } from './waiters.ts'
 
 /** How many wait once it has been quiet for a while. */
 const spareRunners = 2
@@ -17,18 +18,13 @@ const patienceMs = 10
 /** How many runners a command is given to, when they turn out to have ended. */
 const attempts = 3
 
-interface Waiter {
-  give(runner: Runner): void
-  refuse(error: unknown): void
-}
-
 export class RunnerPool {
   readonly #sandbox: Sandbox
   readonly #stop = new AbortController()
   /** Ready; the last used is the next. */
   readonly #idle: Runner[] = []
   readonly #all = new Set<Runner>()
-  readonly #waiting = new Set<Waiter>()
+  readonly #waiting = new Waiters<Runner>()
   /** How many will be ready soon, and how many of them are started for the first time. */
   #coming = 0
   #starting = 0
@@ -87,41 +83,24 @@ export class RunnerPool {
     this.#stop.abort()
     clearTimeout(this.#quiet)
     clearTimeout(this.#patience)
-    for (const waiter of this.#waiting) waiter.refuse(cancelled('the command'))
+    this.#waiting.refuseAll(cancelled('the command'))
     for (const runner of this.#all) runner.release()
   }
 
   #take(signal: AbortSignal | undefined): Promise<Runner> {
-    return new Promise((resolve, reject) => {
-      if (this.#stop.signal.aborted || signal?.aborted) throw cancelled('the command')
-      const leave = () => {
-        signal?.removeEventListener('abort', abort)
-        this.#waiting.delete(waiter)
-      }
-      const waiter: Waiter = {
-        give: (runner) => {
-          leave()
-          resolve(runner)
-        },
-        refuse: (error) => {
-          leave()
-          reject(error)
-        },
-      }
-      const abort = () => waiter.refuse(cancelled('the command'))
-      signal?.addEventListener('abort', abort, { once: true })
-      this.#waiting.add(waiter)
-      this.#serve()
-    })
+    if (this.#stop.signal.aborted) return Promise.reject(cancelled('the command'))
+    const taken = this.#waiting.wait({ signal, cancelled: () => cancelled('the command') })
+    this.#serve()
+    return taken
   }
 
   /** Hands out what is ready, and starts what is missing. */
   #serve(): void {
-    for (const waiter of this.#waiting) {
+    while (this.#waiting.size > 0) {
       const runner = this.#nextIdle()
       if (runner === undefined) break
       this.#movedMs = performance.now()
-      waiter.give(runner)
+      this.#waiting.give(runner)
     }
     if (this.#waiting.size <= this.#coming) return
     const patience = this.#all.size === 0 ? 0 : this.#movedMs + patienceMs - performance.now()
@@ -154,10 +133,7 @@ export class RunnerPool {
       this.#keep(runner)
     } catch (error) {
       // Without one who waits, whoever needs the next is told why there is none.
-      for (const waiter of this.#waiting) {
-        waiter.refuse(error)
-        break
-      }
+      this.#waiting.refuseFirst(error)
     } finally {
       this.#coming -= 1
       this.#starting -= 1

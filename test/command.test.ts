@@ -1,5 +1,5 @@
 /** The command and the package: what a person meets before any client does. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import { describe, expect, test } from 'vitest'
@@ -51,15 +51,18 @@ describe('the package', () => {
       cwd: root,
     })
     const [packed] = JSON.parse(stdout) as [{ files: { path: string }[]; size: number }]
-    const paths = packed.files.map(({ path }) => path.replace(/-[A-Z0-9]{8}\.js$/, '-*.js'))
+    const paths = packed.files.map(({ path }) => path.replace(/-[\w-]{8}\.js$/, '-*.js'))
     const chunks = paths.filter((path) => path.startsWith('dist/chunks/'))
     expect(paths.filter((path) => !chunks.includes(path)).sort()).toEqual([
       'LICENSE',
       'README.md',
       'dist/main.js',
+      'dist/package.json',
       'package.json',
     ])
     expect(chunks.length).toBeGreaterThan(1)
+    // A start reads it whole: what it does not need is in the others.
+    expect(statSync(entry).size).toBeLessThan(500_000)
     expect(packed.size).toBeLessThan(1_000_000)
   })
 

@@ -1,6 +1,7 @@
 /** Without a subcommand: the server. */
 import { refuseProblems } from '../config/judge.ts'
 import { resolveSettings } from '../config/resolve.ts'
+import { serve } from '../serve.ts'
 import { readFile } from './read-file.ts'
 
 /** Resolves when the client is gone. `CONFIG_INVALID` before anything is served. */
@@ -20,7 +21,6 @@ export async function run(argv: readonly string[], version: string): Promise<num
   if (process.stdin.isTTY) {
     console.error('sandbox-mcp: waiting for an MCP client on stdin; --help says what else there is')
   }
-  const { serve } = await import('../serve.ts')
   await serve(settings, version, filesRead)
   return 0
 }

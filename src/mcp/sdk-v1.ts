@@ -3,6 +3,7 @@
  * the SDK is one more file like this. The low-level `Server` is used because `McpServer` has no paging
  * of resources and answers unknown tools with a result instead of an error.
  */
+import './plain-zod.ts'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
@@ -26,7 +27,7 @@ import { z } from 'zod'
 import { isSandboxError } from '../errors.ts'
 import type { OpenContext } from '../sandbox.ts'
 import type { Tool } from '../tools/tool.ts'
-import { callTool, listTool, refusedCall, unknownTool } from './call-tool.ts'
+import { callTool, type ListedTool, listTool, refusedCall, unknownTool } from './call-tool.ts'
 import { askRoots, type ClientRoots } from './client-roots.ts'
 import { Progress } from './progress.ts'
 import { RequestError, ResourceRequests, resourceTemplates } from './resource-requests.ts'
@@ -146,8 +147,12 @@ function rootsOf(server: Server): ClientRoots {
 }
 
 function answerTools(server: Server, { tools }: ServerOptions, current: Current): void {
-  const listed = tools.map(listTool)
-  server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed }) as never)
+  // The client is answered before its tools are worked out: they are asked for next.
+  let listed: readonly ListedTool[] | undefined
+  server.setRequestHandler(ListToolsRequestSchema, () => {
+    listed ??= tools.map(listTool)
+    return { tools: listed } as never
+  })
 
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
     const tool = tools.find(({ name }) => name === params.name)

@@ -1,4 +1,4 @@
-/** What a server tidies up beside its session: at its start, and then now and again. */
+/** What a server tidies up beside its session: soon after its start, and then now and again. */
 import type { Backend } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { sweepLogDirectories } from './log-directory.ts'
@@ -6,6 +6,8 @@ import { privateWorkspaces, sweepPrivateWorkspaces } from './private-workspace.t
 import { pruneSandboxes, pruneScope } from './prune.ts'
 import { sweepEphemeral } from './sweep.ts'
 
+/** A client's first questions come at once, and what is tidied takes an engine: its code is large. */
+const firstMs = 2_000
 const everyMs = 15 * 60_000
 
 export interface House {
@@ -21,27 +23,31 @@ export class Housekeeping {
   readonly #log: (line: string) => void
   readonly #abort = new AbortController()
   readonly #said = new Set<string>()
-  readonly #timer: NodeJS.Timeout
-  #pruning: Promise<void>
+  #timer: NodeJS.Timeout
+  #pruning: Promise<void> = Promise.resolve()
 
-  /** Begins at once, in the background; keeps no process alive. `log` is told a line once. */
+  /** Begins when a client has had its first answers; keeps no process alive. `log` is told a line once. */
   constructor(house: House, log: (line: string) => void) {
     this.#house = house
     this.#log = log
-    const { settings, state } = house
+    this.#timer = setTimeout(() => this.#begin(), firstMs).unref()
+  }
+
+  /** Resolves when nothing is being removed any more. */
+  async close(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#abort.abort()
+    await this.#pruning
+  }
+
+  #begin(): void {
+    const { settings, state } = this.#house
     sweepLogDirectories()
     sweepPrivateWorkspaces(privateWorkspaces(settings, state))
     this.#pruning = this.#tidy(true)
     this.#timer = setInterval(() => {
       this.#pruning = this.#pruning.then(() => this.#tidy(false))
     }, everyMs).unref()
-  }
-
-  /** Resolves when nothing is being removed any more. */
-  async close(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#abort.abort()
-    await this.#pruning
   }
 
   async #tidy(isFirst: boolean): Promise<void> {

@@ -9,6 +9,7 @@ import { basename, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { execa } from 'execa'
 import { cancelled, type SandboxError, sandboxLost } from '../../errors.ts'
+import { Waiters } from '../../waiters.ts'
 import { type ChannelPlace, fifoKinds, Handler } from './channel.ts'
 
 /** How many handlers wait for a script when nothing else is asked for. */
@@ -33,11 +34,6 @@ export async function makeFifos(directory: string, names: readonly string[], own
   await Promise.all(names.map((name) => chown(join(directory, name), owner.uid, owner.gid)))
 }
 
-interface Waiter {
-  give(handler: Handler): void
-  refuse(error: SandboxError): void
-}
-
 export class HandlerPool {
   readonly #place: ChannelPlace
   /** Where the holder reads what it is asked for. */
@@ -45,7 +41,7 @@ export class HandlerPool {
   /** All that have no script yet; the idle ones among them are ready for one. */
   readonly #handlers = new Set<Handler>()
   readonly #idle = new Set<Handler>()
-  readonly #waiting = new Set<Waiter>()
+  readonly #waiting = new Waiters<Handler>()
   #identifiers: string[] = []
   #batch: Promise<void> | undefined
   #coming = 0
@@ -73,7 +69,7 @@ export class HandlerPool {
   end(error: SandboxError): void {
     if (this.#over !== undefined) return
     this.#over = error
-    for (const waiter of this.#waiting) waiter.refuse(error)
+    this.#waiting.refuseAll(error)
     for (const handler of this.#handlers) handler.close()
   }
 
@@ -88,34 +84,15 @@ export class HandlerPool {
     return handler
   }
 
-  #nextHandler(callers: AbortSignal): Promise<Handler> {
-    // Many may wait with the same signal; Node warns of too many listeners on it.
-    const signal = AbortSignal.any([callers])
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', cancel)
-        this.#waiting.delete(waiter)
-      }
-      const waiter: Waiter = {
-        give: (handler) => {
-          leave()
-          resolve(handler)
-        },
-        refuse: (error) => {
-          leave()
-          reject(error)
-        },
-      }
-      const cancel = () => waiter.refuse(cancelled('starting the command'))
-      const timer = setTimeout(
-        () => waiter.refuse(sandboxLost(this.#place.sandbox, 'its holder does not answer')),
-        handlerDeadlineMs,
-      )
-      signal.addEventListener('abort', cancel, { once: true })
-      this.#waiting.add(waiter)
-      this.#replenish()
+  #nextHandler(signal: AbortSignal): Promise<Handler> {
+    const next = this.#waiting.wait({
+      signal,
+      cancelled: () => cancelled('starting the command'),
+      limitMs: handlerDeadlineMs,
+      tooLong: () => sandboxLost(this.#place.sandbox, 'its holder does not answer'),
     })
+    this.#replenish()
+    return next
   }
 
   /** Asks for as many handlers as are waited for, and some to spare. */
@@ -150,9 +127,7 @@ export class HandlerPool {
 
   #welcome(handler: Handler): void {
     this.#failures = 0
-    const [waiter] = this.#waiting
-    if (waiter === undefined) this.#idle.add(handler)
-    else waiter.give(handler)
+    if (!this.#waiting.give(handler)) this.#idle.add(handler)
   }
 
   #miss(): void {
@@ -164,7 +139,7 @@ export class HandlerPool {
     }
     this.#failures = 0
     const error = sandboxLost(this.#place.sandbox, 'it does not start what should run the command')
-    for (const waiter of this.#waiting) waiter.refuse(error)
+    this.#waiting.refuseAll(error)
   }
 
   /** One short line, so that the lines of several servers never mix (pipe(7), PIPE_BUF). */

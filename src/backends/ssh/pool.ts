@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cancelled, commandNotStarted, isSandboxError, sandboxLost } from '../../errors.ts'
 import type { Channel, Traffic } from '../../sandbox.ts'
+import { Waiters } from '../../waiters.ts'
 import { isPassing } from './connect-failure.ts'
 import type { Connection } from './connection.ts'
 import { unlessAborted } from './given-up-start.ts'
@@ -30,13 +31,6 @@ const attemptsToStart = 3
 /** How long a command may wait for one of the others to end. */
 const maxWaitMs = 30_000
 
-interface Waiter {
-  /** It has waited for long, and only for a connection that is being opened. */
-  overdue: boolean
-  give(line: Line): void
-  fail(error: unknown): void
-}
-
 /** Opens one more connection to the host, or rejects with what the user is told. */
 export type Connect = (signal: AbortSignal) => Promise<Connection>
 
@@ -45,7 +39,7 @@ export class ConnectionPool {
   readonly #connect: Connect
   readonly #limits: PoolLimits
   readonly #lines = new Set<Line>()
-  readonly #waiting = new Set<Waiter>()
+  readonly #waiting = new Waiters<Line>()
   readonly #stop = new AbortController()
   #bulk: ConnectionPool | undefined
   #opening = 0
@@ -126,7 +120,7 @@ export class ConnectionPool {
   close(): void {
     this.#stop.abort()
     this.#bulk?.close()
-    for (const waiter of this.#waiting) waiter.fail(sandboxLost(this.#name, 'it was closed'))
+    this.#waiting.refuseAll(sandboxLost(this.#name, 'it was closed'))
     for (const { connection } of this.#lines) connection.close()
   }
 
@@ -136,37 +130,18 @@ export class ConnectionPool {
     return this.#bulk
   }
 
-  #take(signal: AbortSignal): Promise<Line> {
+  async #take(signal: AbortSignal): Promise<Line> {
     if (this.#stop.signal.aborted) throw sandboxLost(this.#name, 'it was closed')
-    if (signal.aborted) throw cancelled('the command')
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', abort)
-        this.#waiting.delete(waiter)
-      }
-      const waiter: Waiter = {
-        overdue: false,
-        give: (line) => {
-          leave()
-          occupy(line)
-          resolve(line)
-        },
-        fail: (error) => {
-          leave()
-          reject(error)
-        },
-      }
-      const abort = () => waiter.fail(cancelled('the command'))
-      const timer = setTimeout(() => {
-        // A connection that is still being opened ends by its own deadline.
-        if (this.#opening > 0) waiter.overdue = true
-        else waiter.fail(full(this.#lines.size * this.#limits.channelsEach))
-      }, maxWaitMs)
-      signal.addEventListener('abort', abort, { once: true })
-      this.#waiting.add(waiter)
-      this.#serve()
+    const taken = this.#waiting.wait({
+      signal,
+      cancelled: () => cancelled('the command'),
+      limitMs: maxWaitMs,
+      // A connection that is still being opened ends by its own deadline.
+      tooLong: () =>
+        this.#opening > 0 ? undefined : full(this.#lines.size * this.#limits.channelsEach),
     })
+    this.#serve()
+    return taken
   }
 
   #release(line: Line): void {
@@ -186,10 +161,7 @@ export class ConnectionPool {
   /** Hands out the room there is, and opens connections for those who still wait. */
   #serve(): void {
     for (const line of this.#lines) {
-      for (const waiter of this.#waiting) {
-        if (line.used >= line.limit) break
-        waiter.give(line)
-      }
+      while (line.used < line.limit && this.#waiting.give(line)) occupy(line)
     }
     const { channelsEach, connections } = this.#limits
     while (
@@ -215,10 +187,9 @@ export class ConnectionPool {
     }
     this.#opening -= 1
     if (failure !== undefined && this.#opening === 0) {
-      for (const waiter of this.#waiting) {
-        // The others can hope for a channel of another connection.
-        if (this.#lines.size === 0 || waiter.overdue) waiter.fail(failure)
-      }
+      if (this.#lines.size === 0) this.#waiting.refuseAll(failure)
+      // The others can hope for a channel of another connection.
+      else this.#waiting.refuseOverdue(failure)
     }
     if (failure === undefined) this.#serve()
   }
