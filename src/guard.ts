@@ -36,7 +36,10 @@ export interface Guard {
   hasProcesses(): Promise<boolean>
   /** Resolves with the reason when the guard ends without `close`: the sandbox is gone. */
   readonly lost: Promise<Error>
-  /** Ends all groups and marked processes of the session; resolves when they are gone. */
+  /**
+   * Ends all groups and marked processes of the session; resolves when they are gone, and what ran them
+   * too unless that takes long.
+   */
   close(): Promise<void>
 }
 
@@ -121,6 +124,7 @@ class ChannelGuard implements Guard {
     this.runners.close()
     this.#channel.stdin.end()
     await this.#channel.exit.catch(() => {})
+    await this.runners.ended()
     this.#channel.close()
   }
 

@@ -1,4 +1,5 @@
 /** The runners of one session: a few wait, and more are started while there are too few. */
+import { once } from 'node:events'
 import { cancelled, commandNotStarted } from './errors.ts'
 import { Runner } from './runner.ts'
 import { type RunnerCommand, RunnerEnded } from './runner-command.ts'
@@ -18,12 +19,19 @@ const patienceMs = 10
 /** How many runners a command is given to, when they turn out to have ended. */
 const attempts = 3
 
+/** What they may take to end once nothing keeps them. */
+const endMs = 2_000
+
 export class RunnerPool {
   readonly #sandbox: Sandbox
+  #isClosed = false
+  /** Ends what is still being started. */
   readonly #stop = new AbortController()
   /** Ready; the last used is the next. */
   readonly #idle: Runner[] = []
   readonly #all = new Set<Runner>()
+  /** The ends of these and of those that are being started. */
+  readonly #ends = new Set<Promise<void>>()
   readonly #waiting = new Waiters<Runner>()
   /** How many will be ready soon, and how many of them are started for the first time. */
   #coming = 0
@@ -80,15 +88,25 @@ export class RunnerPool {
 
   /** Lets go of all of them, and refuses whoever waits. Their commands end with the guard. */
   close(): void {
-    this.#stop.abort()
+    this.#isClosed = true
     clearTimeout(this.#quiet)
     clearTimeout(this.#patience)
     this.#waiting.refuseAll(cancelled('the command'))
     for (const runner of this.#all) runner.release()
   }
 
+  /**
+   * To be called when it is closed and no command is left. Resolves when none of the runners is, which
+   * others could take for something that runs; after `endMs` in any case.
+   */
+  async ended(): Promise<void> {
+    const late = setTimeout(() => this.#stop.abort(), endMs)
+    await Promise.race([Promise.all(this.#ends), once(this.#stop.signal, 'abort')])
+    clearTimeout(late)
+  }
+
   #take(signal: AbortSignal | undefined): Promise<Runner> {
-    if (this.#stop.signal.aborted) return Promise.reject(cancelled('the command'))
+    if (this.#isClosed) return Promise.reject(cancelled('the command'))
     const taken = this.#waiting.wait({ signal, cancelled: () => cancelled('the command') })
     this.#serve()
     return taken
@@ -125,10 +143,10 @@ export class RunnerPool {
     this.#coming += 1
     this.#starting += 1
     try {
-      const runner = await Runner.start(this.#sandbox, this.#stop.signal)
+      const runner = await this.#start()
       this.#all.add(runner)
       void runner.over.then(() => this.#all.delete(runner))
-      if (this.#stop.signal.aborted) runner.release()
+      if (this.#isClosed) runner.release()
       if (!(await runner.ready)) throw unstarted(runner.lastWords)
       this.#keep(runner)
     } catch (error) {
@@ -141,11 +159,22 @@ export class RunnerPool {
     }
   }
 
+  #start(): Promise<Runner> {
+    const start = Runner.start(this.#sandbox, this.#stop.signal)
+    const end = start.then(
+      ({ over }) => over,
+      () => {},
+    )
+    this.#ends.add(end)
+    void end.then(() => this.#ends.delete(end))
+    return start
+  }
+
   async #follow(runner: Runner, command: RunnerCommand): Promise<void> {
     // When what was asked for has been sent: the next command is to find one too.
     setImmediate(() => {
       const isEnough = this.#idle.length + this.#coming > 0
-      if (!isEnough && !this.#stop.signal.aborted) void this.#startOne()
+      if (!isEnough && !this.#isClosed) void this.#startOne()
     })
     await command.exit.catch(() => {})
     this.#movedMs = performance.now()
@@ -158,7 +187,7 @@ export class RunnerPool {
   #keep(runner: Runner): void {
     this.#idle.push(runner)
     this.#serve()
-    if (this.#idle.length <= spareRunners || this.#stop.signal.aborted) return
+    if (this.#idle.length <= spareRunners || this.#isClosed) return
     this.#quiet ??= setTimeout(() => {
       this.#quiet = undefined
       for (const spare of this.#idle.splice(0, this.#idle.length - spareRunners)) spare.release()

@@ -64,6 +64,29 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       expect(sandbox.started).toBeLessThan(15)
     })
 
+    test('none is left when the session has ended, also of those that were just starting', async () => {
+      let gate = Promise.resolve()
+      let open = () => {}
+      const own = localSandbox({ shell, path, until: () => gate })
+      const ending = await openGuard(own, never)
+      gate = new Promise((resolve) => {
+        open = resolve
+      })
+      // Takes the runner that is there, so that another is started.
+      const process = await spawn(ending, 'true', { workdir: own.root })
+      process.stdout.resume()
+      process.stderr.resume()
+      await process.exit
+      await new Promise((resolve) => setImmediate(resolve))
+      const { started } = own
+      const closed = ending.close()
+      await own.quiet()
+      open()
+      await closed
+      expect([own.started, own.running]).toEqual([started + 1, 0])
+      own.remove()
+    })
+
     test('each command has a group of its own', async () => {
       const groups = new Set<number>()
       for (let i = 0; i < 5; i++) groups.add((await sh('true')).group)
@@ -77,7 +100,11 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       ['functions', 'leak() { echo leak; }', 'command -v leak || echo none'],
       ['options', 'set -euf', 'set -o; echo /*bin; false; echo on'],
       ['traps', 'trap "echo leak" EXIT TERM', 'trap'],
-      ['ignored signals', "trap '' TERM INT HUP", 'grep -E "Sig(Pnd|Blk|Ign|Cgt)" /proc/self/status'],
+      [
+        'ignored signals',
+        "trap '' TERM INT HUP",
+        'grep -E "Sig(Pnd|Blk|Ign|Cgt)" /proc/self/status',
+      ],
       ['limits and masks', 'ulimit -n 20; umask 077', 'ulimit -n; umask'],
       ['descriptors', 'exec 7>/dev/null 8</dev/null', 'ls /proc/self/fd'],
       ['redirections', 'exec >/dev/null 2>&1', 'echo seen; echo err >&2'],

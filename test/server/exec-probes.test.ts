@@ -1,6 +1,7 @@
 /** What peers do wrong with commands, over the real protocol: the built server and the SDK's client. */
 import { randomInt } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Progress } from '@modelcontextprotocol/sdk/types.js'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { describeWhere, images } from '../support/available.ts'
@@ -35,14 +36,21 @@ for (const part of ['bubblewrap', 'docker'] as const) {
       world?.remove()
     })
 
-    const told = async (command: string, args: object = {}) => {
-      const notices: (Progress & { at: number })[] = []
+    const told = async (
+      command: string,
+      args: object = {},
+      hear: (notices: readonly Progress[]) => void = () => {},
+    ) => {
+      const notices: Progress[] = []
       const result = await server.client.callTool(
         { name: 'exec', arguments: { command, ...args } },
         undefined,
         {
           timeout: 300_000,
-          onprogress: (notice) => notices.push({ ...notice, at: performance.now() }),
+          onprogress: (notice) => {
+            notices.push(notice)
+            hear(notices)
+          },
         },
       )
       return { result, notices, facts: result.structuredContent as Record<string, unknown> }
@@ -104,8 +112,17 @@ for (const part of ['bubblewrap', 'docker'] as const) {
     })
 
     test('a silent command shows that it is alive', async () => {
-      const { notices } = await told('sleep 6')
-      expect(notices.map(({ message }) => message)).toEqual(['running for 5 s'])
+      const go = join(world.workspace, 'go')
+      const { notices } = await told(
+        'until [ -e go ]; do sleep 0.1; done',
+        { yieldMs: 600_000 },
+        // Twice, so that it is seen to go on, and not to come more often.
+        ({ length }) => length === 2 && writeFileSync(go, ''),
+      )
+      for (const [at, { message }] of notices.entries()) {
+        const [, seconds] = /^running for (\d+) s$/.exec(message ?? '') ?? []
+        expect(Number(seconds)).toBeGreaterThanOrEqual(5 * (at + 1))
+      }
     })
 
     test('odd bytes make valid messages', async () => {

@@ -1,5 +1,6 @@
 /** Directories as plain values, so that a test compares all of one at once. */
 import {
+  lchownSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -36,4 +37,21 @@ export function temporaryPair(): { root: string; inside: string } {
   mkdirSync(root)
   mkdirSync(inside)
   return { root, inside }
+}
+
+/** Two new directories in `name` of `parent`. */
+export function directoriesIn(parent: string, name: string): [root: string, inside: string] {
+  const directories = ['workspace', 'inside'].map((one) => join(parent, name, one))
+  for (const path of directories) mkdirSync(path, { recursive: true })
+  return directories as [string, string]
+}
+
+/** Gives away `path` and all below it, and no target of a link. */
+export function giveTo(path: string, uid: number, gid: number): void {
+  lchownSync(path, uid, gid)
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const inner = join(path, entry.name)
+    if (entry.isDirectory()) giveTo(inner, uid, gid)
+    else lchownSync(inner, uid, gid)
+  }
 }

@@ -1,17 +1,17 @@
 /**
  * Directories for the tools that read and write files, wherever a session's files can be: on the host,
- * on an SSH host, and in sandboxes of OpenShell. One sandbox serves a whole suite; each case has
+ * on an SSH host, in sandboxes of OpenShell, and on the host and in one of them. One sandbox serves a whole suite; each case has
  * directories of its own in it.
  */
-import { lchownSync, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, onTestFinished } from 'vitest'
 import type { Session } from '../../src/session.ts'
 import { SandboxTree, type ScriptRunner } from '../../src/trees/sandbox-tree.ts'
 import { describeWhere } from './available.ts'
-import { contentsOf, temporaryPair } from './directory-contents.ts'
+import { directoriesIn, giveTo, temporaryPair } from './directory-contents.ts'
 import { directorySession } from './directory-session.ts'
-import { type MirrorServer, startMirrorServer } from './mirror-session.ts'
+import { type MirroredFiles, startMirroredFiles } from './mirrored-files.ts'
 import { describeFarSessions, type TestSession } from './sandbox-session.ts'
 
 export interface FilePlace {
@@ -38,42 +38,22 @@ export function describeFiles(name: string, fn: (newPlace: () => FilePlace) => v
     fn(() => farPlace(it, `case-${count++}`))
   })
 
-  describeMirror(name, fn)
+  describeWhere('openshell-double', `OpenShell, mirror: ${name}`, () => {
+    let mirrored: MirroredFiles
+    beforeAll(async () => {
+      mirrored = await startMirroredFiles()
+    })
+    afterAll(() => mirrored?.close())
+    // What a tool has written there is in the sandbox without any other call.
+    afterEach(() => mirrored.arrived())
+    fn(() => mirrored.newPlace())
+  })
 }
 
 /** Directories of this machine, gone when the test is over. */
 export function hostPlace(): FilePlace {
   const { root, inside } = temporaryPair()
   return { root, inside, session: directorySession(root, inside), ready: () => {} }
-}
-
-/** The tools act on the host's files; a command then finds all of them in the sandbox. */
-function describeMirror(name: string, fn: (newPlace: () => FilePlace) => void): void {
-  describeWhere('openshell-double', `OpenShell, mirror: ${name}`, () => {
-    let server: MirrorServer
-    let it: TestSession
-    let count = 0
-    beforeAll(async () => {
-      server = await startMirrorServer()
-      it = await server.open()
-    })
-    afterAll(async () => {
-      await it?.close()
-      await server?.close()
-    })
-    fn(() => {
-      const [root, inside] = directoriesIn(it.host, `case-${count++}`)
-      return { root, inside, session: directorySession(root, inside), ready: () => {} }
-    })
-
-    test('all of it is in the sandbox as it is on the host', { timeout: 120_000 }, async () => {
-      expect((await it.sh('true')).isError).toBe(false)
-      const { '.sandbox-mcp': _, ...there } = contentsOf(it.files)
-      const own = (path: string) => path.startsWith('.sandbox-mcp/')
-      const files = Object.entries(there).filter(([path]) => !own(path))
-      expect(Object.fromEntries(files)).toEqual(contentsOf(it.host))
-    })
-  })
 }
 
 function farPlace(it: TestSession, directory: string): FilePlace {
@@ -87,19 +67,4 @@ function farPlace(it: TestSession, directory: string): FilePlace {
   ready()
   onTestFinished(() => session.close())
   return { root, inside, session, ready }
-}
-
-function directoriesIn(parent: string, name: string): [root: string, inside: string] {
-  const directories = ['workspace', 'inside'].map((one) => join(parent, name, one))
-  for (const path of directories) mkdirSync(path, { recursive: true })
-  return directories as [string, string]
-}
-
-function giveTo(path: string, uid: number, gid: number): void {
-  lchownSync(path, uid, gid)
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    const inner = join(path, entry.name)
-    if (entry.isDirectory()) giveTo(inner, uid, gid)
-    else lchownSync(inner, uid, gid)
-  }
 }

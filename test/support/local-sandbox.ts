@@ -11,6 +11,8 @@ export interface LocalSandbox extends Sandbox {
   readonly folder: string
   /** How many scripts were started. */
   readonly started: number
+  /** How many of them have not ended. */
+  readonly running: number
   /** Resolves when every script that was started has ended. */
   quiet(): Promise<void>
   remove(): void
@@ -37,6 +39,8 @@ export interface LocalOptions {
   readonly path?: string
   /** Of an earlier one, whose root is `box/workspace` in it. */
   readonly folder?: string
+  /** What a script waits for before it starts, as one does for an engine that is busy. */
+  readonly until?: () => Promise<void>
   /** Keeps what belongs to the sandbox beside the root. */
   readonly beside?: boolean
 }
@@ -46,7 +50,7 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
   const folder = options.folder ?? realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-local-')))
   const root = join(folder, 'box', 'workspace')
   mkdirSync(root, { recursive: true })
-  let started = 0
+  let [started, ended] = [0, 0]
   const ends: Promise<number>[] = []
   const sandbox: LocalSandbox = {
     name: 'sbx-localaaaaaaaaaa',
@@ -57,13 +61,21 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
     get started() {
       return started
     },
+    get running() {
+      return started - ended
+    },
     quiet: async () => {
       await Promise.allSettled(ends)
     },
     start: async (script) => {
+      await options.until?.()
       started += 1
       const channel = localChannel(shell, path, script)
       ends.push(channel.exit)
+      const end = () => {
+        ended += 1
+      }
+      channel.exit.then(end, end)
       return channel
     },
     close: async () => {},

@@ -9,12 +9,9 @@ export interface MirrorServer {
   close(): Promise<void>
 }
 
-/** `mode` is OpenShell's: with `remote` the workspace is a copy. */
-export async function startMirrorServer(
-  mode: 'mirror' | 'remote' = 'mirror',
-): Promise<MirrorServer> {
+export async function startMirrorServer(): Promise<MirrorServer> {
   const double = await startOpenShellDouble()
-  const settings = openShellSettings(double, mode)
+  const settings = openShellSettings(double, 'mirror')
   return {
     double,
     open: (options) => openSession({ settings }, options),

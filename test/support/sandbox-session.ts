@@ -1,5 +1,5 @@
 /** A session wired as the server wires it, in a real sandbox, whose tools are called without MCP. */
-import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -10,9 +10,11 @@ import type { Sight } from '../../src/resources/sight.ts'
 import type { Backend, SandboxSpec } from '../../src/sandbox.ts'
 import type { Session, SessionOptions } from '../../src/session.ts'
 import { makeSession } from '../../src/sessions/make-session.ts'
+import { workspaceKind } from '../../src/sessions/make-workspace.ts'
 import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
 import type { Settings } from '../../src/settings.ts'
 import { toolsFor } from '../../src/tools/all.ts'
+import { aliases } from '../../src/workspace.ts'
 import { describeWhere, images, type Part } from './available.ts'
 import { type OpenShellDouble, startOpenShellDouble } from './openshell/double.ts'
 import { openShellSettings } from './openshell-settings.ts'
@@ -47,6 +49,8 @@ export interface TestSession {
   readonly agent: string
   /** Whether the workspace is a copy that was filled once. */
   readonly remote: boolean
+  /** Whether what the sandbox has are the host's own directories. */
+  readonly mounted: boolean
   readonly backend: Backend
   readonly spec: SandboxSpec
   call(tool: string, args: object, options?: CallOptions): Promise<Told>
@@ -85,18 +89,23 @@ interface Started {
   readonly settingsForBoth?: Partial<Settings>
   /** Where things are of a sandbox that is no mount of the host's directories. */
   readonly far?: (spec: SandboxSpec) => Far
+  /** What the directories are called inside, where that is not what mounts are called. */
+  readonly names?: (spec: SandboxSpec) => Names
   readonly cut?: () => void
 }
 
-interface Far {
-  /** The workspace's files, on this machine. */
-  readonly files: string
-  /** The directories, as commands call them. */
+/** The directories, as commands call them. */
+interface Names {
   readonly root: string
   readonly agent: string
 }
 
-/** Runs `fn` for bubblewrap, for Docker and for workspaces on other machines, where they are there. */
+interface Far extends Names {
+  /** The workspace's files, on this machine. */
+  readonly files: string
+}
+
+/** Runs `fn` for bubblewrap, for Docker, for a mirrored workspace and for those on other machines, where they are there. */
 export function describeSessions(name: string, fn: (open: Opener) => void): void {
   const docker = (image: string) => async () => ({
     settings: { backend: 'docker', image } as const,
@@ -116,39 +125,45 @@ export function describeSessions(name: string, fn: (open: Opener) => void): void
     part: 'docker',
     start: docker(images.busybox),
   })
+  describeSubject(name, fn, openShellSubject('mirror'))
   describeFarSessions(name, fn)
 }
 
 /** Runs `fn` on all that hold a copy of the workspace. */
 export function describeFarSessions(name: string, fn: (open: Opener) => void): void {
   describeSshSessions(name, fn)
+  describeSubject(name, fn, openShellSubject('remote'))
+}
+
+function openShellSubject(mode: 'mirror' | 'remote'): Subject {
   let double: OpenShellDouble | undefined
-  describeSubject(name, fn, {
-    title: 'OpenShell, remote',
+  return {
+    title: `OpenShell, ${mode}`,
     part: 'openshell-double',
     start: async () => {
       const started = await startOpenShellDouble()
       double = started
-      const settings = openShellSettings(started, 'remote')
+      const settings = openShellSettings(started, mode)
       const both = { remoteWorkspaceDir: '/sandbox/own', remoteAgentWorkspaceDir: '/sandbox/agent' }
       // What no policy says otherwise can write below /sandbox alone.
       const openshell = { ...openShellDefaults, ...settings.openshell, ...both }
-      // Each new sandbox has the next number.
-      const latest = () =>
-        Math.max(...readdirSync(join(started.state, 'sandboxes')).map((number) => Number(number)))
-      const far = ({ mounts }: SandboxSpec) => ({
-        get files() {
-          const place = join(started.state, 'sandboxes', String(latest()), 'workspace')
-          return mounts.length === 1 ? place : join(place, 'own')
-        },
+      const names = ({ mounts }: SandboxSpec) => ({
         root: mounts.length === 1 ? '/sandbox' : both.remoteWorkspaceDir,
         agent: both.remoteAgentWorkspaceDir,
       })
+      const far = (spec: SandboxSpec) => ({
+        ...names(spec),
+        get files() {
+          const place = started.newestWorkspace()
+          return spec.mounts.length === 1 ? place : join(place, 'own')
+        },
+      })
       const settingsForBoth = { ...settings, openshell }
-      return { settings, settingsForBoth, far, cut: () => void started.dropConnections() }
+      const cut = () => void started.dropConnections()
+      return { settings, settingsForBoth, cut, ...(mode === 'remote' ? { far } : { names }) }
     },
     stop: async () => double?.close(),
-  })
+  }
 }
 
 /** Runs `fn` on OpenSSH's sshd, with this machine's tools and with BusyBox's alone, and on ssh2's own server. */
@@ -218,8 +233,10 @@ function describeSubject(name: string, fn: (open: Opener) => void, subject: Subj
   })
 }
 
+const mountNames = (): Names => ({ root: aliases.workspace, agent: aliases.agent })
+
 export async function openSession(
-  { settings: one, settingsForBoth = one, far, cut }: Started,
+  { settings: one, settingsForBoth = one, far, names = mountNames, cut }: Started,
   { settings, prepare, warm = true, beside, ...limits }: OpenOptions = {},
 ): Promise<TestSession> {
   const directory =
@@ -237,8 +254,7 @@ export async function openSession(
   const { spec, access } = plan
   const offered = toolsFor(access)
   const backend = await choose(never)
-  const mounted = { files: spec.mounts[0].host, root: '/workspace', agent: '/agent' }
-  const places = far === undefined ? mounted : far(spec)
+  const places = far === undefined ? { files: spec.mounts[0].host, ...names(spec) } : far(spec)
   if (far !== undefined && warm) {
     await session.sandbox({ signal: never, report: () => {} })
     session.takeNews()
@@ -271,6 +287,7 @@ export async function openSession(
     root: places.root,
     agent: places.agent,
     remote: far !== undefined,
+    mounted: workspaceKind(all) === 'bind',
     backend,
     spec,
     call,

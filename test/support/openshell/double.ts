@@ -4,7 +4,15 @@
  * Needs Linux, root and bubblewrap (`whyNoOpenShellDouble`).
  */
 import { fork } from 'node:child_process'
-import { chmodSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { register, setActiveGateway } from './cli/gateways.ts'
@@ -22,6 +30,8 @@ export interface OpenShellDouble {
   readonly gateway: string
   /** Directory with all that the double keeps. */
   readonly state: string
+  /** Where the files of `/sandbox` are on this machine, of the sandbox that was made last. */
+  newestWorkspace(): string
   /** Changes knobs; in force when it resolves. */
   set(knobs: Partial<Knobs>): Promise<void>
   /** The gateway's port refuses connections, and cuts those there are, until `up`. */
@@ -103,6 +113,12 @@ export async function startOpenShellDouble(knobs: Partial<Knobs> = {}): Promise<
     endpoint,
     gateway: 'double',
     state,
+    newestWorkspace: () => {
+      const sandboxes = join(state, 'sandboxes')
+      // Each new sandbox has the next number.
+      const newest = Math.max(...readdirSync(sandboxes).map(Number))
+      return join(sandboxes, String(newest), 'workspace')
+    },
     set: (changes) => order({ do: 'set', knobs: changes }),
     down: () => order({ do: 'down' }),
     up: () => order({ do: 'up' }),
