@@ -5,6 +5,7 @@
 import { isSandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
+import type { Scripts } from './script.ts'
 import type { Look, News, Workspace } from './workspace.ts'
 
 /** How often what runs in the background is looked after. */
@@ -14,7 +15,7 @@ const lastMs = 4_000
 
 export class SyncSteps {
   readonly #workspace: Workspace
-  readonly #current: () => Sandbox | undefined
+  readonly #current: () => Scripts | undefined
   readonly #running = new Set<Execution>()
   readonly #left: () => () => void
   /** The sandbox, when nothing has run in it since it was last looked at. */
@@ -26,8 +27,8 @@ export class SyncSteps {
   #checking = false
   #news: News[] = []
 
-  /** `current` is the sandbox that is open; `left` as in `SandboxUse`. */
-  constructor(workspace: Workspace, current: () => Sandbox | undefined, left: () => () => void) {
+  /** `current` is of the sandbox that is open; `left` as in `SandboxUse`. */
+  constructor(workspace: Workspace, current: () => Scripts | undefined, left: () => () => void) {
     this.#workspace = workspace
     this.#current = current
     this.#left = left
@@ -47,9 +48,10 @@ export class SyncSteps {
    * What the host has is in the sandbox when this resolves; rejects as `Workspace.sync`. From then on a
    * command may be running, until `started` or `notStarted` is called.
    */
-  async before(sandbox: Sandbox, context: OpenContext): Promise<void> {
+  async before(scripts: Scripts, context: OpenContext): Promise<void> {
     if (this.#workspace.sync !== undefined) {
-      await this.#sync(sandbox, this.#quiet === sandbox ? 'host' : 'both', context)
+      const look = this.#quiet === scripts.sandbox ? 'host' : 'both'
+      await this.#sync(scripts, look, context)
     }
     this.#starting += 1
     this.#unsettle()
@@ -72,9 +74,9 @@ export class SyncSteps {
 
   /** What commands have done is on the host when this resolves; what keeps it from that is news. */
   async after(context: OpenContext): Promise<void> {
-    const sandbox = this.#current()
-    if (this.#workspace.sync === undefined || sandbox === undefined) return
-    await this.#told(this.#sync(sandbox, 'sandbox', context))
+    const scripts = this.#current()
+    if (this.#workspace.sync === undefined || scripts === undefined) return
+    await this.#told(this.#sync(scripts, 'sandbox', context))
   }
 
   /** The same where commands are running. */
@@ -83,13 +85,13 @@ export class SyncSteps {
   }
 
   /** When the last command has ended; its sandbox is open still. Never rejects. */
-  async close(sandbox: Sandbox): Promise<void> {
+  async close(scripts: Scripts): Promise<void> {
     clearInterval(this.#timer)
     if (this.#workspace.sync === undefined) return
     // What failed at the last call may be possible by now.
-    if (this.#quiet === sandbox && this.#isSettled) return
+    if (this.#quiet === scripts.sandbox && this.#isSettled) return
     const context = { signal: AbortSignal.timeout(lastMs), report: () => {} }
-    await this.#told(this.#sync(sandbox, 'both', context))
+    await this.#told(this.#sync(scripts, 'both', context))
     for (const { text } of this.#news) console.error(`sandbox-mcp: ${text}`)
   }
 
@@ -115,16 +117,16 @@ export class SyncSteps {
     this.#isSettled = false
   }
 
-  async #sync(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void> {
+  async #sync(scripts: Scripts, look: Look, context: OpenContext): Promise<void> {
     const isQuiet = () => this.#running.size + this.#starting === 0
     const wasQuiet = isQuiet()
     const forgetLeft = this.#left()
     this.#syncing += 1
     try {
-      const isComplete = await this.#workspace.sync?.(sandbox, look, context)
+      const isComplete = await this.#workspace.sync?.(scripts, look, context)
       if (isComplete && look !== 'host') forgetLeft()
       if (!wasQuiet || !isQuiet()) return
-      this.#quiet = sandbox
+      this.#quiet = scripts.sandbox
       this.#isSettled = isComplete === true
     } finally {
       this.#syncing -= 1

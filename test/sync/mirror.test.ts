@@ -15,7 +15,9 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { Mirror, type MirrorOptions } from '../../src/sync/mirror.ts'
+import { channelScripts } from '../../src/script.ts'
+import { Mirror } from '../../src/sync/mirror.ts'
+import type { MirrorOptions } from '../../src/sync/partner.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
@@ -45,7 +47,7 @@ for (const [name, tools] of Object.entries(shells())) {
           ancestorFile: join(sandbox.folder, 'state/ancestor.json'),
           ...options,
         })
-      const sync = () => mirror.sync(sandbox, 'both', context)
+      const sync = () => mirror.sync(channelScripts(sandbox), 'both', context)
       const put = (side: string, path: string, text: string) => {
         mkdirSync(dirname(join(side, path)), { recursive: true })
         writeFileSync(join(side, path), text)
