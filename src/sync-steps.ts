@@ -2,6 +2,7 @@
  * When a session brings the two sides of its workspace in step: before a command, after it, while
  * something runs, and at the end. Nothing of it happens for a workspace that is in one place.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isSandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
@@ -10,6 +11,8 @@ import type { Look, News, Workspace } from './workspace.ts'
 
 /** How often what runs in the background is looked after. */
 const checkpointMs = 2_000
+/** How long it is waited for what may be left of a command that has ended. */
+const goneMs = 50
 /** What a last sync may take when the session ends. */
 const lastMs = 4_000
 
@@ -17,6 +20,8 @@ export class SyncSteps {
   readonly #workspace: Workspace
   readonly #current: () => Scripts | undefined
   readonly #running = new Set<Execution>()
+  /** Those of which it was waited for what they may have left. */
+  readonly #awaited = new WeakSet<Execution>()
   readonly #left: () => () => void
   /** The sandbox, when nothing has run in it since it was last looked at. */
   #quiet: Sandbox | undefined
@@ -76,6 +81,7 @@ export class SyncSteps {
   async after(context: OpenContext): Promise<void> {
     const scripts = this.#current()
     if (this.#workspace.sync === undefined || scripts === undefined) return
+    await this.#untilGone()
     await this.#told(this.#sync(scripts, 'sandbox', context))
   }
 
@@ -110,6 +116,21 @@ export class SyncSteps {
     this.#checking = true
     await this.after({ signal: new AbortController().signal, report: () => {} })
     this.#checking = false
+  }
+
+  /**
+   * What has just ended is found to be gone within a moment. A look that begins after that is one at a quiet
+   * sandbox, and the next command needs none before it.
+   */
+  async #untilGone(): Promise<void> {
+    const isNew = (one: Execution) => one.ended !== undefined && !this.#awaited.has(one)
+    const ended = [...this.#running].filter(isNew)
+    if (ended.length === 0) return
+    for (const one of ended) this.#awaited.add(one)
+    const enough = new AbortController()
+    const late = sleep(goneMs, undefined, { signal: enough.signal }).catch(() => {})
+    await Promise.race([Promise.all(ended.map(({ gone }) => gone)), late])
+    enough.abort()
   }
 
   #unsettle(): void {

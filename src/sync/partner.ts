@@ -54,6 +54,8 @@ export class Partner {
   readonly #ancestor: AncestorFile
   readonly #cache: DigestCache
   readonly #scanner: SandboxScanner
+  /** The last one, with all that is ignored in it. */
+  #hostScan: Scan | undefined
   /** Those of the call that is under way. */
   #scripts: Scripts
   readonly #ignore: WorkspaceIgnore | undefined
@@ -156,9 +158,17 @@ export class Partner {
     })
   }
 
-  #scanHost(signal: AbortSignal): Promise<Scan> {
-    const { host } = this.#options
-    return scanHost({ root: host, rules: this.#rules, cache: this.#cache, signal })
+  async #scanHost(signal: AbortSignal): Promise<Scan> {
+    const { host: root } = this.#options
+    const before = this.#hostScan
+    this.#hostScan = await scanHost({
+      root,
+      rules: this.#rules,
+      cache: this.#cache,
+      before,
+      signal,
+    })
+    return this.#hostScan
   }
 }
 

@@ -8,6 +8,17 @@ import { quote } from '../posix-sh.ts'
 
 export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84 } as const
 
+/** What GNU find is asked for of each entry. */
+export const lineFormat = '%y %m %s %i %C@ %T@ %p'
+
+/** Prints the time as a scan has it, the seconds since the kernel began, and what is mounted. */
+export const tellMoment = `now=\${EPOCHREALTIME-}
+[ -n "$now" ] || now=$(date +%s)
+read -r up _ 2>/dev/null </proc/uptime`
+
+/** Without a process where bash can: it is not text for other shells. */
+export const tellMounts = `if command -v mapfile >/dev/null; then eval 'mapfile mounts && printf %s "\${mounts[@]}"'; else cat; fi </proc/self/mountinfo 2>/dev/null`
+
 export interface ScanRequest {
   readonly root: string
   /** Absolute, in the sandbox: where the listings are kept. Made if it is missing. */
@@ -20,8 +31,9 @@ export interface ScanRequest {
 
 /**
  * Reads paths, each with its `./` and a newline, whose content is told in any case. Prints, each
- * part ended by a line `.`: the time in seconds and `all` or `changes`; the lines that are new; those
- * that are gone; lines of `sha256sum`; and for links their path and target, each ended by NUL.
+ * part ended by a line `.`: the time in seconds, and `all` or `changes`; where find is GNU's, the seconds since the
+ * kernel began, the root's real path and what is mounted; the lines that are new; those that are gone; lines
+ * of `sha256sum`; and for links their path and target, each ended by NUL.
  *
  * A line is `<type> <mode> <size> <inode> <ctime> <mtime> ./<path>` by GNU find, the same with the
  * raw mode in hexadecimal instead of type and mode by stat, `! <inode> ./<directory>/` for a name with
@@ -41,12 +53,15 @@ old="$dir/"${quote(since ?? 'none')}
 new="$dir/"${quote(next)}
 work="$new.work"
 trap 'rm -f "$work".*' EXIT
-date +%s
+${tellMoment}
+echo "$now"
 cat > "$work.asked" || exit ${scanExits.noSpace}
 if find . -maxdepth 0 -printf '' 2>/dev/null; then
+  moment=1
   find . -mindepth 1 -name "*$nl*" -prune -printf '! %i %h/\\n' -o \\
-    -printf '%y %m %s %i %C@ %T@ %p\\n' > "$new" 2> "$work.errors"
+    -printf '${lineFormat}\\n' > "$new" 2> "$work.errors"
 else
+  moment=
   find . -mindepth 1 -name "*$nl*" -prune -exec sh -c '
       for path; do printf "! %s %s/\\n" "$(stat -c %i "$path")" "\${path%/*}"; done' sh {} + -o \\
     -exec stat -c '%f %s %i %Z %y %z %n' {} + > "$new" 2> "$work.errors"
@@ -59,9 +74,16 @@ if grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
   [ -s "$work.closed" ] || exit ${scanExits.incomplete}
   cat "$work.closed" >> "$new" || exit ${scanExits.noSpace}
 fi
+moment() {
+  if [ "$moment" ]; then
+    printf '%s\\n' "$up" "$PWD"
+    ${tellMounts}
+  fi
+  echo .
+}
 if [ -f "$old" ]; then
   echo changes
-  echo .
+  moment
   if cmp -s "$old" "$new"; then
     : > "$work.added"
     echo .
@@ -73,7 +95,7 @@ if [ -f "$old" ]; then
   fi
 else
   echo all
-  echo .
+  moment
   cp "$new" "$work.added" || exit ${scanExits.noSpace}
   cat "$new"
   echo .
