@@ -13,11 +13,21 @@ export const lineFormat = '%y %m %s %i %C@ %T@ %p'
 
 /** Prints the time as a scan has it, the seconds since the kernel began, and what is mounted. */
 export const tellMoment = `now=\${EPOCHREALTIME-}
-[ -n "$now" ] || now=$(date +%s)
+[ -n "$now" ] || now=$(date +%s.%N)
+case $now in *[!0-9.]*) now=\${now%%.*} ;; esac
 read -r up _ 2>/dev/null </proc/uptime`
 
 /** Without a process where bash can: it is not text for other shells. */
 export const tellMounts = `if command -v mapfile >/dev/null; then eval 'mapfile mounts && printf %s "\${mounts[@]}"'; else cat; fi </proc/self/mountinfo 2>/dev/null`
+
+const digestsOfLines = `tr '\\n' '\\0' | xargs -0 -r sha256sum 2>/dev/null`
+
+/** Reads paths as `scanScript` does, and prints their digests. */
+export const digestScript = (root: string) => `LC_ALL=C
+export LC_ALL
+cd -P ${quote(root)} 2>/dev/null || exit ${scanExits.noRoot}
+${digestsOfLines}
+exit 0`
 
 export interface ScanRequest {
   readonly root: string
@@ -27,6 +37,8 @@ export interface ScanRequest {
   readonly since: string | undefined
   /** What the new listing is called. */
   readonly next: string
+  /** Whether the content of what is new is told too. */
+  readonly hashes: boolean
 }
 
 /**
@@ -39,7 +51,7 @@ export interface ScanRequest {
  * raw mode in hexadecimal instead of type and mode by stat, `! <inode> ./<directory>/` for a name with
  * a newline in it, and `? ./<directory>/` for one that cannot be read.
  */
-export function scanScript({ root, stateDirectory, since, next }: ScanRequest): string {
+export function scanScript({ root, stateDirectory, since, next, hashes }: ScanRequest): string {
   return `LC_ALL=C TZ=UTC0
 export LC_ALL TZ
 umask 077
@@ -102,9 +114,9 @@ else
 fi
 echo .
 {
-  sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added"
+  ${hashes ? '' : ': '}sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added"
   cat "$work.asked"
-} | tr '\\n' '\\0' | xargs -0 -r sha256sum 2>/dev/null
+} | ${digestsOfLines}
 echo .
 sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added" |
   tr '\\n' '\\0' | xargs -0 -r sh -c '

@@ -5,15 +5,17 @@
 import { randomBytes } from 'node:crypto'
 import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
+import { digestAsSent } from './as-sent.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
 import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
-import { type Facts, factsOf, placeOf } from './sandbox-lines.ts'
-import { scanExits, scanScript } from './sandbox-scan-script.ts'
+import { type Facts, factsOf, isNote, placeOf, readDigests } from './sandbox-lines.ts'
+import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
 import { type KnownLines, nextScan, scanOf } from './sandbox-snapshot.ts'
+import type { SentFiles } from './seed.ts'
 import type { Scan } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
-import { isLocal, isSteady, type Moment, youngerThan } from './vantage.ts'
+import { isLocal, isSteady, type Moment, tickSeconds, youngerThan } from './vantage.ts'
 
 export interface SandboxScannerOptions {
   /** Absolute in the sandbox. */
@@ -21,6 +23,8 @@ export interface SandboxScannerOptions {
   /** Absolute in the sandbox and outside of `root`: a listing is kept there between scans. */
   readonly stateDirectory: string
   readonly rules: SyncRules
+  /** What the root was just filled with: of that the first scan needs no digests, where it is as it came. */
+  readonly sent?: SentFiles | undefined
 }
 
 /** So many paths are asked about by name; of more the whole is listed. */
@@ -28,8 +32,6 @@ const fewPaths = 200
 /** After more than this has changed, what is recent is a listing of its own for a while. */
 const manyLines = 2_000
 const manyMs = 6_500
-/** Kernels count the time of a change in ticks. */
-const tickSeconds = 0.05
 
 /**
  * Scans one directory again and again; an answer holds what has changed since the last one. Needs
@@ -53,6 +55,8 @@ export class SandboxScanner {
   /** When it was looked last, where what is recent since then can be told. */
   #moment: Moment | undefined
   #manyUntilMs = 0
+  /** Until the first scan. */
+  #sent: SentFiles | undefined
   /** Whether the last listing told all that it was asked for. */
   #isAllThere = true
   /** The latest, as long as nothing has changed since. */
@@ -61,6 +65,7 @@ export class SandboxScanner {
   constructor(run: ScriptRunner, options: SandboxScannerOptions) {
     this.#run = run
     this.#options = options
+    this.#sent = options.sent
   }
 
   /** `SYNC_HALTED` when the directory is gone; `SANDBOX_LOST`, `CANCELLED` as the runner says. */
@@ -73,7 +78,10 @@ export class SandboxScanner {
   async #scanWhole(signal: AbortSignal | undefined): Promise<void> {
     const { root, stateDirectory } = this.#options
     const next = `listing-${randomBytes(8).toString('hex')}`
-    const script = scanScript({ root, stateDirectory, since: this.#listing, next })
+    const sent = this.#sent
+    this.#sent = undefined
+    const hashes = sent === undefined
+    const script = scanScript({ root, stateDirectory, since: this.#listing, next, hashes })
     const asked = Buffer.from(this.#unsettled.map((path) => `./${path}\n`).join(''))
     const { code, stdout, stderr } = await this.#ask(script, asked, signal)
     const answer = code === 0 ? readScan(stdout) : undefined
@@ -81,12 +89,35 @@ export class SandboxScanner {
     this.#moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
     this.#rootLine = undefined
     if (answer.added.length > manyLines) this.#manyUntilMs = performance.now() + manyMs
-    if (this.#learn(answer)) this.#latest = undefined
+    const digests =
+      sent === undefined ? answer.digests : await this.#digestsOf(answer, sent, signal)
+    if (this.#learn({ ...answer, digests })) this.#latest = undefined
     this.#listing = next
     if (!this.#isAllThere) {
       this.#listing = undefined
       await this.#scanWhole(signal)
     }
+  }
+
+  /** Known of what is there as it was sent; the rest is asked for. */
+  async #digestsOf(
+    { added }: ScanAnswer,
+    sent: SentFiles,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<string, string>> {
+    const known = new Map<string, string>()
+    const asked: string[] = []
+    for (const line of added) {
+      if (isNote(line) || factsOf(line)?.kind !== 'file') continue
+      const { path } = placeOf(line)
+      const digest = this.#moment && digestAsSent(line, path, sent)
+      if (digest === undefined) asked.push(`./${path}\n`)
+      else known.set(path, digest)
+    }
+    if (asked.length === 0) return known
+    const script = digestScript(this.#options.root)
+    const { stdout } = await this.#ask(script, Buffer.from(asked.join('')), signal)
+    return new Map([...known, ...readDigests(stdout.toString().split('\n'))])
   }
 
   async #ask(script: string, stdin: Uint8Array | undefined, signal: AbortSignal | undefined) {

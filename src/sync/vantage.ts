@@ -20,6 +20,8 @@ export interface Moment {
  * and the ticks in which a kernel counts, together.
  */
 const marginSeconds = 5
+/** More than the ticks in which kernels count the time of a change. */
+export const tickSeconds = 0.05
 /** So far the two clocks may drift apart between two looks; a clock that tells whole seconds takes most. */
 const driftSeconds = 1.5
 
