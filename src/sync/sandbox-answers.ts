@@ -29,13 +29,13 @@ export function readScan(stdout: Buffer): ScanAnswer | undefined {
     return lines
   }
   try {
-    const [clock, what, up, root = '', ...mounts] = part()
+    const [clock, what, up = '', root = '', ...mounts] = part()
     const now = Number(clock)
     const added = part()
     const removed = part()
     const digests = readDigests(part())
     const targets = readTargets(text.slice(at).split('\0'))
-    const moment = momentOf(now, up, mounts.map((line) => `${line}\n`).join(''))
+    const moment = momentOf(now, up.split(' '), mounts.map((line) => `${line}\n`).join(''))
     return { now, isAll: what === 'all', moment, root, added, removed, digests, targets }
   } catch {
     return undefined
@@ -52,7 +52,7 @@ export interface RecentAnswer {
 
 export function readRecent(stdout: Buffer, asked: boolean): RecentAnswer | undefined {
   const [clocks = '', mounts = '', ...rest] = stdout.toString().split('\0')
-  const [now, up] = clocks.split(' ')
+  const [now, ...up] = clocks.split(' ')
   const moment = momentOf(Number(now), up, mounts)
   const end = rest.indexOf('')
   const digests = rest.at(-1)
@@ -85,7 +85,8 @@ export function readDetail(stdout: Buffer, links: number): DetailAnswer | undefi
   }
 }
 
-function momentOf(now: number, up: string | undefined, mounts: string): Moment | undefined {
-  if (!(now > 0) || up === undefined || !(Number(up) > 0) || mounts === '') return undefined
-  return { now, up: Number(up), mounts }
+function momentOf(now: number, up: readonly string[], mounts: string): Moment | undefined {
+  const [first, second] = [Number(up[0]), Number(up[1])]
+  if (!(now > 0) || !(first > 0) || !(second > 0) || mounts === '') return undefined
+  return { now, up: [first, second], mounts }
 }

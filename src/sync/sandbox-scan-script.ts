@@ -12,10 +12,11 @@ export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84 } as const
 export const lineFormat = '%y %m %s %i %C@ %T@ %p'
 
 /** Prints the time as a scan has it, the seconds since the kernel began, and what is mounted. */
-export const tellMoment = `now=\${EPOCHREALTIME-}
+export const tellMoment = `read -r up _ 2>/dev/null </proc/uptime
+now=\${EPOCHREALTIME-}
 [ -n "$now" ] || now=$(date +%s.%N)
 case $now in *[!0-9.]*) now=\${now%%.*} ;; esac
-read -r up _ 2>/dev/null </proc/uptime`
+read -r up2 _ 2>/dev/null </proc/uptime`
 
 /** Without a process where bash can: it is not text for other shells. */
 export const tellMounts = `if command -v mapfile >/dev/null; then eval 'mapfile mounts && printf %s "\${mounts[@]}"'; else cat; fi </proc/self/mountinfo 2>/dev/null`
@@ -88,7 +89,7 @@ if grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
 fi
 moment() {
   if [ "$moment" ]; then
-    printf '%s\\n' "$up" "$PWD"
+    printf '%s\\n' "$up $up2" "$PWD"
     ${tellMounts}
   fi
   echo .

@@ -29,9 +29,8 @@ export interface SandboxScannerOptions {
 
 /** So many paths are asked about by name; of more the whole is listed. */
 const fewPaths = 200
-/** After more than this has changed, what is recent is a listing of its own for a while. */
+/** After more than this has changed all is listed once more. */
 const manyLines = 2_000
-const manyMs = 6_500
 
 /**
  * Scans one directory again and again; an answer holds what has changed since the last one. Needs
@@ -54,7 +53,8 @@ export class SandboxScanner {
   #unsettled: string[] = []
   /** When it was looked last, where what is recent since then can be told. */
   #moment: Moment | undefined
-  #manyUntilMs = 0
+  /** What is recent is a listing of its own then. */
+  #wereMany = false
   /** Until the first scan. */
   #sent: SentFiles | undefined
   /** Whether the last listing told all that it was asked for. */
@@ -88,7 +88,7 @@ export class SandboxScanner {
     if (answer === undefined) throw scanFailed(code, stderr.trim())
     this.#moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
     this.#rootLine = undefined
-    if (answer.added.length > manyLines) this.#manyUntilMs = performance.now() + manyMs
+    this.#wereMany = answer.added.length > manyLines
     const digests =
       sent === undefined ? answer.digests : await this.#digestsOf(answer, sent, signal)
     if (this.#learn({ ...answer, digests })) this.#latest = undefined
@@ -188,8 +188,7 @@ export class SandboxScanner {
   async #scanRecent(signal: AbortSignal | undefined): Promise<boolean> {
     const before = this.#moment
     const asked = this.#unsettled
-    if (before === undefined || asked.length > fewPaths) return false
-    if (performance.now() < this.#manyUntilMs) return false
+    if (before === undefined || this.#wereMany || asked.length > fewPaths) return false
     const script = recentScript(this.#options.root, youngerThan(before), asked)
     const { code, stdout } = await this.#ask(script, undefined, signal)
     const answer = code === 0 ? readRecent(stdout, asked.length > 0) : undefined
