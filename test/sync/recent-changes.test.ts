@@ -99,6 +99,7 @@ const path = fc
   .map((names) => names.join('/'))
 const change = fc.oneof(
   fc.record({ do: fc.constant('make' as const), path, kind: fc.constantFrom('f', 'd', 'l') }),
+  fc.record({ do: fc.constant('replace' as const), path, kind: fc.constantFrom('f', 'd', 'l') }),
   fc.record({ do: fc.constant('remove' as const), path }),
   fc.record({ do: fc.constant('rename' as const), path, to: path }),
 )
@@ -109,7 +110,10 @@ type Moving = typeof moving extends fc.Arbitrary<infer T> ? T : never
 function carryOut(model: Model, one: Change | Moving): void {
   if (one.do === 'make') model.make(one.path, one.kind as Inode['kind'])
   else if (one.do === 'remove') model.remove(one.path)
-  else if (one.do === 'rename') model.rename(one.path, one.to)
+  else if (one.do === 'replace') {
+    model.remove(one.path)
+    model.make(one.path, one.kind as Inode['kind'])
+  } else if (one.do === 'rename') model.rename(one.path, one.to)
   else model.moveIn(one.path)
 }
 
