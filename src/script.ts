@@ -42,6 +42,32 @@ export async function runScript(
   }
 }
 
+/** How scripts of our own are run in one sandbox: each as `runScript` or `streamScript` has it. */
+export interface Scripts {
+  readonly sandbox: Sandbox
+  run(
+    script: string,
+    stdin: Uint8Array | Readable | undefined,
+    signal: AbortSignal,
+    traffic?: Traffic,
+  ): Promise<ScriptResult>
+  stream(
+    script: string,
+    stdin: Uint8Array | undefined,
+    signal: AbortSignal,
+    traffic?: Traffic,
+  ): Promise<ScriptStream>
+}
+
+/** Each on a channel of its own. */
+export function channelScripts(sandbox: Sandbox): Scripts {
+  return {
+    sandbox,
+    run: (...request) => runScript(sandbox, ...request),
+    stream: (...request) => streamScript(sandbox, ...request),
+  }
+}
+
 export interface ScriptStream {
   /** To be read to its end. */
   readonly stdout: Readable

@@ -12,8 +12,8 @@ import { type Guard, openGuard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
 import { OpenOnce } from './open-once.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
-import type { ScriptResult } from './script.ts'
-import { spawnScript } from './spawn-script.ts'
+import { channelScripts, type ScriptResult, type Scripts } from './script.ts'
+import { spawnedScripts, spawnScript } from './spawn-script.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
 
@@ -92,7 +92,7 @@ export class Session {
     this.#use = use
     this.#steps = new SyncSteps(
       workspace,
-      () => this.current,
+      () => this.scripts,
       () => use.left(),
     )
     const ending = {
@@ -122,6 +122,12 @@ export class Session {
   /** The sandbox, if it is open. */
   get current(): Sandbox | undefined {
     return this.#guard.opened?.sandbox
+  }
+
+  /** How to run short scripts of our own in the sandbox, if it is open. */
+  get scripts(): Scripts | undefined {
+    const guard = this.#guard.opened
+    return guard && spawnedScripts(guard)
   }
 
   /** Whether it has or had a sandbox, or is about to have one. */
@@ -181,7 +187,7 @@ export class Session {
     const { workspace } = this
     const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
     const guard = await this.guard(context)
-    await this.#steps.before(guard.sandbox, context)
+    await this.#steps.before(spawnedScripts(guard), context)
     const output = new CapturedOutput(this.#logs, this.#outputLimits)
     const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
     const execution = await Execution.start(guard, placed, output, context.signal).catch(
@@ -246,7 +252,8 @@ export class Session {
     const guard = this.#guard.opened
     if (guard !== undefined && (!this.#ephemeral || this.workspace.sync !== undefined)) {
       await guard.close()
-      await this.#steps.close(guard.sandbox)
+      // Its runners have ended with it.
+      await this.#steps.close(channelScripts(guard.sandbox))
     }
     const isGone = this.#ephemeral && guard !== undefined && (await this.#removed(guard.sandbox))
     await guard?.sandbox.close()

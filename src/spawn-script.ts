@@ -1,37 +1,71 @@
-/** A short script of our own in a session's sandbox, by what runs its commands: it costs no new channel. */
+/** Short scripts of our own in a session's sandbox, by what runs its commands: they cost no new channel. */
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
 import { cancelled } from './errors.ts'
 import type { Guard } from './guard.ts'
-import { spawn } from './process.ts'
-import { runScript, type ScriptResult } from './script.ts'
+import { type Process, spawn } from './process.ts'
+import {
+  runScript,
+  type ScriptResult,
+  type ScriptStream,
+  type Scripts,
+  streamScript,
+} from './script.ts'
 
 /** What is larger has a channel of its own, so that no command waits behind it. */
 const framedBytes = 1024 * 1024
+
+type Stdin = Uint8Array | Readable | undefined
 
 /** As `runScript`; a script that is cancelled is ended. */
 export async function spawnScript(
   guard: Guard,
   script: string,
-  stdin: Uint8Array | Readable | undefined,
+  stdin: Stdin,
   signal: AbortSignal,
 ): Promise<ScriptResult> {
-  if (stdin instanceof Readable || (stdin?.length ?? 0) > framedBytes) {
-    return runScript(guard.sandbox, script, stdin, signal)
+  if (!isFramed(stdin)) return runScript(guard.sandbox, script, stdin, signal)
+  const { stdout, end } = await started(guard, script, stdin, signal)
+  const [output, { code, stderr }] = await Promise.all([buffer(stdout), end])
+  return { code, stdout: output, stderr }
+}
+
+/** What is bulk, or has a large stdin, has a channel of its own; all else is run as `spawnScript` does. */
+export function spawnedScripts(guard: Guard): Scripts {
+  const { sandbox } = guard
+  return {
+    sandbox,
+    run: (script, stdin, signal, traffic = 'command') =>
+      traffic === 'bulk'
+        ? runScript(sandbox, script, stdin, signal, traffic)
+        : spawnScript(guard, script, stdin, signal),
+    stream: (script, stdin, signal, traffic = 'command') =>
+      traffic === 'bulk' || !isFramed(stdin)
+        ? streamScript(sandbox, script, stdin, signal, traffic)
+        : started(guard, script, stdin, signal),
   }
+}
+
+const isFramed = (stdin: Stdin): stdin is Uint8Array | undefined =>
+  !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
+
+async function started(
+  guard: Guard,
+  script: string,
+  stdin: Uint8Array | undefined,
+  signal: AbortSignal,
+): Promise<ScriptStream> {
   const process = await spawn(guard, script, { workdir: '/', stdin: stdin ?? 'none', signal })
-  const end = () => void process.kill(0).catch(() => {})
-  signal.addEventListener('abort', end, { once: true })
-  if (signal.aborted) end()
-  try {
-    const [stdout, stderr, code] = await Promise.all([
-      buffer(process.stdout),
-      text(process.stderr),
-      process.exit,
-    ])
-    if (signal.aborted) throw cancelled('the operation')
-    return { code, stdout, stderr }
-  } finally {
-    signal.removeEventListener('abort', end)
-  }
+  const close = () => void process.kill(0).catch(() => {})
+  signal.addEventListener('abort', close, { once: true })
+  if (signal.aborted) close()
+  const end = ending(process, signal).finally(() => signal.removeEventListener('abort', close))
+  end.catch(() => {})
+  return { stdout: process.stdout, end, close }
+}
+
+async function ending({ exit, stderr }: Process, signal: AbortSignal) {
+  const [code, words] = await Promise.all([exit, text(stderr)])
+  if (signal.aborted) throw cancelled('the operation')
+  return { code, stderr: words }
 }

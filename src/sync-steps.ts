@@ -2,20 +2,26 @@
  * When a session brings the two sides of its workspace in step: before a command, after it, while
  * something runs, and at the end. Nothing of it happens for a workspace that is in one place.
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isSandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
+import type { Scripts } from './script.ts'
 import type { Look, News, Workspace } from './workspace.ts'
 
 /** How often what runs in the background is looked after. */
 const checkpointMs = 2_000
+/** How long it is waited for what may be left of a command that has ended. */
+const goneMs = 50
 /** What a last sync may take when the session ends. */
 const lastMs = 4_000
 
 export class SyncSteps {
   readonly #workspace: Workspace
-  readonly #current: () => Sandbox | undefined
+  readonly #current: () => Scripts | undefined
   readonly #running = new Set<Execution>()
+  /** Those of which it was waited for what they may have left. */
+  readonly #awaited = new WeakSet<Execution>()
   readonly #left: () => () => void
   /** The sandbox, when nothing has run in it since it was last looked at. */
   #quiet: Sandbox | undefined
@@ -26,8 +32,8 @@ export class SyncSteps {
   #checking = false
   #news: News[] = []
 
-  /** `current` is the sandbox that is open; `left` as in `SandboxUse`. */
-  constructor(workspace: Workspace, current: () => Sandbox | undefined, left: () => () => void) {
+  /** `current` is of the sandbox that is open; `left` as in `SandboxUse`. */
+  constructor(workspace: Workspace, current: () => Scripts | undefined, left: () => () => void) {
     this.#workspace = workspace
     this.#current = current
     this.#left = left
@@ -47,9 +53,10 @@ export class SyncSteps {
    * What the host has is in the sandbox when this resolves; rejects as `Workspace.sync`. From then on a
    * command may be running, until `started` or `notStarted` is called.
    */
-  async before(sandbox: Sandbox, context: OpenContext): Promise<void> {
+  async before(scripts: Scripts, context: OpenContext): Promise<void> {
     if (this.#workspace.sync !== undefined) {
-      await this.#sync(sandbox, this.#quiet === sandbox ? 'host' : 'both', context)
+      const look = this.#quiet === scripts.sandbox ? 'host' : 'both'
+      await this.#sync(scripts, look, context)
     }
     this.#starting += 1
     this.#unsettle()
@@ -72,9 +79,10 @@ export class SyncSteps {
 
   /** What commands have done is on the host when this resolves; what keeps it from that is news. */
   async after(context: OpenContext): Promise<void> {
-    const sandbox = this.#current()
-    if (this.#workspace.sync === undefined || sandbox === undefined) return
-    await this.#told(this.#sync(sandbox, 'sandbox', context))
+    const scripts = this.#current()
+    if (this.#workspace.sync === undefined || scripts === undefined) return
+    await this.#untilGone()
+    await this.#told(this.#sync(scripts, 'sandbox', context))
   }
 
   /** The same where commands are running. */
@@ -83,13 +91,13 @@ export class SyncSteps {
   }
 
   /** When the last command has ended; its sandbox is open still. Never rejects. */
-  async close(sandbox: Sandbox): Promise<void> {
+  async close(scripts: Scripts): Promise<void> {
     clearInterval(this.#timer)
     if (this.#workspace.sync === undefined) return
     // What failed at the last call may be possible by now.
-    if (this.#quiet === sandbox && this.#isSettled) return
+    if (this.#quiet === scripts.sandbox && this.#isSettled) return
     const context = { signal: AbortSignal.timeout(lastMs), report: () => {} }
-    await this.#told(this.#sync(sandbox, 'both', context))
+    await this.#told(this.#sync(scripts, 'both', context))
     for (const { text } of this.#news) console.error(`sandbox-mcp: ${text}`)
   }
 
@@ -110,21 +118,36 @@ export class SyncSteps {
     this.#checking = false
   }
 
+  /**
+   * What has just ended is found to be gone within a moment. A look that begins after that is one at a quiet
+   * sandbox, and the next command needs none before it.
+   */
+  async #untilGone(): Promise<void> {
+    const isNew = (one: Execution) => one.ended !== undefined && !this.#awaited.has(one)
+    const ended = [...this.#running].filter(isNew)
+    if (ended.length === 0) return
+    for (const one of ended) this.#awaited.add(one)
+    const enough = new AbortController()
+    const late = sleep(goneMs, undefined, { signal: enough.signal }).catch(() => {})
+    await Promise.race([Promise.all(ended.map(({ gone }) => gone)), late])
+    enough.abort()
+  }
+
   #unsettle(): void {
     this.#quiet = undefined
     this.#isSettled = false
   }
 
-  async #sync(sandbox: Sandbox, look: Look, context: OpenContext): Promise<void> {
+  async #sync(scripts: Scripts, look: Look, context: OpenContext): Promise<void> {
     const isQuiet = () => this.#running.size + this.#starting === 0
     const wasQuiet = isQuiet()
     const forgetLeft = this.#left()
     this.#syncing += 1
     try {
-      const isComplete = await this.#workspace.sync?.(sandbox, look, context)
+      const isComplete = await this.#workspace.sync?.(scripts, look, context)
       if (isComplete && look !== 'host') forgetLeft()
       if (!wasQuiet || !isQuiet()) return
-      this.#quiet = sandbox
+      this.#quiet = scripts.sandbox
       this.#isSettled = isComplete === true
     } finally {
       this.#syncing -= 1

@@ -1,5 +1,6 @@
 /** One sandbox and its trees, as the tools see them. The kinds of workspaces are in `workspaces/`. */
 import type { Mount, OpenContext, Sandbox } from './sandbox.ts'
+import type { Scripts } from './script.ts'
 import type { Tree, TreePath } from './tree.ts'
 
 /** Where a path that the model gave leads. */
@@ -45,7 +46,7 @@ export interface Workspace {
    * does not have; what is left out of the sync does not count. `SYNC_HALTED`, `SYNC_INTERRUPTED`,
    * `CANCELLED`, `SANDBOX_LOST`.
    */
-  sync?(sandbox: Sandbox, look: Look, context: OpenContext): Promise<boolean>
+  sync?(scripts: Scripts, look: Look, context: OpenContext): Promise<boolean>
   /** What happened to the files, for the client; each is told once. */
   takeNews(): readonly News[]
   /** Removes the sandbox. */

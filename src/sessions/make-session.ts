@@ -32,6 +32,7 @@ export function makeSession(
     {
       opened: () => session.sandbox(never),
       current: () => session.current,
+      scripts: () => session.scripts,
       run: (script, stdin, signal) => session.run(script, stdin, signal),
       abandon: (sandbox, error) => session.abandon(sandbox, error),
       open: (context) => session.sandbox(context),

@@ -5,6 +5,7 @@ import { HostSight } from '../resources/host-sight.ts'
 import { SandboxSight } from '../resources/sandbox-sight.ts'
 import type { Sight } from '../resources/sight.ts'
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
+import type { Scripts } from '../script.ts'
 import type { Settings } from '../settings.ts'
 import { Mirror } from '../sync/mirror.ts'
 import { SyncRules } from '../sync/sync-rules.ts'
@@ -25,6 +26,7 @@ export interface Inside {
   readonly opened: Opened
   /** The sandbox, if it is open. */
   readonly current: () => Sandbox | undefined
+  readonly scripts: () => Scripts | undefined
   readonly run: ScriptRunner
   readonly abandon: (sandbox: Sandbox, error: Error) => Promise<void>
   readonly open: (context: OpenContext) => Promise<Sandbox>
@@ -114,7 +116,7 @@ function makeMirrorWorkspace(
     mirrors: [first as Mirror, ...others],
     inside: rootTree(inside),
     roots,
-    current: inside.current,
+    scripts: inside.scripts,
   })
 }
 

@@ -1,6 +1,7 @@
 /** Carries out a plan: what the host needs is fetched and put in place, then what the sandbox needs is sent. */
 import { lstatSync } from 'node:fs'
-import type { OpenContext, Sandbox } from '../sandbox.ts'
+import type { OpenContext } from '../sandbox.ts'
+import type { Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import { applyToHost, type HostTarget, type Unmade } from './host-apply.ts'
 import { HostStage, type StagedFile } from './host-stage.ts'
@@ -19,7 +20,7 @@ import {
 import { TransferProgress } from './transfer-progress.ts'
 
 export interface Grounds {
-  readonly sandbox: Sandbox
+  readonly scripts: Scripts
   /** Absolute in the sandbox. */
   readonly root: string
   readonly host: HostTarget
@@ -75,7 +76,7 @@ export async function carryOut(plan: Plan, grounds: Grounds): Promise<Made> {
 }
 
 async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise<Unmade> {
-  const { sandbox, root, host, context } = grounds
+  const { scripts, root, host, context } = grounds
   const needed = changes.filter(({ from }) => from?.side === 'sandbox')
   const paths = [...new Set(needed.map(({ path, from }) => from?.path ?? path))]
   const stage = new HostStage(host.root)
@@ -83,7 +84,7 @@ async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise
     const progress = new TransferProgress(context, 'fetching from the sandbox', {
       files: paths.length,
     })
-    const files = await pull(sandbox, root, paths, stage, progress, context.signal)
+    const files = await pull(scripts, root, paths, stage, progress, context.signal)
     const content = new Map<SyncChange, StagedFile>()
     for (const change of needed) {
       const path = change.from?.path ?? change.path
@@ -99,7 +100,7 @@ async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise
 }
 
 async function toSandbox(changes: readonly SyncChange[], grounds: Grounds): Promise<Unmade> {
-  const { sandbox, root, host, context } = grounds
+  const { scripts, root, host, context } = grounds
   let bytes = 0
   let files = 0
   for (const { path, after } of changes) {
@@ -108,7 +109,7 @@ async function toSandbox(changes: readonly SyncChange[], grounds: Grounds): Prom
     bytes += lstatSync(`${host.root}/${path}`, { throwIfNoEntry: false })?.size ?? 0
   }
   const progress = new TransferProgress(context, 'sending to the sandbox', { files, bytes })
-  return push(sandbox, root, changes, { root: host.root, bytes, progress }, context.signal)
+  return push(scripts, root, changes, { root: host.root, bytes, progress }, context.signal)
 }
 
 /** Where the copy of the sandbox's version is not on the host, the sandbox's must not be replaced. */

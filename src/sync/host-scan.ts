@@ -23,7 +23,7 @@ import { chunks } from '../trees/host-file.ts'
 import { canPin } from '../trees/host-walk.ts'
 import { isTemporaryName } from '../trees/temporary-name.ts'
 import type { DigestCache } from './digest-cache.ts'
-import { type Entry, type Problem, reasons, type Scan } from './snapshot.ts'
+import { type Entry, type Problem, reasons, type Scan, sameEntry } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 
 export interface HostScanOptions {
@@ -32,6 +32,8 @@ export interface HostScanOptions {
   readonly rules: SyncRules
   /** Belongs to this root; one scan at a time. */
   readonly cache: DigestCache
+  /** An earlier scan by the same rules; it is the answer if nothing is different. */
+  readonly before?: Scan | undefined
   readonly signal?: AbortSignal
 }
 
@@ -59,7 +61,7 @@ export async function scanHost(options: HostScanOptions): Promise<Scan> {
     steps.return()
   }
   options.cache.turn()
-  return walk
+  return walk.isAsBefore && options.before !== undefined ? options.before : walk
 }
 
 class ScanWalk implements Scan {
@@ -68,11 +70,21 @@ class ScanWalk implements Scan {
   readonly #root: string
   readonly #rules: SyncRules
   readonly #cache: DigestCache
+  readonly #before: Scan | undefined
+  /** How many entries were there before, and are the very same. */
+  #asBefore = 0
 
-  constructor({ root, rules, cache }: HostScanOptions) {
+  constructor({ root, rules, cache, before }: HostScanOptions) {
     this.#root = root
     this.#rules = rules
     this.#cache = cache
+    this.#before = before
+  }
+
+  get isAsBefore(): boolean {
+    const size = this.#before?.snapshot.size
+    const problems = this.problems.length + (this.#before?.problems.length ?? 0)
+    return problems === 0 && this.snapshot.size === size && this.#asBefore === size
   }
 
   /** The work; between any two steps others may run. */
@@ -101,12 +113,12 @@ class ScanWalk implements Scan {
       this.#failed(path, error)
       return
     }
-    if (path !== treeRoot) this.snapshot.set(path, { kind: 'directory' })
+    if (path !== treeRoot) this.#add(path, { kind: 'directory' })
     for (const [i, entry] of entries.entries()) {
       if (i % 256 === 255) yield
       const { name } = entry
       const inner = (path === treeRoot ? name : `${path}/${name}`) as TreePath
-      if (isTemporaryName(name) || this.#rules.leavesOut(inner)) continue
+      if (isTemporaryName(name) || this.#leavesOut(inner)) continue
       if (name.includes('\n')) this.#problem(inner, 'newline')
       else if (name.includes('\ufffd') && !isThere(`${at}/${name}`)) this.#problem(inner, 'notUtf8')
       else if (entry.isFile()) {
@@ -186,14 +198,26 @@ class ScanWalk implements Scan {
       const target = readlinkSync(at)
       if (target.includes('\ufffd')) this.#problem(path, 'notUtf8')
       else if (target.includes('\n')) this.#problem(path, 'newline')
-      else this.snapshot.set(path, { kind: 'link', target })
+      else this.#add(path, { kind: 'link', target })
     } catch (error) {
       this.#failed(path, error)
     }
   }
 
   #found(path: TreePath, stats: Stats, digest: string): void {
-    this.snapshot.set(path, { kind: 'file', digest, executable: (stats.mode & 0o111) !== 0 })
+    this.#add(path, { kind: 'file', digest, executable: (stats.mode & 0o111) !== 0 })
+  }
+
+  #add(path: TreePath, entry: Entry): void {
+    const before = this.#before?.snapshot.get(path)
+    const isSame = before !== undefined && sameEntry(before, entry)
+    if (isSame) this.#asBefore += 1
+    this.snapshot.set(path, isSame ? before : entry)
+  }
+
+  /** To ask the patterns takes longer than to look at the file. */
+  #leavesOut(path: TreePath): boolean {
+    return this.#before?.snapshot.has(path) !== true && this.#rules.leavesOut(path)
   }
 
   /** What went away meanwhile is gone; what turned into something else is for the next scan. */

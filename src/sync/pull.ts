@@ -2,8 +2,7 @@
 import { createReadStream } from 'node:fs'
 import { cancelled, syncInterrupted } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
-import type { Sandbox } from '../sandbox.ts'
-import { streamScript } from '../script.ts'
+import type { Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
@@ -19,7 +18,7 @@ const fewFiles = 8
  * was asked for. `SYNC_INTERRUPTED` when the stream is cut or the host's disk refuses.
  */
 export async function pull(
-  sandbox: Sandbox,
+  scripts: Scripts,
   root: string,
   paths: readonly TreePath[],
   stage: HostStage,
@@ -31,7 +30,7 @@ export async function pull(
   const asked = new Set<string>(paths)
   const list = Buffer.from(paths.map((path) => `./${path}\n`).join(''))
   const traffic = paths.length > fewFiles ? 'bulk' : 'command'
-  const stream = await streamScript(sandbox, pullScript(root), list, signal, traffic)
+  const stream = await scripts.stream(pullScript(root), list, signal, traffic)
   try {
     for await (const entry of tarEntries(stream.stdout)) {
       const path = entry.path.replace(/^\.\//, '') as TreePath

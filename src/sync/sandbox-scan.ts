@@ -1,12 +1,21 @@
-/** What a directory in the sandbox holds, told in one round trip. */
+/**
+ * What a directory in the sandbox holds. All of it is listed once; after that, where it is safe, only what has
+ * changed lately is asked for.
+ */
 import { randomBytes } from 'node:crypto'
 import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
-import { type TreePath, treePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
-import { isTemporaryName } from '../trees/temporary-name.ts'
-import { scanExits, scanScript } from './sandbox-scan-script.ts'
-import { type Entry, type Problem, parentOf, reasons, type Scan } from './snapshot.ts'
+import { digestAsSent } from './as-sent.ts'
+import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
+import { detailScript, recentScript } from './recent-scripts.ts'
+import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
+import { type Facts, factsOf, isNote, placeOf, readDigests } from './sandbox-lines.ts'
+import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
+import { type KnownLines, nextScan, scanOf } from './sandbox-snapshot.ts'
+import type { SentFiles } from './seed.ts'
+import type { Scan } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
+import { isLocal, isSteady, type Moment, tickSeconds, youngerThan } from './vantage.ts'
 
 export interface SandboxScannerOptions {
   /** Absolute in the sandbox. */
@@ -14,7 +23,14 @@ export interface SandboxScannerOptions {
   /** Absolute in the sandbox and outside of `root`: a listing is kept there between scans. */
   readonly stateDirectory: string
   readonly rules: SyncRules
+  /** What the root was just filled with: of that the first scan needs no digests, where it is as it came. */
+  readonly sent?: SentFiles | undefined
 }
+
+/** So many paths are asked about by name; of more the whole is listed. */
+const fewPaths = 200
+/** After more than this has changed all is listed once more. */
+const manyLines = 2_000
 
 /**
  * Scans one directory again and again; an answer holds what has changed since the last one. Needs
@@ -25,55 +41,136 @@ export class SandboxScanner {
   readonly #run: ScriptRunner
   readonly #options: SandboxScannerOptions
   /** Lines by path, of the listing that the sandbox keeps under `#listing`. */
-  #lines = new Map<string, string>()
+  #listed = new Map<string, string>()
   #listing: string | undefined
+  /** Those that there are now; the very same until something was found among what is recent. */
+  #lines = this.#listed
+  /** Of the root itself. */
+  #rootLine: string | undefined
   /** Digests of files and targets of links, by path. */
   #contents = new Map<string, string>()
   /** Files that were hashed so soon after a change that another could have left no trace. */
   #unsettled: string[] = []
+  /** When it was looked last, where what is recent since then can be told. */
+  #moment: Moment | undefined
+  /** What is recent is a listing of its own then. */
+  #wereMany = false
+  /** Until the first scan. */
+  #sent: SentFiles | undefined
+  /** Whether the last listing told all that it was asked for. */
+  #isAllThere = true
   /** The latest, as long as nothing has changed since. */
   #latest: Scan | undefined
 
   constructor(run: ScriptRunner, options: SandboxScannerOptions) {
     this.#run = run
     this.#options = options
+    this.#sent = options.sent
   }
 
   /** `SYNC_HALTED` when the directory is gone; `SANDBOX_LOST`, `CANCELLED` as the runner says. */
   async scan(signal?: AbortSignal): Promise<Scan> {
-    const { root, stateDirectory } = this.#options
-    const next = `listing-${randomBytes(8).toString('hex')}`
-    const script = scanScript({ root, stateDirectory, since: this.#listing, next })
-    const asked = Buffer.from(this.#unsettled.map((path) => `./${path}\n`).join(''))
-    const { code, stdout, stderr } = await this.#run(script, asked, signal)
-    if (signal?.aborted) throw cancelled('the sync')
-    if (code === scanExits.noRoot) throw syncRootMissing('sandbox')
-    const answer = code === 0 ? readAnswer(stdout) : undefined
-    if (answer === undefined) throw scanFailed(code, stderr.trim())
-    if (this.#learn(answer)) this.#latest = undefined
-    this.#listing = next
-    this.#latest ??= this.#scan()
+    if (!(await this.#scanRecent(signal))) await this.#scanWhole(signal)
+    this.#latest ??= scanOf(this.#known, this.#options.rules)
     return this.#latest
   }
 
+  async #scanWhole(signal: AbortSignal | undefined): Promise<void> {
+    const { root, stateDirectory } = this.#options
+    const next = `listing-${randomBytes(8).toString('hex')}`
+    const sent = this.#sent
+    this.#sent = undefined
+    const hashes = sent === undefined
+    const script = scanScript({ root, stateDirectory, since: this.#listing, next, hashes })
+    const asked = Buffer.from(this.#unsettled.map((path) => `./${path}\n`).join(''))
+    const { code, stdout, stderr } = await this.#ask(script, asked, signal)
+    const answer = code === 0 ? readScan(stdout) : undefined
+    if (answer === undefined) throw scanFailed(code, stderr.trim())
+    this.#moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
+    this.#rootLine = answer.top
+    this.#wereMany = answer.added.length > manyLines
+    const digests =
+      sent === undefined ? answer.digests : await this.#digestsOf(answer, sent, signal)
+    if (this.#learn({ ...answer, digests })) this.#latest = undefined
+    this.#listing = next
+    if (!this.#isAllThere) {
+      this.#listing = undefined
+      await this.#scanWhole(signal)
+    }
+  }
+
+  /** Known of what is there as it was sent; the rest is asked for. */
+  async #digestsOf(
+    { added }: ScanAnswer,
+    sent: SentFiles,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadonlyMap<string, string>> {
+    const known = new Map<string, string>()
+    const asked: string[] = []
+    for (const line of added) {
+      if (isNote(line) || factsOf(line)?.kind !== 'file') continue
+      const { path } = placeOf(line)
+      const digest = this.#moment && digestAsSent(line, path, sent)
+      if (digest === undefined) asked.push(`./${path}\n`)
+      else known.set(path, digest)
+    }
+    if (asked.length === 0) return known
+    const script = digestScript(this.#options.root)
+    const { stdout } = await this.#ask(script, Buffer.from(asked.join('')), signal)
+    return new Map([...known, ...readDigests(stdout.toString().split('\n'))])
+  }
+
+  async #ask(script: string, stdin: Uint8Array | undefined, signal: AbortSignal | undefined) {
+    const answer = await this.#run(script, stdin, signal)
+    if (signal?.aborted) throw cancelled('the sync')
+    if (answer.code === scanExits.noRoot) throw syncRootMissing('sandbox')
+    return answer
+  }
+
+  get #known(): KnownLines {
+    return { lines: this.#lines, contents: this.#contents }
+  }
+
   /** Whether anything is different now. */
-  #learn({ now, isAll, added, removed, digests, targets }: Answer): boolean {
+  #learn({ now, isAll, added, removed, digests, targets }: ScanAnswer): boolean {
     let isChanged = isAll || added.length > 0 || removed.length > 0
+    // The answer is relative to the listing, and so must be what it is put on top of.
+    const unlisted: string[] = []
+    if (this.#lines !== this.#listed) {
+      isChanged = true
+      for (const [key, line] of this.#listed) if (this.#lines.get(key) !== line) unlisted.push(key)
+      for (const [key] of this.#lines) if (!this.#listed.has(key)) unlisted.push(key)
+      this.#lines = this.#listed
+    }
     if (isAll) {
-      this.#lines = new Map()
+      this.#lines = this.#listed = new Map()
       this.#contents = new Map()
     }
-    const forget = (line: string) => {
+    for (const path of unlisted) this.#contents.delete(path)
+    for (const line of removed) {
       const { key, path } = placeOf(line)
       if (this.#lines.get(key) === line) this.#lines.delete(key)
-      return path
+      this.#contents.delete(path)
     }
-    for (const line of removed) this.#contents.delete(forget(line))
     for (const line of added) {
       const { key, path } = placeOf(line)
       this.#lines.set(key, line)
       this.#contents.delete(path)
     }
+    const isOther = this.#hashed(digests, targets, now)
+    // What is as it was listed after having been otherwise is in no answer.
+    const told = new Set(isAll ? [] : added.map((line) => placeOf(line).key))
+    this.#isAllThere = isAll || unlisted.every((key) => told.has(key) || !this.#lines.has(key))
+    return isOther || isChanged
+  }
+
+  /** Whether one of those that were not settled has changed. */
+  #hashed(
+    digests: ReadonlyMap<string, string>,
+    targets: ReadonlyMap<string, string>,
+    now: number,
+  ): boolean {
+    let isChanged = false
     for (const path of this.#unsettled) {
       if (digests.get(path) !== this.#contents.get(path)) isChanged = true
       this.#contents.delete(path)
@@ -82,133 +179,55 @@ export class SandboxScanner {
     for (const [path, target] of targets) this.#contents.set(path, target)
     this.#unsettled = [...digests.keys()].filter((path) => {
       const facts = factsOf(this.#lines.get(path) ?? '')
-      return facts !== undefined && facts.changed >= now - 1
+      return facts !== undefined && !isSettled(facts, now, this.#moment !== undefined)
     })
     return isChanged
   }
 
-  #scan(): Scan {
-    const snapshot = new Map<TreePath, Entry>()
-    const problems: Problem[] = []
-    const problem = (path: string, reason: string) => {
-      problems.push({ path: treePath(path), side: 'sandbox', reason })
-    }
-    for (const key of [...this.#lines.keys()].sort()) {
-      const line = this.#lines.get(key) ?? ''
-      const path = placeOf(line).path as TreePath
-      if (isNote(line)) {
-        if (path !== '' && !snapshot.has(path)) continue
-        // The name cannot be told: this one stands for all such names of the directory.
-        if (line.startsWith('!')) problem(path === '' ? '\n' : `${path}/\n`, reasons.newline)
-        else problem(path, reasons.denied)
-        if (line.startsWith('?')) snapshot.delete(path)
-        continue
-      }
-      const name = path.slice(path.lastIndexOf('/') + 1)
-      const parent = parentOf(path)
-      if (parent !== '' && snapshot.get(parent)?.kind !== 'directory') continue
-      if (this.#options.rules.leavesOut(path) || isTemporaryName(name)) continue
-      const facts = factsOf(line)
-      const content = this.#contents.get(path)
-      if (path.includes('\ufffd')) problem(path, reasons.notUtf8)
-      else if (facts?.kind === 'directory') snapshot.set(path, { kind: 'directory' })
-      else if (facts?.kind === 'other' || facts === undefined) problem(path, reasons.special)
-      else if (content === undefined) problem(path, reasons.failed)
-      else if (facts.kind === 'file') {
-        snapshot.set(path, { kind: 'file', digest: content, executable: facts.executable })
-      } else if (content.includes('\ufffd')) problem(path, reasons.notUtf8)
-      else if (content.includes('\n')) problem(path, reasons.newline)
-      else snapshot.set(path, { kind: 'link', target: content })
-    }
-    return { snapshot, problems }
+  /** False when all has to be listed to know. */
+  async #scanRecent(signal: AbortSignal | undefined): Promise<boolean> {
+    const before = this.#moment
+    const asked = this.#unsettled
+    if (before === undefined || this.#wereMany || asked.length > fewPaths) return false
+    const script = recentScript(this.#options.root, youngerThan(before), asked)
+    const { code, stdout } = await this.#ask(script, undefined, signal)
+    const answer = code === 0 ? readRecent(stdout, asked.length > 0) : undefined
+    if (answer === undefined || !isSteady(before, answer.moment)) return false
+    const changes = recentChanges(answer.lines, this.#lines, this.#rootLine)
+    if (changes === undefined || changes.lines.size > fewPaths) return false
+    if (changes.lines.size > 0) {
+      if (!(await this.#scanDetails(changes, answer.moment, signal))) return false
+    } else if (this.#hashed(answer.digests, new Map(), answer.moment.now)) this.#latest = undefined
+    this.#moment = answer.moment
+    return true
+  }
+
+  async #scanDetails(
+    changes: RecentChanges,
+    { now }: Moment,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { directories, links } = changes
+    const { root, rules } = this.#options
+    const files = [...new Set([...changes.files, ...this.#unsettled])]
+    const script = detailScript(root, directories, links, files)
+    const { code, stdout } = await this.#ask(script, undefined, signal)
+    const answer = code === 0 ? readDetail(stdout, links.length) : undefined
+    const merged = answer && mergeRecent(changes, answer.lines, this.#lines)
+    if (answer === undefined || merged === undefined) return false
+    this.#lines = merged.lines
+    this.#rootLine = changes.lines.get('') ?? this.#rootLine
+    const touched = [...merged.touched, ...this.#unsettled]
+    for (const path of merged.touched) this.#contents.delete(path)
+    this.#hashed(answer.digests, answer.targets, now)
+    this.#latest &&= nextScan(this.#latest, touched, this.#known, rules)
+    return true
   }
 }
 
-interface Answer {
-  /** The sandbox's clock, in seconds. */
-  readonly now: number
-  readonly isAll: boolean
-  readonly added: readonly string[]
-  readonly removed: readonly string[]
-  readonly digests: ReadonlyMap<string, string>
-  readonly targets: ReadonlyMap<string, string>
-}
-
-/** Undefined for what the script does not print when it runs to its end. */
-function readAnswer(stdout: Buffer): Answer | undefined {
-  const text = stdout.toString()
-  let at = 0
-  const part = (): string[] => {
-    // A line `.` ends a part: those of entries have ` ./`, and those of digests a digest.
-    const end = text.startsWith('.\n', at) ? at : text.indexOf('\n.\n', at) + 1
-    if (end === 0) throw new Error('the answer is cut short')
-    const lines = text.slice(at, end).split('\n').slice(0, -1)
-    at = end + 2
-    return lines
-  }
-  try {
-    const [now, what] = part()
-    const added = part()
-    const removed = part()
-    const digests = new Map<string, string>()
-    for (const line of part()) {
-      const [, escaped, digest = '', name = ''] =
-        /^(\\?)([0-9a-f]{64})..\.\/(.*)$/s.exec(line) ?? []
-      if (digest !== '') digests.set(escaped ? unescaped(name) : name, digest)
-    }
-    const targets = new Map<string, string>()
-    const links = text.slice(at).split('\0')
-    for (let i = 0; i + 1 < links.length; i += 2) {
-      targets.set((links[i] ?? '').slice(2), links[i + 1] ?? '')
-    }
-    return { now: Number(now), isAll: what === 'all', added, removed, digests, targets }
-  } catch {
-    return undefined
-  }
-}
-
-/** GNU writes a backslash before the digest where it escapes the name. */
-function unescaped(name: string): string {
-  return name.replace(/\\([\\nr])/g, (_, char) =>
-    char === 'n' ? '\n' : char === 'r' ? '\r' : '\\',
-  )
-}
-
-/** What a line is about. Keys sort directories before what is in them, and notes behind theirs. */
-function placeOf(line: string): { key: string; path: string } {
-  const start = line.indexOf(' ./')
-  const path = line.slice(start + 3)
-  if (!isNote(line)) return { key: path, path }
-  const directory = path.slice(0, -1)
-  return { key: `${directory}/${line.slice(0, start)}`, path: directory }
-}
-
-/** Whether a line is about what is in a directory that it names. */
-function isNote(line: string): boolean {
-  return line.startsWith('! ') || line.startsWith('? ')
-}
-
-interface Facts {
-  readonly kind: 'file' | 'link' | 'directory' | 'other'
-  readonly executable: boolean
-  /** Seconds of the ctime. */
-  readonly changed: number
-}
-
-function factsOf(line: string): Facts | undefined {
-  const byFind = /^(\w) ([0-7]+) \d+ \d+ (-?\d+)/.exec(line)
-  if (byFind !== null) {
-    const [, type = '', mode = '', changed] = byFind
-    const kind = ({ f: 'file', l: 'link', d: 'directory' } as const)[type] ?? 'other'
-    return { kind, executable: hasExecuteBit(Number.parseInt(mode, 8)), changed: Number(changed) }
-  }
-  const [, mode, changed] = /^([0-9a-f]+) \d+ \d+ (-?\d+)/.exec(line) ?? []
-  if (mode === undefined) return undefined
-  const bits = Number.parseInt(mode, 16)
-  const kind = ({ 8: 'file', 10: 'link', 4: 'directory' } as const)[bits >> 12] ?? 'other'
-  return { kind, executable: hasExecuteBit(bits), changed: Number(changed) }
-}
-
-function hasExecuteBit(mode: number): boolean {
-  return (mode & 0o111) !== 0
+/** Whether a change after `now` must leave another ctime than the one that the file has. */
+function isSettled({ changed }: Facts, now: number, isLocal: boolean): boolean {
+  // Some file systems count whole seconds.
+  const isFine = isLocal && !Number.isInteger(changed)
+  return isFine ? changed < now - tickSeconds : changed < Math.floor(now) - 1
 }

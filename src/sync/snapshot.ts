@@ -61,6 +61,20 @@ export function sameSnapshot(one: Snapshot, other: Snapshot): boolean {
   return true
 }
 
+/** The same for all that was found, problems too. */
+export function sameScan(one: Scan, other: Scan): boolean {
+  if (one === other) return true
+  return one.problems.length + other.problems.length === 0
+    ? sameSnapshot(one.snapshot, other.snapshot)
+    : sameProblems(one.problems, other.problems) && sameSnapshot(one.snapshot, other.snapshot)
+}
+
+function sameProblems(one: readonly Problem[], other: readonly Problem[]): boolean {
+  const words = (problems: readonly Problem[]) =>
+    problems.map(({ path, reason }) => `${path}\0${reason}`).sort()
+  return words(one).join('\n') === words(other).join('\n')
+}
+
 /** The directory that `path` is in. */
 export function parentOf(path: TreePath): TreePath {
   return path.slice(0, Math.max(0, path.lastIndexOf('/'))) as TreePath

@@ -3,6 +3,7 @@
  * something runs. The tools read and write on the host; what they write is sent on at once.
  */
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
+import type { Scripts } from '../script.ts'
 import type { Mirror } from '../sync/mirror.ts'
 import type { Tree } from '../tree.ts'
 import type { Located, Look, News, Opened, Workspace } from '../workspace.ts'
@@ -20,8 +21,8 @@ export interface MirrorWorkspaceOptions {
   readonly inside: Tree
   /** Where the mounts are in the sandbox. */
   readonly roots: readonly string[]
-  /** The session's sandbox, if it is open. */
-  readonly current: () => Sandbox | undefined
+  /** How to run scripts in the session's sandbox, if it is open. */
+  readonly scripts: () => Scripts | undefined
 }
 
 export class MirrorWorkspace implements Workspace {
@@ -58,10 +59,10 @@ export class MirrorWorkspace implements Workspace {
     return this.#backend.open(spec, context)
   }
 
-  async sync(sandbox: Sandbox, look: Look, context: OpenContext): Promise<boolean> {
+  async sync(scripts: Scripts, look: Look, context: OpenContext): Promise<boolean> {
     let isComplete = true
     for (const mirror of this.#options.mirrors) {
-      const report = await mirror.sync(sandbox, look, context)
+      const report = await mirror.sync(scripts, look, context)
       this.#news.add(report)
       if (!report.isComplete) isComplete = false
     }
@@ -80,9 +81,9 @@ export class MirrorWorkspace implements Workspace {
 
   /** A server that runs inside sees the file soon; a command that is started next sees it in any case. */
   #sendOn(): void {
-    const sandbox = this.#options.current()
-    if (sandbox === undefined) return
+    const scripts = this.#options.scripts()
+    if (scripts === undefined) return
     const context = { signal: new AbortController().signal, report: () => {} }
-    this.sync(sandbox, 'host', context).catch((error: unknown) => this.#news.failed(error))
+    this.sync(scripts, 'host', context).catch((error: unknown) => this.#news.failed(error))
   }
 }

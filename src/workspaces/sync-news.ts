@@ -1,6 +1,6 @@
 /** What a client is told about a workspace that is kept in step. */
 import { isSandboxError, shown } from '../errors.ts'
-import type { SyncReport } from '../sync/mirror.ts'
+import type { SyncReport } from '../sync/sync-report.ts'
 import type { News } from '../workspace.ts'
 
 /** More are counted. */

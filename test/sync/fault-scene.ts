@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { channelScripts } from '../../src/script.ts'
 import { Mirror } from '../../src/sync/mirror.ts'
 import { type LocalOptions, type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 
@@ -43,7 +44,7 @@ export const sandboxOf = (scene: Scene, options: LocalOptions = {}): LocalSandbo
   localSandbox({ ...options, folder: scene.folder })
 
 export async function sync(scene: Scene, sandbox: LocalSandbox): Promise<void> {
-  await newMirror(scene).sync(sandbox, 'both', context)
+  await newMirror(scene).sync(channelScripts(sandbox), 'both', context)
 }
 
 /** Contents that one side has and the other has not: none of them may ever be nowhere. */

@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { channelScripts } from '../../src/script.ts'
 import { Mirror } from '../../src/sync/mirror.ts'
 import { reasons } from '../../src/sync/snapshot.ts'
 import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
@@ -50,7 +51,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-const sync = () => mirror.sync(sandbox, 'both', context)
+const sync = () => mirror.sync(channelScripts(sandbox), 'both', context)
 const mount = (path: string, ...options: string[]) => {
   execFileSync('mount', [...options, path])
   mounted.push(path)
@@ -184,11 +185,11 @@ test('two servers on one workspace take turns, and lose nothing', async () => {
     ancestorFile: join(folder, 'state/ancestor'),
   })
   writeFileSync(join(host, 'a'), 'agreed')
-  await Promise.all([sync(), other.sync(sandbox, 'both', context)])
+  await Promise.all([sync(), other.sync(channelScripts(sandbox), 'both', context)])
   for (let i = 0; i < 5; i++) {
     writeFileSync(join(host, `h${i}`), `h${i}`)
     writeFileSync(join(root, `s${i}`), `s${i}`)
-    await Promise.all([sync(), other.sync(sandbox, 'both', context)])
+    await Promise.all([sync(), other.sync(channelScripts(sandbox), 'both', context)])
   }
   for (let i = 0; i < 5; i++) {
     expect(readFileSync(join(root, `h${i}`), 'utf8')).toBe(`h${i}`)
@@ -212,7 +213,7 @@ test('a large file is told of while it is on its way, and takes no room in memor
       told.push(message)
       most = Math.max(most, process.memoryUsage.rss() - before)
     }
-    await mirror.sync(sandbox, 'both', { ...context, report })
+    await mirror.sync(channelScripts(sandbox), 'both', { ...context, report })
     const [first = '', ...more] = told.filter((text) => text.startsWith(word))
     expect(first).toMatch(/: 0 of 1 files, \d+\.\d( of 286\.1)? MiB$/)
     expect(more.at(-1)).toMatch(/: 1 of 1 files, 286\.1( of 286\.1)? MiB$/)
@@ -224,7 +225,7 @@ test('a large file is told of while it is on its way, and takes no room in memor
 test('a cancelled sync stops, and the next one finishes', async () => {
   for (let i = 0; i < 50; i++) writeFileSync(join(host, `f${i}`), `${i}`)
   const stop = new AbortController()
-  const cancelled = mirror.sync(sandbox, 'both', {
+  const cancelled = mirror.sync(channelScripts(sandbox), 'both', {
     signal: stop.signal,
     report: () => stop.abort(),
   })

@@ -1,0 +1,183 @@
+/** The mirror with one sandbox, as long as that is open: one pass after another. */
+import { basename } from 'node:path'
+import type { OpenContext, Sandbox } from '../sandbox.ts'
+import { channelScripts, type Scripts } from '../script.ts'
+import type { Owner } from '../trees/host-temporary.ts'
+import type { AncestorFile } from './ancestor-file.ts'
+import { carryOut } from './carry-out.ts'
+import type { DigestCache } from './digest-cache.ts'
+import { refuseEmptied } from './guard.ts'
+import { scanHost } from './host-scan.ts'
+import { foldsCase } from './host-spelling.ts'
+import { type Plan, reconcile } from './reconcile.ts'
+import { SandboxScanner } from './sandbox-scan.ts'
+import type { SentFiles } from './seed.ts'
+import {
+  type Problem,
+  reasons,
+  type Scan,
+  type Side,
+  type Snapshot,
+  sameScan,
+  sameSnapshot,
+} from './snapshot.ts'
+import { type SyncReport, Telling } from './sync-report.ts'
+import type { SyncRules } from './sync-rules.ts'
+import { WorkspaceIgnore } from './workspace-ignore.ts'
+
+export interface MirrorOptions {
+  /** Real absolute path on the host. */
+  readonly host: string
+  readonly owner: Owner | undefined
+  /** Which root of the sandbox. */
+  readonly root: (sandbox: Sandbox) => string
+  /** Patterns of what is left out, after the built-in ones. */
+  readonly ignore: readonly string[]
+  /** Whether what the host's `.gitignore` files name is left out too. */
+  readonly gitignore: boolean
+  /** Where what was agreed on is kept. */
+  readonly ancestorFile: string
+  /** Only the host's changes are carried over; what the sandbox changes there is undone. */
+  readonly oneWay?: boolean
+}
+
+/** What has to be looked at; the other side is taken to be as it was left, which every change checks. */
+export type Look = 'both' | 'host' | 'sandbox'
+
+/** So often something else comes between before a pass leaves the rest to the next call. */
+const maxRounds = 4
+
+/** The mirror with one sandbox, as long as that is open. */
+export class Partner {
+  readonly sandbox: Sandbox
+  readonly #options: MirrorOptions
+  readonly #rules: SyncRules
+  readonly #ancestor: AncestorFile
+  readonly #cache: DigestCache
+  readonly #scanner: SandboxScanner
+  /** The last one, with all that is ignored in it. */
+  #hostScan: Scan | undefined
+  /** Those of the call that is under way. */
+  #scripts: Scripts
+  readonly #ignore: WorkspaceIgnore | undefined
+  readonly #foldsCase: boolean
+  /** How the last pass left things; good as long as the ancestor is the one it wrote. */
+  #left:
+    | (Record<Side, Scan> &
+        Pick<SyncReport, 'isComplete' | 'problems'> & { readonly ancestor: Snapshot })
+    | undefined
+
+  /** `sent` is what the sandbox was filled with, if that was now. */
+  constructor(
+    sandbox: Sandbox,
+    options: MirrorOptions,
+    rules: SyncRules,
+    ancestor: AncestorFile,
+    cache: DigestCache,
+    sent: SentFiles | undefined,
+  ) {
+    this.sandbox = sandbox
+    this.#scripts = channelScripts(sandbox)
+    this.#options = options
+    this.#rules = rules
+    this.#ancestor = ancestor
+    this.#cache = cache
+    this.#foldsCase = foldsCase(options.host)
+    this.#ignore = options.gitignore ? new WorkspaceIgnore(options.host) : undefined
+    this.#scanner = new SandboxScanner(
+      (script, stdin, signal) =>
+        this.#scripts.run(script, stdin, signal ?? new AbortController().signal),
+      {
+        root: options.root(sandbox),
+        stateDirectory: `/tmp/.sandbox-mcp-sync/${sandbox.name}-${basename(options.root(sandbox))}`,
+        rules,
+        sent,
+      },
+    )
+  }
+
+  /** `scripts` run in this sandbox. */
+  async sync(scripts: Scripts, look: Look, context: OpenContext): Promise<SyncReport> {
+    this.#scripts = scripts
+    const told = new Telling()
+    for (let round = 1; round <= maxRounds; round++) {
+      const isStale = await this.#pass(round === 1 ? look : 'both', context, told)
+      if (!isStale) return told
+    }
+    told.isComplete = false
+    return told
+  }
+
+  async #pass(look: Look, context: OpenContext, told: Telling): Promise<boolean> {
+    const { signal } = context
+    const known = await this.#ancestor.read()
+    told.setAside ??= known.setAside
+    const ancestor = known.snapshot
+    // When another server has synced meanwhile, what was left is out of date.
+    const left = this.#left?.ancestor === ancestor ? this.#left : undefined
+    const [hostScan, sandboxScan] = await Promise.all([
+      look === 'sandbox' && left !== undefined ? left.host : this.#scanHost(signal),
+      look === 'host' && left !== undefined ? left.sandbox : this.#scanner.scan(signal),
+    ])
+    this.#ignore?.learn(hostScan.snapshot)
+    const host = this.#ignore?.filtered(hostScan) ?? hostScan
+    const sandbox = this.#ignore?.filtered(sandboxScan) ?? sandboxScan
+    if (left !== undefined && sameScan(left.host, host) && sameScan(left.sandbox, sandbox)) {
+      told.problems = left.problems
+      told.isComplete = left.isComplete
+      this.#left = { ...left, host, sandbox }
+      return false
+    }
+    const plan = this.#plan(host, sandbox, ancestor)
+    const { root } = this.#options
+    const made = await carryOut(plan, {
+      scripts: this.#scripts,
+      root: root(this.sandbox),
+      host: { root: this.#options.host, owner: this.#options.owner },
+      scans: { host, sandbox },
+      ancestor,
+      context,
+    })
+    const agreed = await this.#ancestor.write(made.agreed)
+    const problems = [...plan.problems, ...made.refused]
+    // A mount that only the host changes has nothing to bring back.
+    const isComplete = this.#options.oneWay === true || isAllIn(agreed, made.left.sandbox)
+    told.add(plan, made, { problems, isComplete })
+    // What was refused is tried again.
+    const isDone = !made.isStale && made.refused.length === 0
+    this.#left = isDone ? { ...made.left, ancestor: agreed, problems, isComplete } : undefined
+    return made.isStale
+  }
+
+  #plan(host: Scan, sandbox: Scan, ancestor: Snapshot): Plan {
+    const { oneWay } = this.#options
+    if (!oneWay) refuseEmptied(host, sandbox, ancestor)
+    return reconcile({
+      host,
+      sandbox,
+      // As if the sandbox had changed nothing.
+      ancestor: oneWay ? sandbox.snapshot : ancestor,
+      leavesOut: (path) => this.#rules.leavesOut(path) || this.#ignore?.leavesOut(path) === true,
+      hostFoldsCase: this.#foldsCase,
+    })
+  }
+
+  async #scanHost(signal: AbortSignal): Promise<Scan> {
+    const { host: root } = this.#options
+    const before = this.#hostScan
+    this.#hostScan = await scanHost({
+      root,
+      rules: this.#rules,
+      cache: this.#cache,
+      before,
+      signal,
+    })
+    return this.#hostScan
+  }
+}
+
+/** A FIFO or a socket holds nothing that could be brought anywhere. */
+function isAllIn(agreed: Snapshot, { snapshot, problems }: Scan): boolean {
+  const isEmpty = ({ side, reason }: Problem) => side === 'host' || reason === reasons.special
+  return problems.every(isEmpty) && sameSnapshot(agreed, snapshot)
+}

@@ -1,0 +1,59 @@
+/** The plan of a push, as the script in the sandbox reads it. */
+import type { TreePath } from '../tree.ts'
+import type { PushVerb } from './push-script.ts'
+import type { SyncChange } from './reconcile.ts'
+import type { Entry } from './snapshot.ts'
+
+export interface PushLine {
+  readonly verb: PushVerb
+  readonly before: Entry | 'nothing' | 'seen to'
+  readonly path: TreePath
+}
+
+/** The plan's lines, in an order in which they can be carried out. */
+export function planLines(changes: readonly SyncChange[]): PushLine[] {
+  const phases: Record<'rm' | 'rmdir' | 'mkdir' | 'put' | 'mode', PushLine[]> = {
+    rm: [],
+    rmdir: [],
+    mkdir: [],
+    put: [],
+    mode: [],
+  }
+  for (const { path, before, after } of changes) {
+    if (before?.kind === 'file' && after?.kind === 'file' && before.digest === after.digest) {
+      phases.mode.push({ verb: after.executable ? '+x' : '-x', before, path })
+      continue
+    }
+    const isReplaced = before !== undefined && before.kind !== 'directory'
+    if (isReplaced && after !== undefined && after.kind !== 'directory') {
+      phases.put.push({ verb: 'put', before, path })
+      continue
+    }
+    if (before?.kind === 'directory') phases.rmdir.push({ verb: 'rmdir', before: 'seen to', path })
+    else if (before !== undefined) phases.rm.push({ verb: 'rm', before, path })
+    const free = before === undefined ? 'nothing' : 'seen to'
+    if (after?.kind === 'directory') phases.mkdir.push({ verb: 'mkdir', before: free, path })
+    else if (after !== undefined) phases.put.push({ verb: 'new', before: free, path })
+  }
+  const byPlace = (a: PushLine, b: PushLine) => (placeOf(a) < placeOf(b) ? -1 : 1)
+  return [
+    ...phases.rm.sort(byPlace),
+    ...phases.rmdir,
+    ...phases.mkdir,
+    ...phases.put.sort(byPlace),
+    ...phases.mode.sort(byPlace),
+  ]
+}
+
+/** Sorts what can be carried out together next to each other. */
+function placeOf({ verb, path }: PushLine): string {
+  return `${path.slice(0, Math.max(0, path.lastIndexOf('/')))}\0${verb}\0${path}`
+}
+
+/** As it is written in the archive. */
+export function lineText({ verb, before, path }: PushLine): string {
+  if (before === 'nothing') return `${verb} - ./${path}\n`
+  if (before === 'seen to' || before.kind === 'directory') return `${verb} = ./${path}\n`
+  if (before.kind === 'link') return `${verb} @ ./${path}\n${before.target}\n`
+  return `${verb} ${before.digest} ./${path}\n`
+}

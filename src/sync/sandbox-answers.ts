@@ -1,0 +1,93 @@
+/** What the scripts of a scan answer, read; undefined for what none of them prints when it runs to its end. */
+import { readDigests, readTargets } from './sandbox-lines.ts'
+import type { Moment } from './vantage.ts'
+
+/** Of `scanScript`. */
+export interface ScanAnswer {
+  /** The sandbox's clock, in seconds. */
+  readonly now: number
+  readonly isAll: boolean
+  /** Where the sandbox can tell what is recent. */
+  readonly moment: Moment | undefined
+  /** The line and the real path of the root, told with the moment. */
+  readonly top: string | undefined
+  readonly root: string
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  readonly digests: ReadonlyMap<string, string>
+  readonly targets: ReadonlyMap<string, string>
+}
+
+export function readScan(stdout: Buffer): ScanAnswer | undefined {
+  const text = stdout.toString()
+  let at = 0
+  const part = (): string[] => {
+    // A line `.` ends a part: those of entries have ` ./`, and those of digests a digest.
+    const end = text.startsWith('.\n', at) ? at : text.indexOf('\n.\n', at) + 1
+    if (end === 0) throw new Error('the answer is cut short')
+    const lines = text.slice(at, end).split('\n').slice(0, -1)
+    at = end + 2
+    return lines
+  }
+  try {
+    const [clock, what, up = '', top, root = '', ...mounts] = part()
+    const now = Number(clock)
+    const added = part()
+    const removed = part()
+    const digests = readDigests(part())
+    const targets = readTargets(text.slice(at).split('\0'))
+    const moment = momentOf(now, up.split(' '), mounts.map((line) => `${line}\n`).join(''))
+    return { now, isAll: what === 'all', moment, top, root, added, removed, digests, targets }
+  } catch {
+    return undefined
+  }
+}
+
+/** Of `recentScript`. */
+export interface RecentAnswer {
+  readonly moment: Moment
+  readonly lines: readonly string[]
+  /** Of what was asked for. */
+  readonly digests: ReadonlyMap<string, string>
+}
+
+export function readRecent(stdout: Buffer, asked: boolean): RecentAnswer | undefined {
+  const [clocks = '', mounts = '', ...rest] = stdout.toString().split('\0')
+  const [now, ...up] = clocks.split(' ')
+  const moment = momentOf(Number(now), up, mounts)
+  const end = rest.indexOf('')
+  const digests = rest.at(-1)
+  // Without digests the lines end with the last NUL.
+  if (moment === undefined || end !== rest.length - (asked ? 2 : 1) || digests === undefined) {
+    return undefined
+  }
+  return { moment, lines: rest.slice(0, end), digests: readDigests(digests.split('\n')) }
+}
+
+/** Of `detailScript`. */
+export interface DetailAnswer {
+  readonly lines: readonly string[]
+  readonly digests: ReadonlyMap<string, string>
+  readonly targets: ReadonlyMap<string, string>
+}
+
+export function readDetail(stdout: Buffer, links: number): DetailAnswer | undefined {
+  const words = stdout.toString().split('\0')
+  const end = words.indexOf('')
+  const targets = words.slice(end + 1, -2)
+  const [last, digests] = words.slice(-2)
+  if (end < 0 || targets.length !== 2 * links || last !== '' || digests === undefined) {
+    return undefined
+  }
+  return {
+    lines: words.slice(0, end),
+    digests: readDigests(digests.split('\n')),
+    targets: readTargets(targets),
+  }
+}
+
+function momentOf(now: number, up: readonly string[], mounts: string): Moment | undefined {
+  const [first, second] = [Number(up[0]), Number(up[1])]
+  if (!(now > 0) || !(first > 0) || !(second > 0) || mounts === '') return undefined
+  return { now, up: [first, second], mounts }
+}

@@ -1,0 +1,66 @@
+/** The lines in which a sandbox tells what it holds, as the scripts of a scan have them printed. */
+
+/** What a line is about. Keys sort directories before what is in them, and notes behind theirs. */
+export function placeOf(line: string): { key: string; path: string } {
+  const start = line.indexOf(' ./')
+  const path = line.slice(start + 3)
+  if (!isNote(line)) return { key: path, path }
+  const directory = path.slice(0, -1)
+  return { key: `${directory}/${line.slice(0, start)}`, path: directory }
+}
+
+/** Whether a line is about what is in a directory that it names. */
+export function isNote(line: string): boolean {
+  return line.startsWith('! ') || line.startsWith('? ')
+}
+
+export interface Facts {
+  readonly kind: 'file' | 'link' | 'directory' | 'other'
+  readonly executable: boolean
+  /** Seconds of the ctime, with their fraction where the tools tell it. */
+  readonly changed: number
+}
+
+export function factsOf(line: string): Facts | undefined {
+  const byFind = /^(\w) ([0-7]+) \d+ \d+ (-?[\d.]+)/.exec(line)
+  if (byFind !== null) {
+    const [, type = '', mode = '', changed] = byFind
+    const kind = ({ f: 'file', l: 'link', d: 'directory' } as const)[type] ?? 'other'
+    return { kind, executable: hasExecuteBit(Number.parseInt(mode, 8)), changed: Number(changed) }
+  }
+  const [, mode, changed] = /^([0-9a-f]+) \d+ \d+ (-?\d+)/.exec(line) ?? []
+  if (mode === undefined) return undefined
+  const bits = Number.parseInt(mode, 16)
+  const kind = ({ 8: 'file', 10: 'link', 4: 'directory' } as const)[bits >> 12] ?? 'other'
+  return { kind, executable: hasExecuteBit(bits), changed: Number(changed) }
+}
+
+function hasExecuteBit(mode: number): boolean {
+  return (mode & 0o111) !== 0
+}
+
+/** What `sha256sum` prints, by path. */
+export function readDigests(lines: readonly string[]): Map<string, string> {
+  const digests = new Map<string, string>()
+  for (const line of lines) {
+    const [, escaped, digest = '', name = ''] = /^(\\?)([0-9a-f]{64})..\.\/(.*)$/s.exec(line) ?? []
+    if (digest !== '') digests.set(escaped ? unescaped(name) : name, digest)
+  }
+  return digests
+}
+
+/** GNU writes a backslash before the digest where it escapes the name. */
+function unescaped(name: string): string {
+  return name.replace(/\\([\\nr])/g, (_, char) =>
+    char === 'n' ? '\n' : char === 'r' ? '\r' : '\\',
+  )
+}
+
+/** Pairs of a link and where it leads. */
+export function readTargets(words: readonly string[]): Map<string, string> {
+  const targets = new Map<string, string>()
+  for (let i = 0; i + 1 < words.length; i += 2) {
+    targets.set((words[i] ?? '').slice(2), words[i + 1] ?? '')
+  }
+  return targets
+}

@@ -1,0 +1,35 @@
+/** What a sync did, as it is told to whoever asked for it. */
+import type { TreePath } from '../tree.ts'
+import type { Made } from './carry-out.ts'
+import type { Plan } from './reconcile.ts'
+import type { Problem } from './snapshot.ts'
+
+export interface SyncReport {
+  readonly toHost: readonly TreePath[]
+  readonly toSandbox: readonly TreePath[]
+  readonly conflicts: Plan['conflicts']
+  /** The host has all that the sandbox holds, but for what is left out. */
+  readonly isComplete: boolean
+  /** All there are, each time. */
+  readonly problems: readonly Problem[]
+  /** Where an ancestor was put that could not be believed. */
+  readonly setAside: string | undefined
+}
+
+/** What a sync of several passes did. */
+export class Telling implements SyncReport {
+  readonly toHost: TreePath[] = []
+  readonly toSandbox: TreePath[] = []
+  conflicts: Plan['conflicts'] = []
+  problems: readonly Problem[] = []
+  setAside: string | undefined
+  isComplete = false
+
+  add(plan: Plan, made: Made, rest: Pick<SyncReport, 'problems' | 'isComplete'>): void {
+    this.toHost.push(...made.toHost)
+    this.toSandbox.push(...made.toSandbox)
+    this.conflicts = [...this.conflicts, ...plan.conflicts]
+    this.problems = rest.problems
+    this.isComplete = rest.isComplete
+  }
+}
