@@ -7,7 +7,7 @@ import { spawn } from './process.ts'
 import { runScript, type ScriptResult } from './script.ts'
 
 /** What is larger has a channel of its own, so that no command waits behind it. */
-const framedBytes = 1024 * 1024
+export const framedBytes = 1024 * 1024
 
 /** As `runScript`; a script that is cancelled is ended. */
 export async function spawnScript(

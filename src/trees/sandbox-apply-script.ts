@@ -10,7 +10,6 @@ import { temporaryName } from './temporary-name.ts'
 
 /** Variables of change 3 are named D3 (its directory), N3 (name), B3 (missing directories), I3 (is). */
 const locate = `
-staged= undo= made= lock= finished= many=
 locate() {
   index=$1
   walk "$2" follow
@@ -127,7 +126,6 @@ lock() {
 `
 
 const check = `
-stale= exists=
 check() {
   [ "$2" != anything ] || return 0
   hash= there=
@@ -198,12 +196,19 @@ clear() {
   [ "$#" -eq 0 ] || rm -f "$@"
   [ -n "$finished" ] || for i in $made; do eval "rmdir \\"\\$M$i\\""; done
 } 2>/dev/null
-trap clear EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 141' PIPE
-trap 'exit 143' TERM
+begin() {
+  token=$1 lockname=$2
+  keys= count=0 staged= undo= made= lock= finished= many= stale= exists=
+  trap clear EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 141' PIPE
+  trap 'exit 143' TERM
+}
 `
+
+/** What \`applyScript\` needs beside \`walkFunctions\`. */
+export const applyFunctions = [locate, stage, takeTurn, check, put].join('')
 
 /** The lock's name, the same for every server that shares `lock` and works under `root`. */
 function lockName(root: string, lock: string): string {
@@ -219,13 +224,7 @@ export function applyScript(root: string, changes: readonly Change[], lock = '')
     changes.map(line).filter((text) => text !== undefined)
   const many = changes.length > 1
   return [
-    opening(root),
-    locate,
-    stage,
-    takeTurn,
-    check,
-    put,
-    `token=${temporaryName()} lockname=${lockName(root, lock)} keys= count=0`,
+    `${opening(root)}begin ${temporaryName()} ${lockName(root, lock)}`,
     many ? `many=1 all='${[...changes.keys()].join(' ')}'` : '',
     ...each(
       ({ path, after }, i) => `locate ${i} ${quote(path)} ${after === 'absent' ? after : 'file'}`,
@@ -243,6 +242,8 @@ export function applyScript(root: string, changes: readonly Change[], lock = '')
     'checked',
     ...each(({ after }, i) => `put ${i} ${after === 'absent' ? after : 'file'}`),
     'finished=1',
+    // The lock's file and what was put aside go when everybody has been told.
+    'eval "$tell"',
     'exit 0',
   ].join('\n')
 }

@@ -2,6 +2,8 @@
  * The POSIX sh that a `SandboxTree` runs inside, for dash, bash and BusyBox alike. A script tells
  * what went wrong by its exit code (`exits`), and on stdout `<index of the change> <detail>`; what
  * tools print on stderr is never read. Paths get in by `quote` alone and are used with `./` before.
+ *
+ * What scripts have in common is functions, which a shell that runs many of them reads once.
  */
 import { quote } from '../posix-sh.ts'
 
@@ -43,13 +45,16 @@ export const deniedReasons: Readonly<Record<string, string>> = {
  * directories missing in between. The walk is physical: `cd -P` into one component after the other,
  * links read by itself, so that a link counts as inside only when every step of it is.
  */
-const walk = `
+export const walkFunctions = `
+tell=
 fail() { code=$1; shift; printf '%s' "$index $*"; exit "$code"; }
-index=0
-links=0
-cd -P "\${root:-/}" 2>/dev/null || fail ${exits.noRoot}
-base=$PWD
-[ "$base" != / ] || base=
+enter() {
+  LC_ALL=C; export LC_ALL
+  root=$1 index=0 links=0
+  cd -P "\${root:-/}" 2>/dev/null || fail ${exits.noRoot}
+  base=$PWD
+  [ "$base" != / ] || base=
+}
 walk() {
   cd -P "\${base:-/}" || fail ${exits.noRoot}
   todo=$1 below= is= name=. unreachable= hops=0
@@ -114,14 +119,14 @@ walk() {
 }
 `
 
-/** What every script begins with; `root` is absolute. */
+/** What every script begins with, after the functions; `root` is absolute. */
 export function opening(root: string): string {
-  return `LC_ALL=C; export LC_ALL\nroot=${quote(root.replace(/\/+$/, ''))}\n${walk}`
+  return `enter ${quote(root.replace(/\/+$/, ''))}\n`
 }
 
 const present = `[ "$is" != nothing ] || fail ${exits.missing}\n`
 
-/** Prints `<mode> <size> <seconds> <time with its fraction>`. */
+/** Prints `<mode> <size> <seconds> <time with its fraction>`. All scripts here need `walkFunctions`. */
 export function statScript(root: string, path: string): string {
   return `${opening(root)}walk ${quote(path)} follow
 ${present}exec stat -c '%f %s %Y %y' "./$name"`

@@ -12,21 +12,23 @@ import {
   type Tree,
   type TreePath,
 } from '../tree.ts'
-import { applyScript } from './sandbox-apply-script.ts'
+import { applyFunctions, applyScript } from './sandbox-apply-script.ts'
 import { entriesOf, factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
 import { readFailed, type Told, writeFailed } from './sandbox-failure.ts'
-import { exits, listScript, readScript, statScript } from './sandbox-scripts.ts'
+import { exits, listScript, readScript, statScript, walkFunctions } from './sandbox-scripts.ts'
 import { isTemporaryName } from './temporary-name.ts'
 
 /**
  * Runs a POSIX sh script inside to its end, as `sh -c`, with all of `stdin` on its standard input.
  * Rejects only when it did not run to its end (`SANDBOX_LOST`, `CANCELLED`). A script that ends
- * before it has read its input is no failure.
+ * before it has read its input is no failure. `functions` come before it, and may have been read already:
+ * a script that has them keeps to what `Attendant.run` asks for.
  */
 export type ScriptRunner = (
   script: string,
   stdin?: Uint8Array | Readable,
   signal?: AbortSignal,
+  functions?: string,
 ) => Promise<{ readonly code: number; readonly stdout: Buffer; readonly stderr: string }>
 
 export interface SandboxTreeOptions {
@@ -40,6 +42,9 @@ export interface SandboxTreeOptions {
   /** Refuses every change. */
   readonly readOnly?: boolean
 }
+
+/** What all scripts of trees share. */
+export const treeFunctions = walkFunctions + applyFunctions
 
 /** Linux limits one argument to 128 KiB; a longer script goes in on stdin. */
 const scriptLimitBytes = 100_000
@@ -138,8 +143,13 @@ export class SandboxTree implements Tree {
     const size = Buffer.byteLength(script)
     const answer =
       size <= scriptLimitBytes
-        ? await this.#run(script, stream(parts), signal)
-        : await this.#run(scriptFromStdin(size), stream([Buffer.from(script), ...parts]), signal)
+        ? await this.#run(script, stream(parts), signal, treeFunctions)
+        : await this.#run(
+            scriptFromStdin(size),
+            stream([Buffer.from(script), ...parts]),
+            signal,
+            treeFunctions,
+          )
     if (answer.code === 0) return
     if (signal?.aborted) throw cancelled('the change')
     throw writeFailed(
@@ -151,7 +161,8 @@ export class SandboxTree implements Tree {
   /** The script's output. */
   async #ask(path: TreePath, script: (root: string) => string): Promise<Buffer> {
     if (isTooLong(path)) throw fileNotFound(path)
-    const { code, stdout, stderr } = await this.#run(script(await this.#root()))
+    const text = script(await this.#root())
+    const { code, stdout, stderr } = await this.#run(text, undefined, undefined, treeFunctions)
     if (code !== 0) throw readFailed(path, told(code, stdout.toString(), stderr))
     return stdout
   }
