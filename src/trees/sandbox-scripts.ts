@@ -138,38 +138,35 @@ export interface ReadPlan {
   readonly range: { offset: number; length: number; block: number } | undefined
 }
 
-/** Prints the line of `statScript`, then the bytes. */
+/** Prints the bytes, a newline and the line of `statScript`. */
 export function readScript(root: string, path: string, { limitBytes, range }: ReadPlan): string {
-  const lines = [
+  const stat = `stat -c '%f %s %Y %y' "./$name"`
+  const open = [
     `${opening(root)}walk ${quote(path)} follow`,
     `${present}[ -f "./$name" ] || fail ${exits.notFile} "$(stat -c %f "./$name")"`,
     `[ -r "./$name" ] || fail ${exits.denied} permission`,
-    `facts=$(stat -c '%f %s %Y %y' "./$name") || fail ${exits.missing}`,
-    `size=\${facts#* } size=\${size%% *}`,
   ]
-  const say = `printf '%s\\n' "$facts"`
+  const end = `printf '\\n%s' "$facts"`
+  const lookFirst = (rest: string) => [
+    `facts=$(${stat}) || fail ${exits.missing}`,
+    `size=\${facts#* } size=\${size%% *}`,
+    `[ "${rest}" -le ${limitBytes} ] || fail ${exits.tooLarge} "${rest}"`,
+  ]
   if (range === undefined) {
-    lines.push(
-      `[ "$size" -le ${limitBytes} ] || fail ${exits.tooLarge} "$size"`,
-      say,
-      // Files of the kernel say 0 and have content.
-      `[ "$size" -ne 0 ] || exec head -c ${limitBytes + 1} "./$name"`,
-      `exec cat "./$name"`,
-    )
-    return lines.join('\n')
+    // Files of the kernel say 0 and have content.
+    const all = `if [ "$size" -ne 0 ]; then cat "./$name"; else head -c ${limitBytes + 1} "./$name"; fi`
+    return [...open, ...lookFirst('$size'), `${all} || exit`, end].join('\n')
   }
   const { offset, length, block } = range
-  if (length > limitBytes) {
-    const rest = `$((size - ${offset}))`
-    lines.push(`[ "${rest}" -le ${limitBytes} ] || fail ${exits.tooLarge} "${rest}"`)
-  }
   const skip = Math.floor(offset / block)
   const count = Math.ceil((offset + Math.min(length, limitBytes)) / block) - skip
-  lines.push(say)
-  if (length > 0) {
-    lines.push(`exec dd if="./$name" bs=${block} skip=${skip} count=${count} 2>/dev/null`)
+  const part = `dd if="./$name" bs=${block} skip=${skip} count=${count} 2>/dev/null`
+  if (length > limitBytes) {
+    return [...open, ...lookFirst(`$((size - ${offset}))`), `${part} || exit`, end].join('\n')
   }
-  return lines.join('\n')
+  const both = length > 0 ? `${stat} & exec ${part} >&3` : `exec ${stat}`
+  // At the same time: each takes as long as its program takes to start.
+  return [...open, 'exec 3>&1', `facts=$(${both}) || exit`, end].join('\n')
 }
 
 /**
