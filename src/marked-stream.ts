@@ -20,16 +20,19 @@ export interface MarkedStreamEvents {
 export class MarkedStream {
   readonly #source: Readable
   readonly #events: MarkedStreamEvents
+  readonly #byte: number
   readonly #opening: Buffer
   #held: Buffer = Buffer.alloc(0)
   #paused = false
   #ended = false
   #told = false
 
-  constructor(source: Readable, token: string, events: MarkedStreamEvents) {
+  /** \`byte\` opens and closes a mark: another one in a stream that is in a stream. */
+  constructor(source: Readable, token: string, events: MarkedStreamEvents, byte = markByte) {
     this.#source = source
     this.#events = events
-    this.#opening = Buffer.from(`${String.fromCharCode(markByte)}${token}:`)
+    this.#byte = byte
+    this.#opening = Buffer.from(`${String.fromCharCode(byte)}${token}:`)
     source.on('data', (chunk: Buffer) => {
       this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
       this.#tell()
@@ -58,7 +61,7 @@ export class MarkedStream {
         continue
       }
       const whole = this.#held.length > this.#opening.length
-      const end = whole ? this.#held.indexOf(markByte, this.#opening.length) : -1
+      const end = whole ? this.#held.indexOf(this.#byte, this.#opening.length) : -1
       if (end !== -1 && end <= this.#opening.length + longestText) {
         const text = this.#held.toString('latin1', this.#opening.length, end)
         this.#held = this.#held.subarray(end + 1)
@@ -84,7 +87,7 @@ export class MarkedStream {
   /** Where an opening starts, or could start at the very end; the length when nowhere. */
   #findOpening(): number {
     const bytes = this.#held
-    for (let at = bytes.indexOf(markByte); at !== -1; at = bytes.indexOf(markByte, at + 1)) {
+    for (let at = bytes.indexOf(this.#byte); at !== -1; at = bytes.indexOf(this.#byte, at + 1)) {
       const length = Math.min(this.#opening.length, bytes.length - at)
       if (bytes.compare(this.#opening, 0, length, at, at + length) === 0) return at
     }

@@ -16,6 +16,11 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>
   /** `none` (the default): the command reads end-of-file at once. Bytes are few: they are sent at once. */
   readonly stdin?: 'none' | 'open' | Uint8Array
+  /**
+   * False for what only waits until it is needed: `Guard.hasProcesses` does not count it, and what it starts
+   * has to stay in its group to end with the session.
+   */
+  readonly marked?: boolean
   /** Cancels the start only; afterwards the caller decides with `kill`. */
   readonly signal?: AbortSignal
 }
@@ -60,12 +65,14 @@ const killedCode = 137
 export async function spawn(
   guard: Guard,
   run: readonly [string, ...string[]] | string,
-  { workdir, env = {}, stdin = 'none', signal }: SpawnOptions,
+  { workdir, env = {}, stdin = 'none', marked = true, signal }: SpawnOptions,
 ): Promise<Process> {
   const mark = processMark(guard.session, randomBytes(9).toString('hex'))
-  const marked = { ...env, [markVariable]: mark.text }
+  const worn = marked
+    ? { env: { ...env, [markVariable]: mark.text }, digits: mark.digits }
+    : { env, digits: undefined }
   const { group, command } = await guard.runners.run(
-    { run, workdir, env: marked, digits: mark.digits, stdin },
+    { run, workdir, ...worn, stdin },
     (group) => guard.add(group),
     (group) => guard.signal('KILL', group, mark),
     signal,

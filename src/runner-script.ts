@@ -20,8 +20,8 @@ export interface CommandLine {
   readonly workdir: string
   /** Names must be variable names. */
   readonly env: Readonly<Record<string, string>>
-  /** Of the mark whose text is in `env`. */
-  readonly digits: string
+  /** Of the mark whose text is in `env`; undefined for what carries none. */
+  readonly digits: string | undefined
   /** End-of-file at once, the channel's own stdin, or these bytes. */
   readonly stdin: 'none' | 'open' | Uint8Array
 }
@@ -163,7 +163,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     'read -r _ _ _ _ last 2>/dev/null </proc/loadavg',
     `printf '\\036${token}:started %s\\036' "$last" >&2`,
     'unset last OLDPWD',
-    wearDigits(digits),
+    ...(digits === undefined ? [] : [wearDigits(digits)]),
     ...exports,
   ]
   const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()
@@ -176,15 +176,15 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
         : `${stdin === 'open' ? '' : 'exec </dev/null; '}${run}`
     const blocks =
       shell === 'bash'
-        ? [block(shell, [...prologue, 'SECONDS=0'].join('\n')), block(shell, text)]
-        : [block(shell, [...prologue, text].join('\n'))]
+        ? [framed(shell, [...prologue, 'SECONDS=0'].join('\n')), framed(shell, text)]
+        : [framed(shell, [...prologue, text].join('\n'))]
     return Buffer.concat([...blocks, bytes])
   }
   const argv = (typeof run === 'string' ? [shell, '-c', run] : run).map(quote).join(' ')
   // A command that is found nowhere is told by the shell, as exit code 126 or 127.
   const exec = stdin === 'open' ? `exec ${argv}` : `exec ${argv} </dev/null`
   const text = [...prologue, bytes.length > 0 ? `${read} ${argv}` : exec].join('\n')
-  return Buffer.concat([block(shell, text), bytes])
+  return Buffer.concat([framed(shell, text), bytes])
 }
 
 /**
@@ -199,11 +199,17 @@ function isSameInEval(text: string, env: Readonly<Record<string, string>>): bool
   return !tells.test(text) && !Object.keys(env).some((name) => special.test(name))
 }
 
-function block(shell: Shell, text: string): Buffer {
+/** Text as a shell can take it: its size, in lines or as `+` and its bytes, and what follows that. */
+export function block(shell: Shell, text: string): { size: string; text: Buffer } {
   const bytes = Buffer.from(text)
   // Shells have their own uses for some control characters in what `read` reads.
   const isPlain = bytes.length <= longBytes[shell] && !/[^\t\n\x20-\x7e]/.test(text)
   return isPlain
-    ? Buffer.from(`${text.split('\n').length}\n${text}\n`)
-    : Buffer.concat([Buffer.from(`+${bytes.length}\n`), bytes])
+    ? { size: `${text.split('\n').length}`, text: Buffer.from(`${text}\n`) }
+    : { size: `+${bytes.length}`, text: bytes }
+}
+
+function framed(shell: Shell, lines: string): Buffer {
+  const { size, text } = block(shell, lines)
+  return Buffer.concat([Buffer.from(`${size}\n`), text])
 }

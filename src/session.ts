@@ -4,6 +4,7 @@
  */
 import type { Readable } from 'node:stream'
 import { Activity, type SandboxUse } from './activity.ts'
+import { Attendant } from './attendant.ts'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
 import { cancelled, isSandboxError } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
@@ -13,7 +14,7 @@ import { LogSpace } from './log-space.ts'
 import { OpenOnce } from './open-once.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import { channelScripts, type ScriptResult, type Scripts } from './script.ts'
-import { spawnedScripts, spawnScript } from './spawn-script.ts'
+import { spawnedScripts } from './spawn-script.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
 
@@ -68,6 +69,8 @@ export class Session {
   readonly #ephemeral: boolean
   readonly #guard: OpenOnce<Guard>
   readonly #executions: Executions
+  /** Of the sandbox that was used last. */
+  #attendant: Attendant | undefined
   readonly #outputLimits: OutputLimits
   readonly #logs: LogSpace
   readonly #steps: SyncSteps
@@ -154,11 +157,13 @@ export class Session {
     script: string,
     stdin: Uint8Array | Readable | undefined,
     signal: AbortSignal | undefined,
+    functions: string | undefined,
   ): Promise<ScriptResult> {
     const given = signal ?? new AbortController().signal
     return this.during(async () => {
       const guard = await this.guard({ signal: given, report: () => {} })
-      return spawnScript(guard, script, stdin, given)
+      if (this.#attendant?.guard !== guard) this.#attendant = new Attendant(guard)
+      return this.#attendant.run(script, stdin, given, functions)
     })
   }
 

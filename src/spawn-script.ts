@@ -13,7 +13,7 @@ import {
 } from './script.ts'
 
 /** What is larger has a channel of its own, so that no command waits behind it. */
-const framedBytes = 1024 * 1024
+export const framedBytes = 1024 * 1024
 
 type Stdin = Uint8Array | Readable | undefined
 

@@ -78,6 +78,9 @@ export interface Change {
   readonly after: After
 }
 
+/** What was there before `Tree.replace`: no file, one of the same bytes, or another. */
+export type Replaced = 'absent' | 'same' | 'other'
+
 /**
  * The files under one directory.
  *
@@ -104,6 +107,11 @@ export interface Tree {
    * leads to is written; `after: 'absent'` removes the link itself. `NOT_A_FILE` for a directory.
    */
   apply(changes: readonly Change[], signal?: AbortSignal): Promise<void>
+  /**
+   * Makes a file hold `bytes`, as `apply` does by a change that relies on nothing, and tells what was there.
+   * One that holds them already is left as it is.
+   */
+  replace(path: TreePath, bytes: Uint8Array, signal?: AbortSignal): Promise<Replaced>
 }
 
 /** The most that one `read` returns. */

@@ -1,8 +1,6 @@
 /** Writes a whole file. */
 import { z } from 'zod'
-import { argumentInvalid, isSandboxError } from '../errors.ts'
-import type { FileContent } from '../tree.ts'
-import type { Located } from '../workspace.ts'
+import { argumentInvalid } from '../errors.ts'
 import { defineTool, openContext, text } from './tool.ts'
 
 const input = z.strictObject({
@@ -40,37 +38,18 @@ export const write = defineTool({
     }
     const located = await call.session.locate(path, openContext(call))
     const bytes = Buffer.from(content)
-    const before = await existing(located, bytes.length)
-    const created = before === 'absent'
+    const found = await located.tree.replace(located.path, bytes, call.signal)
+    const created = found === 'absent'
     const facts = { path: located.shown, bytes: bytes.length, created }
-    if (typeof before === 'object' && before.bytes.equals(bytes)) {
+    if (found === 'same') {
       return {
         content: text(`No change: ${located.shown} has this content already.`),
         facts: { ...facts, changed: false },
       }
     }
-    await located.tree.apply(
-      [{ path: located.path, before: 'anything', after: { bytes } }],
-      call.signal,
-    )
     return {
       content: text(`${created ? 'Created' : 'Replaced'} ${located.shown}, ${bytes.length} bytes.`),
       facts: { ...facts, changed: true },
     }
   },
 })
-
-/** What is there, as far as it can be the same: one byte more than `length` tells that it is not. */
-async function existing(
-  { tree, path }: Located,
-  length: number,
-): Promise<FileContent | 'absent' | 'unreadable'> {
-  try {
-    return await tree.read(path, { offset: 0, length: length + 1 })
-  } catch (error) {
-    if (isSandboxError(error, 'FILE_NOT_FOUND')) return 'absent'
-    // It can still be replaced.
-    if (isSandboxError(error, 'FILE_DENIED')) return 'unreadable'
-    throw error
-  }
-}

@@ -15,6 +15,7 @@ import {
   type Change,
   type FileContent,
   type ListedEntry,
+  type Replaced,
   readLimitBytes,
   type Stat,
   type Tree,
@@ -25,6 +26,7 @@ import { errnoOf, kindName, readFailure } from './host-failure.ts'
 import { readRange, readWhole, withFile } from './host-file.ts'
 import type { Owner } from './host-temporary.ts'
 import { canPin, type HostRoot, HostWalk, type Place } from './host-walk.ts'
+import { replaceByReading } from './replace-by-reading.ts'
 import { isTemporaryName } from './temporary-name.ts'
 import { exclusively } from './workspace-lock.ts'
 
@@ -133,6 +135,10 @@ export class HostTree implements Tree {
     } finally {
       batch.close()
     }
+  }
+
+  replace(path: TreePath, bytes: Uint8Array, signal?: AbortSignal): Promise<Replaced> {
+    return replaceByReading(this, path, bytes, signal)
   }
 
   #begin(path: string): HostBatch {

@@ -2,15 +2,14 @@
  * The script that applies changes inside: locate all, stage all, lock, check all, put all in place.
  * Whatever ends it before the last step, its exit trap takes back what was done.
  */
-import { createHash } from 'node:crypto'
 import { quote } from '../posix-sh.ts'
 import type { Change } from '../tree.ts'
+import { lockName, takeTurn } from './sandbox-lock-script.ts'
 import { exits, opening } from './sandbox-scripts.ts'
 import { temporaryName } from './temporary-name.ts'
 
 /** Variables of change 3 are named D3 (its directory), N3 (name), B3 (missing directories), I3 (is). */
 const locate = `
-staged= undo= made= lock= finished= many=
 locate() {
   index=$1
   walk "$2" follow
@@ -73,7 +72,12 @@ stage() {
   staged="$staged $1"
   take "$bytes" "./$token-$1" || fail ${exits.denied} "$(why)"
   if [ "$is" = entry ]; then
-    set -- "$1" $(stat -c '%s %a %u:%g' "./$token-$1" "./$name")
+    if [ -z "$4" ]; then facts=$(stat -c '%s %a %u:%g' "./$token-$1" "./$name")
+    else
+      # Both at the same time.
+      facts=$(stat -c '%s %a %u:%g' "./$token-$1" "./$name" & exec cmp -s "./$token-$1" "./$name") && same=1
+    fi
+    set -- "$1" $facts
     [ "$#" -ne 7 ] || [ "$4" = "$7" ] || chown "$7" "./$token-$1" 2>/dev/null
     mode=$6
     # Set-id bits are not kept, as no write by an ordinary user would keep them.
@@ -85,49 +89,14 @@ stage() {
   fi
   [ "$2" = "$bytes" ] || fail ${exits.cutShort}
 }
-`
-
-/** A holder is named by pid and start time; one that is gone is moved aside, and put back if that was another. */
-const takeTurn = `
-started() {
-  life=
-  { read -r life < "/proc/$1/stat"; } 2>/dev/null || { kill -0 "$1" 2>/dev/null && life=') - - - - - - - - - - - - - - - - - - - ?'; }
-  set -- \${life##*)}
-  life=\${20-}
-}
-lock() {
-  held=/tmp/$lockname
-  [ -w /tmp ] || held=\${base}/$lockname
-  started $$
-  me="$$ $life" tries=0
-  until { set -C; { echo "$me" > "$held"; } 2>/dev/null; }; do
-    set +C
-    holder= since=
-    { read -r holder since < "$held"; } 2>/dev/null
-    if [ -n "$since" ]; then
-      started "$holder"
-      if [ "$life" != "$since" ] && mv "$held" "$held.$$" 2>/dev/null; then
-        { read -r other < "$held.$$"; } 2>/dev/null
-        if [ "$other" != "$holder $since" ]; then ln "$held.$$" "$held" 2>/dev/null; fi
-        rm -f "$held.$$"
-        continue
-      fi
-    fi
-    tries=$((tries + 1))
-    if [ "$tries" -gt 500 ]; then
-      # A holder writes its name at once: one that has none in all this time died, or had no space.
-      [ -n "$since" ] || rm -f "$held"
-      fail ${exits.busy}
-    fi
-    sleep 0.02 2>/dev/null || { sleep 1; tries=$((tries + 50)); }
-  done
-  set +C
-  lock=$held
+replaced() {
+  found=absent
+  [ "$I0" != entry ] || found=\${same:-other}
+  case $found in 1) printf same; eval "$tell"; exit 0 ;; esac
 }
 `
 
 const check = `
-stale= exists=
 check() {
   [ "$2" != anything ] || return 0
   hash= there=
@@ -198,34 +167,35 @@ clear() {
   [ "$#" -eq 0 ] || rm -f "$@"
   [ -n "$finished" ] || for i in $made; do eval "rmdir \\"\\$M$i\\""; done
 } 2>/dev/null
-trap clear EXIT
-trap 'exit 129' HUP
-trap 'exit 130' INT
-trap 'exit 141' PIPE
-trap 'exit 143' TERM
+begin() {
+  token=$1 lockname=$2
+  keys= count=0 staged= undo= made= lock= finished= many= stale= exists= same= found=
+  trap clear EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 141' PIPE
+  trap 'exit 143' TERM
+}
 `
 
-/** The lock's name, the same for every server that shares `lock` and works under `root`. */
-function lockName(root: string, lock: string): string {
-  return `.sbx-${createHash('sha256')
-    .update(lock + root)
-    .digest('hex')
-    .slice(0, 32)}`
-}
+/** What \`applyScript\` needs beside \`walkFunctions\`. */
+export const applyFunctions = [locate, stage, takeTurn, check, put].join('')
 
-/** Takes the new bytes of all changes, one after the other, on stdin. */
-export function applyScript(root: string, changes: readonly Change[], lock = ''): string {
+/**
+ * Takes the new bytes of all changes, one after the other, on stdin. With `compare` there is one, of a file: it
+ * prints what was there, as \`Replaced\` says it, and leaves the file as it is if that is the same.
+ */
+export function applyScript(
+  root: string,
+  changes: readonly Change[],
+  lock = '',
+  compare = false,
+): string {
   const each = (line: (change: Change, index: number) => string | undefined) =>
     changes.map(line).filter((text) => text !== undefined)
   const many = changes.length > 1
   return [
-    opening(root),
-    locate,
-    stage,
-    takeTurn,
-    check,
-    put,
-    `token=${temporaryName()} lockname=${lockName(root, lock)} keys= count=0`,
+    `${opening(root)}begin ${temporaryName()} ${lockName(root, lock)}`,
     many ? `many=1 all='${[...changes.keys()].join(' ')}'` : '',
     ...each(
       ({ path, after }, i) => `locate ${i} ${quote(path)} ${after === 'absent' ? after : 'file'}`,
@@ -236,13 +206,17 @@ export function applyScript(root: string, changes: readonly Change[], lock = '')
     ...each(({ after }, i) =>
       after === 'absent'
         ? undefined
-        : `stage ${i} ${after.executable ? 'executable' : 'plain'} ${after.bytes.length}`,
+        : `stage ${i} ${after.executable ? 'executable' : 'plain'} ${after.bytes.length} ${compare ? 'compare' : "''"}`,
     ),
+    compare ? 'replaced' : '',
     'lock',
     ...each(({ before }, i) => `check ${i} ${typeof before === 'string' ? before : before.digest}`),
     'checked',
     ...each(({ after }, i) => `put ${i} ${after === 'absent' ? after : 'file'}`),
     'finished=1',
+    compare ? 'printf "$found"' : '',
+    // The lock's file and what was put aside go when everybody has been told.
+    'eval "$tell"',
     'exit 0',
   ].join('\n')
 }

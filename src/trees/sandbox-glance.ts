@@ -4,7 +4,7 @@ import { type ListedEntry, type TreePath, treePath } from '../tree.ts'
 import { entriesOf, factsOf, kindOf } from './sandbox-facts.ts'
 import { readFailed } from './sandbox-failure.ts'
 import { listManyScript, looksScript, statManyScript } from './sandbox-many-scripts.ts'
-import type { ScriptRunner } from './sandbox-tree.ts'
+import { type ScriptRunner, treeFunctions } from './sandbox-tree.ts'
 import { isTemporaryName } from './temporary-name.ts'
 
 /** What is at a path, links followed wherever they lead. */
@@ -105,7 +105,8 @@ export class SandboxGlance {
 
   /** One character for each byte of the output. */
   async #ask(script: (root: string) => string): Promise<string> {
-    const { code, stdout, stderr } = await this.#run(script(await this.#root()))
+    const text = script(await this.#root())
+    const { code, stdout, stderr } = await this.#run(text, undefined, undefined, treeFunctions)
     if (code !== 0) throw readFailed('', { code, stdout: stdout.toString(), stderr })
     return stdout.toString('latin1')
   }

@@ -2,6 +2,8 @@
  * The POSIX sh that a `SandboxTree` runs inside, for dash, bash and BusyBox alike. A script tells
  * what went wrong by its exit code (`exits`), and on stdout `<index of the change> <detail>`; what
  * tools print on stderr is never read. Paths get in by `quote` alone and are used with `./` before.
+ *
+ * What scripts have in common is functions, which a shell that runs many of them reads once.
  */
 import { quote } from '../posix-sh.ts'
 
@@ -43,13 +45,16 @@ export const deniedReasons: Readonly<Record<string, string>> = {
  * directories missing in between. The walk is physical: `cd -P` into one component after the other,
  * links read by itself, so that a link counts as inside only when every step of it is.
  */
-const walk = `
+export const walkFunctions = `
+tell=
 fail() { code=$1; shift; printf '%s' "$index $*"; exit "$code"; }
-index=0
-links=0
-cd -P "\${root:-/}" 2>/dev/null || fail ${exits.noRoot}
-base=$PWD
-[ "$base" != / ] || base=
+enter() {
+  LC_ALL=C; export LC_ALL
+  root=$1 index=0 links=0
+  cd -P "\${root:-/}" 2>/dev/null || fail ${exits.noRoot}
+  base=$PWD
+  [ "$base" != / ] || base=
+}
 walk() {
   cd -P "\${base:-/}" || fail ${exits.noRoot}
   todo=$1 below= is= name=. unreachable= hops=0
@@ -114,14 +119,14 @@ walk() {
 }
 `
 
-/** What every script begins with; `root` is absolute. */
+/** What every script begins with, after the functions; `root` is absolute. */
 export function opening(root: string): string {
-  return `LC_ALL=C; export LC_ALL\nroot=${quote(root.replace(/\/+$/, ''))}\n${walk}`
+  return `enter ${quote(root.replace(/\/+$/, ''))}\n`
 }
 
 const present = `[ "$is" != nothing ] || fail ${exits.missing}\n`
 
-/** Prints `<mode> <size> <seconds> <time with its fraction>`. */
+/** Prints `<mode> <size> <seconds> <time with its fraction>`. All scripts here need `walkFunctions`. */
 export function statScript(root: string, path: string): string {
   return `${opening(root)}walk ${quote(path)} follow
 ${present}exec stat -c '%f %s %Y %y' "./$name"`
@@ -133,38 +138,35 @@ export interface ReadPlan {
   readonly range: { offset: number; length: number; block: number } | undefined
 }
 
-/** Prints the line of `statScript`, then the bytes. */
+/** Prints the bytes, a newline and the line of `statScript`. */
 export function readScript(root: string, path: string, { limitBytes, range }: ReadPlan): string {
-  const lines = [
+  const stat = `stat -c '%f %s %Y %y' "./$name"`
+  const open = [
     `${opening(root)}walk ${quote(path)} follow`,
     `${present}[ -f "./$name" ] || fail ${exits.notFile} "$(stat -c %f "./$name")"`,
     `[ -r "./$name" ] || fail ${exits.denied} permission`,
-    `facts=$(stat -c '%f %s %Y %y' "./$name") || fail ${exits.missing}`,
-    `size=\${facts#* } size=\${size%% *}`,
   ]
-  const say = `printf '%s\\n' "$facts"`
+  const end = `printf '\\n%s' "$facts"`
+  const lookFirst = (rest: string) => [
+    `facts=$(${stat}) || fail ${exits.missing}`,
+    `size=\${facts#* } size=\${size%% *}`,
+    `[ "${rest}" -le ${limitBytes} ] || fail ${exits.tooLarge} "${rest}"`,
+  ]
   if (range === undefined) {
-    lines.push(
-      `[ "$size" -le ${limitBytes} ] || fail ${exits.tooLarge} "$size"`,
-      say,
-      // Files of the kernel say 0 and have content.
-      `[ "$size" -ne 0 ] || exec head -c ${limitBytes + 1} "./$name"`,
-      `exec cat "./$name"`,
-    )
-    return lines.join('\n')
+    // Files of the kernel say 0 and have content.
+    const all = `if [ "$size" -ne 0 ]; then cat "./$name"; else head -c ${limitBytes + 1} "./$name"; fi`
+    return [...open, ...lookFirst('$size'), `${all} || exit`, end].join('\n')
   }
   const { offset, length, block } = range
-  if (length > limitBytes) {
-    const rest = `$((size - ${offset}))`
-    lines.push(`[ "${rest}" -le ${limitBytes} ] || fail ${exits.tooLarge} "${rest}"`)
-  }
   const skip = Math.floor(offset / block)
   const count = Math.ceil((offset + Math.min(length, limitBytes)) / block) - skip
-  lines.push(say)
-  if (length > 0) {
-    lines.push(`exec dd if="./$name" bs=${block} skip=${skip} count=${count} 2>/dev/null`)
+  const part = `dd if="./$name" bs=${block} skip=${skip} count=${count} 2>/dev/null`
+  if (length > limitBytes) {
+    return [...open, ...lookFirst(`$((size - ${offset}))`), `${part} || exit`, end].join('\n')
   }
-  return lines.join('\n')
+  const both = length > 0 ? `${stat} & exec ${part} >&3` : `exec ${stat}`
+  // At the same time: each takes as long as its program takes to start.
+  return [...open, 'exec 3>&1', `facts=$(${both}) || exit`, end].join('\n')
 }
 
 /**

@@ -7,26 +7,29 @@ import {
   type Change,
   type FileContent,
   type ListedEntry,
+  type Replaced,
   readLimitBytes,
   type Stat,
   type Tree,
   type TreePath,
 } from '../tree.ts'
-import { applyScript } from './sandbox-apply-script.ts'
+import { applyFunctions, applyScript } from './sandbox-apply-script.ts'
 import { entriesOf, factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
 import { readFailed, type Told, writeFailed } from './sandbox-failure.ts'
-import { exits, listScript, readScript, statScript } from './sandbox-scripts.ts'
+import { exits, listScript, readScript, statScript, walkFunctions } from './sandbox-scripts.ts'
 import { isTemporaryName } from './temporary-name.ts'
 
 /**
  * Runs a POSIX sh script inside to its end, as `sh -c`, with all of `stdin` on its standard input.
  * Rejects only when it did not run to its end (`SANDBOX_LOST`, `CANCELLED`). A script that ends
- * before it has read its input is no failure.
+ * before it has read its input is no failure. `functions` come before it, and may have been read already:
+ * a script that has them keeps to what `Attendant.run` asks for.
  */
 export type ScriptRunner = (
   script: string,
   stdin?: Uint8Array | Readable,
   signal?: AbortSignal,
+  functions?: string,
 ) => Promise<{ readonly code: number; readonly stdout: Buffer; readonly stderr: string }>
 
 export interface SandboxTreeOptions {
@@ -41,13 +44,16 @@ export interface SandboxTreeOptions {
   readonly readOnly?: boolean
 }
 
+/** What all scripts of trees share. */
+export const treeFunctions = walkFunctions + applyFunctions
+
 /** Linux limits one argument to 128 KiB; a longer script goes in on stdin. */
 const scriptLimitBytes = 100_000
 
 /**
  * A `Tree` inside a sandbox. It needs sh, cat, head, dd (with `iflag=fullblock`), stat, sha256sum, mv,
- * rm, ln, cp, mkdir, rmdir, chmod, chown, readlink, find and sleep there, and df and tail to say why
- * a disk refused; BusyBox has them all.
+ * rm, ln, cp, mkdir, rmdir, chmod, chown, readlink, find and sleep there, cmp to leave alone what is the
+ * same, and df and tail to say why a disk refused; BusyBox has them all.
  *
  * The boundary is the sandbox: a link swapped while a script runs can at most lead to other files
  * of the sandbox. Content is flushed before it takes its place; the rename is not. Names that are
@@ -83,10 +89,10 @@ export class SandboxTree implements Tree {
     const block = range && range.length > 1024 * 1024 ? 65_536 : 4096
     const plan = { limitBytes: readLimitBytes, range: range && { ...range, block } }
     const stdout = await this.#ask(path, (root) => readScript(root, path, plan))
-    const end = stdout.indexOf('\n')
-    const { mode, size, modifiedMs } = factsOf(stdout.toString('latin1', 0, end))
+    const end = stdout.lastIndexOf('\n')
+    const { mode, size, modifiedMs } = factsOf(stdout.toString('latin1', end + 1))
     const facts = { modifiedMs, executable: isExecutable(mode) }
-    const sent = stdout.subarray(end + 1)
+    const sent = stdout.subarray(0, end)
     if (range === undefined) {
       if (sent.length > readLimitBytes) {
         throw readFailed(path, told(exits.tooLarge, `0 ${sent.length}`))
@@ -123,35 +129,47 @@ export class SandboxTree implements Tree {
   }
 
   async apply(changes: readonly Change[], signal?: AbortSignal): Promise<void> {
-    const [first] = changes
-    if (first === undefined) return
-    if (this.#readOnly) throw readOnlyHere(first.path)
+    if (changes.length > 0) await this.#apply(changes, signal)
+  }
+
+  async replace(path: TreePath, bytes: Uint8Array, signal?: AbortSignal): Promise<Replaced> {
+    const found = await this.#apply([{ path, before: 'anything', after: { bytes } }], signal, true)
+    return found as Replaced
+  }
+
+  /** What the script printed. */
+  async #apply(changes: readonly Change[], signal?: AbortSignal, compare = false): Promise<string> {
     const spelled = new Set<string>()
     for (const { path } of changes) {
+      if (this.#readOnly) throw readOnlyHere(path)
       if (spelled.has(path)) throw sameFileTwice(path, path)
       if (isTooLong(path)) throw fileDenied(path, 'the name is too long')
       spelled.add(path)
     }
     if (signal?.aborted) throw cancelled('the change')
-    const script = applyScript(await this.#root(), changes, this.#lock)
+    const script = applyScript(await this.#root(), changes, this.#lock, compare)
     const parts = changes.flatMap(({ after }) => (after === 'absent' ? [] : [after.bytes]))
     const size = Buffer.byteLength(script)
-    const answer =
-      size <= scriptLimitBytes
-        ? await this.#run(script, stream(parts), signal)
-        : await this.#run(scriptFromStdin(size), stream([Buffer.from(script), ...parts]), signal)
-    if (answer.code === 0) return
+    const isShort = size <= scriptLimitBytes
+    const { code, stdout, stderr } = await this.#run(
+      isShort ? script : scriptFromStdin(size),
+      stream(isShort ? parts : [Buffer.from(script), ...parts]),
+      signal,
+      treeFunctions,
+    )
+    if (code === 0) return stdout.toString()
     if (signal?.aborted) throw cancelled('the change')
     throw writeFailed(
       changes.map(({ path }) => path),
-      told(answer.code, answer.stdout.toString(), answer.stderr),
+      { code, stdout: stdout.toString(), stderr },
     )
   }
 
   /** The script's output. */
   async #ask(path: TreePath, script: (root: string) => string): Promise<Buffer> {
     if (isTooLong(path)) throw fileNotFound(path)
-    const { code, stdout, stderr } = await this.#run(script(await this.#root()))
+    const text = script(await this.#root())
+    const { code, stdout, stderr } = await this.#run(text, undefined, undefined, treeFunctions)
     if (code !== 0) throw readFailed(path, told(code, stdout.toString(), stderr))
     return stdout
   }

@@ -1,5 +1,14 @@
 /** A tree of the host whose changes are sent on to somewhere else, once they are made. */
-import type { ByteRange, Change, FileContent, ListedEntry, Stat, Tree, TreePath } from '../tree.ts'
+import type {
+  ByteRange,
+  Change,
+  FileContent,
+  ListedEntry,
+  Replaced,
+  Stat,
+  Tree,
+  TreePath,
+} from '../tree.ts'
 
 export class SentOnTree implements Tree {
   readonly #tree: Tree
@@ -25,5 +34,11 @@ export class SentOnTree implements Tree {
   async apply(changes: readonly Change[], signal?: AbortSignal): Promise<void> {
     await this.#tree.apply(changes, signal)
     this.#sendOn()
+  }
+
+  async replace(path: TreePath, bytes: Uint8Array, signal?: AbortSignal): Promise<Replaced> {
+    const found = await this.#tree.replace(path, bytes, signal)
+    if (found !== 'same') this.#sendOn()
+    return found
   }
 }

@@ -55,6 +55,38 @@ export const applying: Readonly<Record<string, TreeCase>> = {
     )
   },
 
+  'replacing tells what was there, and leaves what is the same': async (opened) => {
+    const { tree, sh } = opened
+    await sh(`printf same > f; chmod 640 f; touch -d '2001-02-03 04:05:06' f; ln -s f l; mkdir d`)
+    const replace = (path: string, content: string | Uint8Array) =>
+      tree.replace(treePath(path), Buffer.from(content))
+    const facts = () => sh('ls -i f; stat -c "%a %Y" f')
+    const before = await facts()
+    expect(await replace('f', 'same')).toBe('same')
+    expect(await replace('l', 'same')).toBe('same')
+    expect(await facts()).toBe(before)
+    expect(await replace('l', 'eman')).toBe('other')
+    expect(await replace('f', 'longer')).toBe('other')
+    expect(await text(tree, 'f')).toBe('longer')
+    expect(await modes(opened, 'f')).toEqual(['640'])
+    for (const path of ['new', 'a/b/new']) {
+      expect(await replace(path, '')).toBe('absent')
+      expect(await replace(path, '')).toBe('same')
+      expect(await replace(path, '\0\n')).toBe('other')
+      expect(await replace(path, '')).toBe('other')
+    }
+    const large = Buffer.alloc(2_500_000, 'large ')
+    expect(await replace('f', large)).toBe('other')
+    expect(await replace('f', large)).toBe('same')
+    expect((await tree.read(treePath('f'))).bytes.equals(large)).toBe(true)
+    await expect(replace('d', 'x')).rejects.toMatchObject({ code: 'NOT_A_FILE' })
+    await sh('ln -s /etc/hostname out')
+    await expect(replace('out', 'x')).rejects.toMatchObject({ code: 'PATH_OUTSIDE' })
+    expect((await sh('ls -A; ls -A a/b')).split('\n').filter(Boolean).sort()).toEqual(
+      ['a', 'd', 'f', 'l', 'new', 'new', 'out'].sort(),
+    )
+  },
+
   'a deleted file is gone, its neighbours are not': async ({ tree, sh }) => {
     await sh('mkdir d; printf a > d/a; printf b > d/b; printf c > c')
     await tree.apply([change('d/a', was('a'), null)])

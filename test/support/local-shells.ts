@@ -10,9 +10,13 @@ import type { ScriptRunner } from '../../src/trees/sandbox-tree.ts'
 
 /** Runs scripts here, with the tools of `path` alone. */
 function runner(shell: string, path: string): ScriptRunner {
-  return async (script, stdin, signal) => {
+  return async (script, stdin, signal, functions = '') => {
     const env = { PATH: path, TZ: 'Asia/Kolkata' }
-    const child = spawn(shell, ['-c', script], { cwd: '/', env, ...(signal && { signal }) })
+    const child = spawn(shell, ['-c', functions + script], {
+      cwd: '/',
+      env,
+      ...(signal && { signal }),
+    })
     const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) =>
       Buffer.concat(await stream.toArray()),
     )

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'vitest'
-import type { Backend, SandboxSpec } from '../../src/sandbox.ts'
+import type { Backend, Sandbox, SandboxSpec } from '../../src/sandbox.ts'
 import { Session } from '../../src/session.ts'
 import { Mirror } from '../../src/sync/mirror.ts'
 import type { Change, TreePath } from '../../src/tree.ts'
@@ -77,17 +77,18 @@ export async function startMirroredFiles(): Promise<MirroredFiles> {
         ...spec,
         mounts: [{ host: root, sandbox: '/workspace', writable: true }],
       }
-      const workspace = new OpenMirrorWorkspace({
+      const options = {
         choose: async () => backend,
         spec: own,
-        trees: [tree],
-        mirrors: [mirror],
+        trees: [tree] as const,
+        mirrors: [mirror] as const,
         inside: new SandboxTree((...script) => it.session.run(...script), {
           root: `${sandbox.root}/${elsewhere}/${name}`,
         }),
         roots: [`${sandbox.root}/${name}`],
-        current: () => sandbox,
-      })
+        scripts: () => it.session.scripts,
+      }
+      const workspace = new OpenMirrorWorkspace(options, sandbox)
       return { root, inside, session: new Session(workspace, { ephemeral: false }), ready }
     },
     async arrived() {
@@ -116,19 +117,15 @@ class WatchedTree extends HostTree {
 
 /** One whose sandbox somebody else has opened. */
 class OpenMirrorWorkspace extends MirrorWorkspace {
-  readonly #open: () => Promise<NonNullable<ReturnType<MirrorWorkspaceOptions['current']>>>
+  readonly #sandbox: Sandbox
 
-  constructor(options: MirrorWorkspaceOptions) {
+  constructor(options: MirrorWorkspaceOptions, sandbox: Sandbox) {
     super(options)
-    this.#open = async () => {
-      const sandbox = options.current()
-      if (sandbox === undefined) throw new Error('it is not open')
-      return sandbox
-    }
+    this.#sandbox = sandbox
   }
 
   override locate(path: string): Promise<Located> {
-    return super.locate(path, this.#open)
+    return super.locate(path, async () => this.#sandbox)
   }
 }
 

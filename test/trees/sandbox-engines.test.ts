@@ -59,8 +59,8 @@ for (const [engine, { part, backend: make }] of Object.entries(engines)) {
       rmSync(host, { recursive: true, force: true })
     })
 
-    const run: ScriptRunner = (script, stdin, signal) =>
-      runScript(sandbox, script, stdin, signal ?? never)
+    const run: ScriptRunner = (script, stdin, signal, functions = '') =>
+      runScript(sandbox, functions + script, stdin, signal ?? never)
 
     const open = async () => {
       const root = `/tmp/tree-${made++}`

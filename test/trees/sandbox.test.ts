@@ -54,8 +54,8 @@ for (const [shell, scripts] of Object.entries(shells)) {
     test('content that did not arrive whole is not written', () =>
       inFolder(async (root) => {
         writeFileSync(join(root, 'f'), 'old')
-        const cut: ScriptRunner = (script, stdin, signal) =>
-          scripts(script, stdin && (stdin as Uint8Array).subarray(0, 2), signal)
+        const cut: ScriptRunner = (script, stdin, ...rest) =>
+          scripts(script, stdin && (stdin as Uint8Array).subarray(0, 2), ...rest)
         const tree = new SandboxTree(cut, { root })
         const changes = [change('f', was('old'), 'new'), change('d/g', 'absent', 'new')]
         for (const some of [changes, changes.slice(1)]) {
@@ -72,9 +72,9 @@ for (const [shell, scripts] of Object.entries(shells)) {
       inFolder(async (root) => {
         const tree = new SandboxTree(scripts, { root })
         let lock = ''
-        const spy: ScriptRunner = (script, stdin, signal) => {
-          lock = `/tmp/${/lockname=(\S+)/.exec(script)?.[1]}`
-          return scripts(script, stdin, signal)
+        const spy: ScriptRunner = (script, ...rest) => {
+          lock = `/tmp/${/^begin \S+ (\S+)$/m.exec(script)?.[1]}`
+          return scripts(script, ...rest)
         }
         await create(new SandboxTree(spy, { root }), 'f', 'x')
         expect(existsSync(lock)).toBe(false)

@@ -1,0 +1,161 @@
+/**
+ * Runs the short scripts of a session's own that look at files or change them. What runs a command has to
+ * be made ready for the next; a script of ours leaves nothing behind, so one shell runs one after another.
+ */
+import { randomBytes } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { attendantMarkByte, attendantScript, request } from './attendant-script.ts'
+import { cancelled } from './errors.ts'
+import type { Guard } from './guard.ts'
+import { MarkedStream } from './marked-stream.ts'
+import { type Process, spawn } from './process.ts'
+import type { ScriptResult } from './script.ts'
+import { framedBytes, spawnScript } from './spawn-script.ts'
+
+export class Attendant {
+  readonly guard: Guard
+  #shell: Shell | undefined
+  #isStarting = false
+
+  constructor(guard: Guard) {
+    this.guard = guard
+  }
+
+  /**
+   * As `spawnScript`. `functions` are definitions that come before the script, and the same ones each time. A
+   * script that has them takes all of `stdin` unless it fails, starts nothing that outlives it, and prints
+   * nothing after `eval "$tell"`.
+   */
+  async run(
+    script: string,
+    stdin: Uint8Array | Readable | undefined,
+    signal: AbortSignal,
+    functions: string | undefined,
+  ): Promise<ScriptResult> {
+    if (functions === undefined) return spawnScript(this.guard, script, stdin, signal)
+    const isShort = !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
+    const shell = this.#shell
+    if (isShort && shell?.isFree) return shell.run(script, stdin ?? new Uint8Array(), signal)
+    if (shell === undefined) void this.#start(functions)
+    // One that is busy may be for long: it waits for its turn with other servers, or sends a large file.
+    return spawnScript(this.guard, `${functions}\n${script}`, stdin, signal)
+  }
+
+  async #start(functions: string): Promise<void> {
+    if (this.#isStarting) return
+    this.#isStarting = true
+    try {
+      const token = randomBytes(9).toString('hex')
+      const process = await spawn(this.guard, ['sh', '-c', attendantScript(token, functions)], {
+        workdir: '/',
+        stdin: 'open',
+        marked: false,
+      })
+      const shell = new Shell(process, token)
+      this.#shell = shell
+      void shell.over.then(() => {
+        this.#shell = undefined
+      })
+    } catch {
+      // Whoever runs the next script is told why, if it cannot be run in another way either.
+    } finally {
+      this.#isStarting = false
+    }
+  }
+}
+
+/** A script that runs. */
+interface Running {
+  readonly hasStdin: boolean
+  readonly stdout: Buffer[]
+  stderr: string
+  end(code: number): void
+  fail(error: unknown): void
+}
+
+class Shell {
+  readonly #process: Process
+  /** Settles when it has ended. */
+  readonly over: Promise<void>
+  #running: Running | undefined
+  /** It takes no more: it is ending, by itself or because it was told to. */
+  #isOver = false
+  /** How many scripts have told their result and are not at their end. */
+  #cleaning = 0
+
+  constructor(process: Process, token: string) {
+    this.#process = process
+    process.stdin.on('error', () => {})
+    process.stderr.on('data', (bytes: Buffer) => {
+      if (this.#running !== undefined) this.#running.stderr += bytes.toString()
+    })
+    const events = {
+      data: (bytes: Buffer) => {
+        this.#running?.stdout.push(bytes)
+        return true
+      },
+      mark: (text: string) => this.#marked(text),
+      end: () => {},
+    }
+    new MarkedStream(process.stdout, token, events, attendantMarkByte)
+    const ended = (end: (running: Running) => void) => {
+      this.#isOver = true
+      const running = this.#running
+      this.#running = undefined
+      if (running !== undefined) end(running)
+    }
+    this.over = process.exit.then(
+      (code) => ended((running) => running.end(code)),
+      (error: unknown) => ended((running) => running.fail(error)),
+    )
+  }
+
+  get isFree(): boolean {
+    return !this.#isOver && this.#running === undefined
+  }
+
+  /** Only when free. */
+  run(script: string, stdin: Uint8Array, signal: AbortSignal): Promise<ScriptResult> {
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) throw cancelled('the operation')
+      const abort = () => {
+        // What it had begun is taken back before it ends.
+        this.#isOver = true
+        void this.#process.kill().catch(() => {})
+      }
+      const settle = (action: () => void) => {
+        signal.removeEventListener('abort', abort)
+        if (signal.aborted) reject(cancelled('the operation'))
+        else action()
+      }
+      const running: Running = {
+        hasStdin: stdin.length > 0,
+        stdout: [],
+        stderr: '',
+        end(code) {
+          const { stdout, stderr } = running
+          settle(() => resolve({ code, stdout: Buffer.concat(stdout), stderr }))
+        },
+        fail: (error) => settle(() => reject(error)),
+      }
+      this.#running = running
+      signal.addEventListener('abort', abort, { once: true })
+      this.#process.stdin.write(request(script, stdin))
+    })
+  }
+
+  #marked(text: string): void {
+    const isTold = text === 'told'
+    if (!isTold && this.#cleaning > 0) {
+      this.#cleaning -= 1
+      return
+    }
+    const running = this.#running
+    this.#running = undefined
+    if (running === undefined) return
+    const code = isTold ? 0 : Number(text)
+    if (isTold) this.#cleaning += 1
+    else if (code > 127 || (code !== 0 && running.hasStdin)) this.#isOver = true
+    running.end(code)
+  }
+}

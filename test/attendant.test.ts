@@ -1,0 +1,133 @@
+/** One shell runs the scripts of a session's own, and none of them can tell. In dash, bash and BusyBox. */
+import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Attendant } from '../src/attendant.ts'
+import { type Guard, openGuard } from '../src/guard.ts'
+import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
+
+const never = new AbortController().signal
+
+const functions = `tell=
+greet() { printf 'hello %s' "$1"; }`
+
+for (const [name, { shell, path }] of Object.entries(shells())) {
+  describe(`the attendant in ${name}`, () => {
+    let sandbox: LocalSandbox
+    let guard: Guard
+    let attendant: Attendant
+
+    beforeEach(async () => {
+      sandbox = localSandbox({ shell, path })
+      guard = await openGuard(sandbox, never)
+      attendant = new Attendant(guard)
+    })
+
+    afterEach(async () => {
+      await guard.close()
+      await sandbox.quiet()
+      sandbox.remove()
+    })
+
+    const run = (script: string, stdin?: Uint8Array, signal = never) =>
+      attendant.run(script, stdin, signal, functions)
+    const told = async (script: string, stdin?: Uint8Array) => {
+      const { code, stdout } = await run(script, stdin)
+      return `${code} ${stdout}`
+    }
+    const file = (path: string) => join(sandbox.root, path)
+
+    /** Scripts run in the same shell from then on; until it has started a runner takes them. */
+    const attended = async () => {
+      for (let before = ''; ; ) {
+        const shell = await told('echo "$$"')
+        if (shell === before) return shell
+        before = shell
+      }
+    }
+
+    test('runs one script after another, each as if it were alone', async () => {
+      const shell = await attended()
+      expect(await told('x=1; cd /tmp; trap "echo left" EXIT TERM; set -f; exit 3')).toBe(
+        '3 left\n',
+      )
+      expect(await told('echo "$x" "$PWD" "$$" /etc/host?; trap')).toMatch(
+        new RegExp(`^0 +/ ${shell.slice(2, -1)} /etc/host`),
+      )
+      expect(await told('greet() { :; }')).toBe('0 ')
+      expect(await told('greet you')).toBe('0 hello you')
+      expect(await told('exec sh -c "echo other; exit 4"')).toBe('4 other\n')
+      expect(await attended()).toBe(shell)
+    })
+
+    test('hands on bytes as they are, both ways', async () => {
+      await attended()
+      const bytes = Buffer.from(Array.from({ length: 100_000 }, (_, i) => (i * 7) % 256))
+      const script = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null`
+      expect((await run(script, bytes)).stdout.equals(bytes)).toBe(true)
+      const name = "ä'\u0001\u001f\u007f\n$x"
+      expect(await told(`printf %s "${name.replace('$', '\\$')}"`)).toBe(`0 ${name}`)
+      expect(await told(`: ${'y'.repeat(5_000)}; echo long`)).toBe('0 long\n')
+    })
+
+    test('a script without stdin cannot take what follows', async () => {
+      await attended()
+      expect(await told('cat')).toBe('0 ')
+      expect(await told('echo next')).toBe('0 next\n')
+    })
+
+    test('one that fails before it took its stdin does not disturb the next', async () => {
+      await attended()
+      expect(await told('exit 5', Buffer.from('1 0\necho stdin\n'))).toBe('5 ')
+      expect(await told('echo next')).toBe('0 next\n')
+      await attended()
+    })
+
+    test('one that was killed does not leave its shell behind', async () => {
+      const shell = await attended()
+      expect(await told('exec sh -c "kill -9 \\$\\$"')).toBe('137 ')
+      expect(await attended()).not.toBe(shell)
+    })
+
+    test('one that tells is not waited for, and the next comes after it', async () => {
+      const shell = await attended()
+      await told(`mkfifo '${file('wait')}'`)
+      const tells = `echo now; eval "$tell"; read -r line <'${file('wait')}'; : >'${file('after')}'`
+      expect(await told(tells)).toBe('0 now\n')
+      const next = told(`[ -e '${file('after')}' ] && echo "$$"`)
+      await writeFile(file('wait'), 'go on\n')
+      expect(await next).toBe(shell)
+    })
+
+    test('one that is busy keeps nobody waiting', async () => {
+      await attended()
+      await told(`mkfifo '${file('wait')}'`)
+      const first = told(`read -r line <'${file('wait')}'; echo "$line"`)
+      expect(await told('echo second')).toBe('0 second\n')
+      await writeFile(file('wait'), 'first\n')
+      expect(await first).toBe('0 first\n')
+    })
+
+    test('a cancelled script takes back what it did', async () => {
+      await attended()
+      const abort = new AbortController()
+      await told(`mkfifo '${file('began')}'`)
+      const undo = `echo undone >'${file('undone')}'`
+      // Said by the program itself: a shell that has just forked can lose a signal.
+      const program = `sh -c "echo >'${file('began')}'; exec sleep 300"`
+      const script = `trap "${undo}" EXIT; trap 'exit 143' TERM; ${program}; exit 0`
+      const running = run(script, undefined, abort.signal)
+      await readFile(file('began'))
+      abort.abort()
+      await expect(running).rejects.toMatchObject({ code: 'CANCELLED' })
+      expect(existsSync(file('undone'))).toBe(true)
+      expect(await told('echo next')).toBe('0 next\n')
+    })
+
+    test('does not count as something that runs', async () => {
+      await attended()
+      expect(await guard.hasProcesses()).toBe(false)
+    })
+  })
+}
