@@ -77,7 +77,11 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       ['functions', 'leak() { echo leak; }', 'command -v leak || echo none'],
       ['options', 'set -euf', 'set -o; echo /*bin; false; echo on'],
       ['traps', 'trap "echo leak" EXIT TERM', 'trap'],
-      ['ignored signals', "trap '' TERM INT HUP", 'grep -E "Sig(Pnd|Blk|Ign|Cgt)" /proc/self/status'],
+      [
+        'ignored signals',
+        "trap '' TERM INT HUP",
+        'grep -E "Sig(Pnd|Blk|Ign|Cgt)" /proc/self/status',
+      ],
       ['limits and masks', 'ulimit -n 20; umask 077', 'ulimit -n; umask'],
       ['descriptors', 'exec 7>/dev/null 8</dev/null', 'ls /proc/self/fd'],
       ['redirections', 'exec >/dev/null 2>&1', 'echo seen; echo err >&2'],

@@ -1,13 +1,13 @@
 /** Many sessions in one process, as a server with a transport that carries several would have them. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { settingsWith } from '../../test/support/settings.ts'
 import { callTool } from '../../src/mcp/call-tool.ts'
 import type { Session } from '../../src/session.ts'
 import { backendOnce } from '../../src/sessions/choose-backend.ts'
 import { makeSession } from '../../src/sessions/make-session.ts'
 import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
 import { tools } from '../../src/tools/all.ts'
+import { settingsWith } from '../../test/support/settings.ts'
 import { memoryOf } from './memory.ts'
 
 const never = new AbortController().signal
