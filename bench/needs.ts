@@ -6,9 +6,6 @@ import type { Need } from './row.ts'
 /** Why rows with that need are skipped, or undefined when they are not. */
 export function needProblem(need: Need): string | undefined {
   if (need === 'rsync') return onPath('rsync') ? undefined : 'rsync is not installed'
-  if (need === 'several-sessions') {
-    return 'a server has one session: it speaks stdio alone, and no transport that carries several'
-  }
   const reasons: Record<string, string> = JSON.parse(process.env.SANDBOX_MCP_TEST_MISSING ?? '{}')
   return reasons[need]
 }

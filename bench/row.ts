@@ -4,13 +4,7 @@ import type { Effort, Sample } from './sampling.ts'
 import type { Stage } from './stage.ts'
 import type { Target } from './target.ts'
 
-export type Need =
-  | 'docker'
-  | 'bubblewrap'
-  | 'ssh'
-  | 'openshell-double'
-  | 'rsync'
-  | 'several-sessions'
+export type Need = 'docker' | 'bubblewrap' | 'ssh' | 'openshell-double' | 'rsync'
 
 export interface Peer {
   readonly name: string

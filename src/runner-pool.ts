@@ -7,8 +7,9 @@ import type { CommandLine } from './runner-script.ts'
 import type { Sandbox } from './sandbox.ts'
 import { Waiters } from './waiters.ts'
 
-/** How many wait once it has been quiet for a while. */
+/** How many wait once it has been quiet for a while, and how many at most after many ran at once. */
 const spareRunners = 2
+const mostSpare = 32
 const quietMs = 30_000
 /** Engines start a few at a time in the time that one takes. */
 const maxStarting = 4
@@ -40,6 +41,10 @@ export class RunnerPool {
   #movedMs = Number.NEGATIVE_INFINITY
   #patience: NodeJS.Timeout | undefined
   #quiet: NodeJS.Timeout | undefined
+  #running = 0
+  /** The most that were asked for at once: lately, and before. */
+  #peak = 0
+  #earlierPeak = 0
 
   /** Starts the first one ahead. */
   constructor(sandbox: Sandbox) {
@@ -108,6 +113,7 @@ export class RunnerPool {
   #take(signal: AbortSignal | undefined): Promise<Runner> {
     if (this.#isClosed) return Promise.reject(cancelled('the command'))
     const taken = this.#waiting.wait({ signal, cancelled: () => cancelled('the command') })
+    this.#peak = Math.max(this.#peak, this.#waiting.size + this.#running)
     this.#serve()
     return taken
   }
@@ -151,7 +157,9 @@ export class RunnerPool {
       this.#keep(runner)
     } catch (error) {
       // Without one who waits, whoever needs the next is told why there is none.
-      this.#waiting.refuseFirst(error)
+      if (this.#waiting.size > 0) this.#waiting.refuseFirst(error)
+      // The sandbox has no room for more (a limit of processes, say): commands come first.
+      else this.#forgetPeak()
     } finally {
       this.#coming -= 1
       this.#starting -= 1
@@ -171,27 +179,68 @@ export class RunnerPool {
   }
 
   async #follow(runner: Runner, command: RunnerCommand): Promise<void> {
+    this.#running += 1
     // When what was asked for has been sent: the next command is to find one too.
     setImmediate(() => {
-      const isEnough = this.#idle.length + this.#coming > 0
-      if (!isEnough && !this.#isClosed) void this.#startOne()
+      if (this.#idle.length + this.#coming === 0) void this.#startAhead()
     })
     await command.exit.catch(() => {})
+    this.#running -= 1
     this.#movedMs = performance.now()
     this.#coming += 1
     if (await runner.ready) this.#keep(runner)
     this.#coming -= 1
     this.#serve()
+    if (this.#running === 0 && this.#waiting.size === 0) this.#expectAsMany()
+  }
+
+  /** Whoever ran many at once does so again: the next time more of them find a runner. */
+  #expectAsMany(): void {
+    // Never more than twice as many as there are, because it may have been the only time.
+    const wanted = Math.min(this.#spare, mostSpare, 2 * this.#all.size)
+    const startNext = () => {
+      const isQuiet = this.#running === 0 && this.#waiting.size === 0 && this.#starting === 0
+      if (!isQuiet || this.#all.size >= wanted) return
+      void this.#startAhead()?.then(startNext)
+    }
+    startNext()
+  }
+
+  #startAhead(): Promise<void> | undefined {
+    return this.#isClosed ? undefined : this.#startOne()
+  }
+
+  /** How many are to wait: as many as were asked for at once in the last while. */
+  get #spare(): number {
+    return Math.max(spareRunners, this.#peak, this.#earlierPeak)
   }
 
   #keep(runner: Runner): void {
     this.#idle.push(runner)
     this.#serve()
     if (this.#idle.length <= spareRunners || this.#isClosed) return
-    this.#quiet ??= setTimeout(() => {
-      this.#quiet = undefined
-      for (const spare of this.#idle.splice(0, this.#idle.length - spareRunners)) spare.release()
-    }, quietMs).unref()
+    this.#quiet ??= setTimeout(() => this.#letGo(), quietMs).unref()
+  }
+
+  /** Lets go of those that nobody has asked for in a while. */
+  #letGo(): void {
+    this.#quiet = undefined
+    this.#earlierPeak = this.#peak
+    this.#peak = 0
+    this.#releaseIdle()
+    if (this.#idle.length > spareRunners)
+      this.#quiet = setTimeout(() => this.#letGo(), quietMs).unref()
+  }
+
+  #forgetPeak(): void {
+    this.#peak = 0
+    this.#earlierPeak = 0
+    this.#releaseIdle()
+  }
+
+  #releaseIdle(): void {
+    const spare = Math.min(this.#spare, mostSpare)
+    for (const one of this.#idle.splice(0, Math.max(0, this.#idle.length - spare))) one.release()
   }
 }
 

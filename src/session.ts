@@ -6,13 +6,13 @@ import type { Readable } from 'node:stream'
 import { Activity, type SandboxUse } from './activity.ts'
 import { Attendant } from './attendant.ts'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
-import { cancelled, isSandboxError } from './errors.ts'
+import { isSandboxError } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
 import { type ExecutionLimits, Executions } from './executions.ts'
-import { type Guard, openGuard } from './guard.ts'
+import type { Guard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
-import { OpenOnce } from './open-once.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
+import { SandboxOpening } from './sandbox-opening.ts'
 import { channelScripts, type ScriptResult, type Scripts } from './script.ts'
 import { spawnedScripts } from './spawn-script.ts'
 import { SyncSteps } from './sync-steps.ts'
@@ -67,7 +67,7 @@ export class Session {
   readonly commandTimeoutSeconds: number
   readonly #env: Readonly<Record<string, string>>
   readonly #ephemeral: boolean
-  readonly #guard: OpenOnce<Guard>
+  readonly #opening: SandboxOpening
   readonly #executions: Executions
   /** Of the sandbox that was used last. */
   #attendant: Attendant | undefined
@@ -77,8 +77,6 @@ export class Session {
   readonly #use: SandboxUse
   readonly #activity: Activity
   #news: News[]
-  #hasOpened = false
-  #untoldLoss: string | undefined
   #closed = false
 
   constructor(workspace: Workspace, options: SessionOptions) {
@@ -90,9 +88,9 @@ export class Session {
     this.#outputLimits = options.outputLimits ?? outputLimits
     this.#logs = new LogSpace(limits.logBytes)
     this.#executions = new Executions(limits, this.#logs)
-    this.#guard = new OpenOnce((context) => this.#openGuard(context))
     const use = options.use ?? unnoted
     this.#use = use
+    this.#opening = new SandboxOpening(workspace, use, (text) => this.tell(text))
     this.#steps = new SyncSteps(
       workspace,
       () => this.scripts,
@@ -109,7 +107,7 @@ export class Session {
   /** The open sandbox's guard; opens the sandbox at first use, and anew after it was lost. */
   async guard(context: OpenContext): Promise<Guard> {
     await this.#activity.hold(context)
-    return this.#guard.get(context)
+    return this.#opening.guard(context)
   }
 
   /** Runs a call of the client's: while it does, nobody removes the sandbox if it needs it. */
@@ -124,18 +122,18 @@ export class Session {
 
   /** The sandbox, if it is open. */
   get current(): Sandbox | undefined {
-    return this.#guard.opened?.sandbox
+    return this.#opening.opened?.sandbox
   }
 
   /** How to run short scripts of our own in the sandbox, if it is open. */
   get scripts(): Scripts | undefined {
-    const guard = this.#guard.opened
+    const guard = this.#opening.opened
     return guard && spawnedScripts(guard)
   }
 
   /** Whether it has or had a sandbox, or is about to have one. */
   get hasOpened(): boolean {
-    return this.#hasOpened
+    return this.#opening.hasOpened
   }
 
   /** The open sandbox; its workspace is whole. */
@@ -199,14 +197,14 @@ export class Session {
       async (error: unknown) => {
         this.#steps.notStarted()
         // Without a working directory there may be no workspace either.
-        if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await this.#check(guard, context)
+        if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await this.#opening.check(guard, context)
         throw error
       },
     )
     this.#steps.started(execution)
     void execution.result.then(({ error }) => {
       // The next call must not meet what is gone.
-      if (error !== undefined) this.#lose(guard, error)
+      if (error !== undefined) this.#opening.lose(guard, error)
     })
     return execution
   }
@@ -222,19 +220,13 @@ export class Session {
   }
 
   /** Lets go of an open sandbox that is of no use any more, and of all that runs in it. */
-  async abandon(sandbox: Sandbox, error: Error): Promise<void> {
-    const guard = this.#guard.opened
-    if (guard?.sandbox !== sandbox) return
-    this.#lose(guard, error)
-    await guard.close()
-    await sandbox.close()
+  abandon(sandbox: Sandbox, error: Error): Promise<void> {
+    return this.#opening.abandon(sandbox, error)
   }
 
   /** Why an earlier sandbox went away; once, to whoever tells the client. */
   takeLoss(): string | undefined {
-    const loss = this.#untoldLoss
-    this.#untoldLoss = undefined
-    return loss
+    return this.#opening.takeLoss()
   }
 
   /** Told with the next result. */
@@ -253,8 +245,8 @@ export class Session {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    await this.#guard.settle()
-    const guard = this.#guard.opened
+    await this.#opening.close()
+    const guard = this.#opening.opened
     if (guard !== undefined && (!this.#ephemeral || this.workspace.sync !== undefined)) {
       await guard.close()
       // Its runners have ended with it.
@@ -279,48 +271,11 @@ export class Session {
     return true
   }
 
-  async #openGuard(context: OpenContext): Promise<Guard> {
-    if (this.#closed) throw cancelled('opening the sandbox')
-    this.#hasOpened = true
-    const sandbox = await this.workspace.open(context).catch((error: Error) => {
-      this.#use.failed(error)
-      throw error
-    })
-    this.#use.opened(sandbox.kind)
-    if (sandbox.stale !== undefined) this.tell(sandbox.stale.replace(/\.$/, ''))
-    const guard = await openGuard(sandbox, context.signal).catch(async (error: unknown) => {
-      await sandbox.close()
-      throw error
-    })
-    void guard.lost.then(async (error) => {
-      this.#lose(guard, error)
-      await sandbox.close()
-    })
-    return guard
-  }
-
-  /** Rejects with `SANDBOX_LOST`, and lets go of it, when the workspace is not in the sandbox any more. */
-  async #check(guard: Guard, { signal }: OpenContext): Promise<void> {
-    try {
-      await this.workspace.check?.(guard.sandbox, signal)
-    } catch (error) {
-      if (isSandboxError(error, 'SANDBOX_LOST')) await this.abandon(guard.sandbox, error)
-      throw error
-    }
-  }
-
   /** Also what left its group keeps the sandbox in use. */
   async #isQuiet(): Promise<boolean> {
-    const guard = this.#guard.opened
+    const guard = this.#opening.opened
     if (this.#steps.isBusy) return false
     // Of a sandbox that is gone nothing runs.
     return guard === undefined || !(await guard.hasProcesses().catch(() => false))
-  }
-
-  #lose(guard: Guard, error: Error): void {
-    // Several commands may hear of one loss.
-    if (this.#guard.opened !== guard) return
-    this.#guard.forget(guard)
-    this.#untoldLoss = error.message
   }
 }

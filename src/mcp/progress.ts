@@ -1,4 +1,7 @@
-/** Progress notifications of one call: what is new, a few times a second, and a sign of life. */
+/**
+ * Progress notifications of one call: what is new, a few times a second, and a sign of life. A client that
+ * does not read is sent no second one: what comes in the meantime is the newest when it reads again.
+ */
 
 /** Fewer than clients can draw. */
 const intervalMs = 250
@@ -6,7 +9,8 @@ const intervalMs = 250
 const heartbeatMs = 5_000
 const messageLimit = 500
 
-export type SendProgress = (progress: number, message: string) => void
+/** Settles when the client's end has taken it. */
+export type SendProgress = (progress: number, message: string) => Promise<void>
 
 export class Progress {
   readonly #send: SendProgress
@@ -16,6 +20,7 @@ export class Progress {
   #next: { done: number; message: string } | undefined
   #lastSent = 0
   #lastMs = 0
+  #sending = false
   #stopped = false
 
   constructor(send: SendProgress) {
@@ -27,7 +32,11 @@ export class Progress {
   tell(done: number, message: string): void {
     if (this.#stopped) return
     this.#next = { done, message }
-    if (this.#timer !== undefined) return
+    this.#plan()
+  }
+
+  #plan(): void {
+    if (this.#timer !== undefined || this.#sending || this.#stopped) return
     const wait = Math.max(0, this.#lastMs + intervalMs - Date.now())
     this.#timer = setTimeout(() => this.#flush(), wait)
     this.#timer.unref()
@@ -52,14 +61,21 @@ export class Progress {
     // The protocol wants the number to grow with every notification.
     this.#lastSent = done > this.#lastSent ? done : this.#lastSent + 1
     this.#lastMs = Date.now()
-    this.#send(this.#lastSent, message.slice(0, messageLimit).toWellFormed())
+    this.#sending = true
+    const taken = this.#send(this.#lastSent, message.slice(0, messageLimit).toWellFormed())
+    const go = () => {
+      this.#sending = false
+      if (this.#next !== undefined) this.#plan()
+    }
+    taken.then(go, go)
     this.#expectSilence()
   }
 
   #expectSilence(): void {
     clearTimeout(this.#heartbeat)
     this.#heartbeat = setTimeout(() => {
-      this.#emit(0, `running for ${Math.round((Date.now() - this.#started) / 1000)} s`)
+      if (this.#sending) this.#expectSilence()
+      else this.#emit(0, `running for ${Math.round((Date.now() - this.#started) / 1000)} s`)
     }, heartbeatMs)
     this.#heartbeat.unref()
   }

@@ -215,12 +215,12 @@ type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 /** Sends nothing where the client did not ask for progress. */
 function progressOf({ _meta, sendNotification }: Extra): Progress {
   const progressToken = _meta?.progressToken
-  return new Progress((done, message) => {
+  return new Progress(async (done, message) => {
     if (progressToken === undefined) return
-    void sendNotification({
+    await sendNotification({
       method: 'notifications/progress',
       params: { progressToken, progress: done, message },
-    }).catch(() => {})
+    })
   })
 }
 
