@@ -14,12 +14,13 @@ import {
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { SshBackend } from '../../src/backends/ssh.ts'
+import type { SshBackend } from '../../src/backends/ssh.ts'
 import { seedOnce } from '../../src/sync/seed.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { describeWhere } from '../support/available.ts'
 import { context, never, newSpec } from '../support/remote-sandbox.ts'
-import { type SshServer, startSshServer } from '../support/ssh-server.ts'
+import { startSshBackend } from '../support/ssh-backend.ts'
+import type { SshServer } from '../support/ssh-server.ts'
 
 const soon = { timeout: 60_000, interval: 5 }
 const patient = { timeout: 180_000 }
@@ -29,9 +30,7 @@ describeWhere('ssh', 'left-overs on an SSH host', () => {
   let backend: SshBackend
   let root: string
   beforeAll(async () => {
-    server = await startSshServer()
-    backend = new SshBackend(server.settings, server.account)
-    root = server.settings.workspaceRoot ?? ''
+    ;({ server, backend, root } = await startSshBackend())
   })
   afterAll(() => server.close())
 

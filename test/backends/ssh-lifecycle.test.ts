@@ -20,6 +20,7 @@ import { seedOnce } from '../../src/sync/seed.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { describeWhere } from '../support/available.ts'
 import { context, never, newSpec, run } from '../support/remote-sandbox.ts'
+import { startSshBackend } from '../support/ssh-backend.ts'
 import { type SshServer, startSshServer } from '../support/ssh-server.ts'
 
 describeWhere('ssh', 'the ssh backend', () => {
@@ -27,9 +28,7 @@ describeWhere('ssh', 'the ssh backend', () => {
   let backend: SshBackend
   let root: string
   beforeAll(async () => {
-    server = await startSshServer()
-    backend = new SshBackend(server.settings, server.account)
-    root = server.settings.workspaceRoot ?? ''
+    ;({ server, backend, root } = await startSshBackend())
   })
   afterAll(() => server.close())
 

@@ -9,6 +9,8 @@ import {
 } from '@modelcontextprotocol/sdk/types.js'
 import { onTestFinished } from 'vitest'
 import { serveOn } from '../../src/mcp/sdk-v1.ts'
+import type { Sight } from '../../src/resources/sight.ts'
+import type { Session } from '../../src/session.ts'
 import { tools } from '../../src/tools/all.ts'
 import { checked } from '../support/checked-transport.ts'
 import { directorySession } from '../support/directory-session.ts'
@@ -27,21 +29,30 @@ export async function connect(): Promise<Connected> {
   const inside = join(place.root, '../inside')
   mkdirSync(inside)
   const session = directorySession(place.root, inside, place.tree)
-  const [ours, theirs] = InMemoryTransport.createLinkedPair()
-  await serveOn(ours, {
-    version: '0',
-    instructions: '',
-    tools,
-    sessions: fixedSession(session, place.sight),
-  })
-  const client = new Client({ name: 'test', version: '0' })
-  const heard = listen(client)
-  await client.connect(checked(theirs))
+  const { client, heard } = await clientOf(session, place.sight)
   onTestFinished(async () => {
     await client.close()
     await session.close()
   })
   return { ...place, client, heard }
+}
+
+/** A client of a session; to be closed before that. */
+export async function clientOf(
+  session: Session,
+  sight: Sight,
+): Promise<Pick<Connected, 'client' | 'heard'>> {
+  const [ours, theirs] = InMemoryTransport.createLinkedPair()
+  await serveOn(ours, {
+    version: '0',
+    instructions: '',
+    tools,
+    sessions: fixedSession(session, sight),
+  })
+  const client = new Client({ name: 'test', version: '0' })
+  const heard = listen(client)
+  await client.connect(checked(theirs))
+  return { client, heard }
 }
 
 /** What the client is told from now on. */

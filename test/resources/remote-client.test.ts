@@ -1,13 +1,8 @@
 /** A client's resources of a workspace on another machine, over MCP: a real sshd, and OpenShell. */
 import { mkdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Client } from '@modelcontextprotocol/sdk/client/index.js'
-import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
+import type { Client } from '@modelcontextprotocol/sdk/client/index.js'
 import { expect, test } from 'vitest'
-import { serveOn } from '../../src/mcp/sdk-v1.ts'
-import { tools } from '../../src/tools/all.ts'
-import { checked } from '../support/checked-transport.ts'
-import { fixedSession } from '../support/fixed-session.ts'
 import {
   describeFarSessions,
   describeSshSessions,
@@ -16,7 +11,7 @@ import {
   type TestSession,
 } from '../support/sandbox-session.ts'
 import { bigBytes, seedUnderWay } from '../support/seed-under-way.ts'
-import { listen } from './connected.ts'
+import { clientOf } from './connected.ts'
 
 const soon = { timeout: 20_000, interval: 20 }
 const template = { type: 'ref/resource' as const, uri: 'workspace:///{+path}' }
@@ -40,18 +35,8 @@ async function withClient(
   use: (it: Connected) => Promise<void>,
 ) {
   const it = await open({ warm: false, prepare, ...options })
-  const client = new Client({ name: 'test', version: '0' })
+  const { client, heard } = await clientOf(it.session, it.sight)
   try {
-    const [ours, theirs] = InMemoryTransport.createLinkedPair()
-    const { session, sight } = it
-    await serveOn(ours, {
-      version: '0',
-      instructions: '',
-      tools,
-      sessions: fixedSession(session, sight),
-    })
-    const heard = listen(client)
-    await client.connect(checked(theirs))
     // Where the files are is known once the sandbox is there.
     await use(Object.assign(Object.create(it), { client, heard }))
   } finally {
@@ -156,17 +141,8 @@ describeSshSessions('resources of a workspace on an SSH host', (open) => {
 
   test('a machine that cannot be reached is told as such', async () => {
     const it = await open({ warm: false, settings: { ssh: { target: 'nobody@127.0.0.1:1' } } })
-    const client = new Client({ name: 'test', version: '0' })
+    const { client } = await clientOf(it.session, it.sight)
     try {
-      const [ours, theirs] = InMemoryTransport.createLinkedPair()
-      const { session, sight } = it
-      await serveOn(ours, {
-        version: '0',
-        instructions: '',
-        tools,
-        sessions: fixedSession(session, sight),
-      })
-      await client.connect(checked(theirs))
       await expect(client.listResources()).rejects.toThrow(/BACKEND_UNAVAILABLE/)
     } finally {
       await client.close()

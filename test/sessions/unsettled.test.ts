@@ -16,7 +16,6 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { startOf } from '../../src/process-identity.ts'
 import { type Lease, takeLease } from '../../src/sessions/lease.ts'
-import { pruneSandboxes } from '../../src/sessions/prune.ts'
 import {
   isUnsettled,
   leftMarks,
@@ -24,11 +23,11 @@ import {
   markUnsettled,
   unmark,
 } from '../../src/sessions/unsettled.ts'
-import { readUse, writeUse } from '../../src/sessions/use-record.ts'
 import { describeWhere } from '../support/available.ts'
 import { type MirrorServer, startMirrorServer } from '../support/mirror-session.ts'
+import { pruneIdle } from '../support/prune-idle.ts'
 import { context, never } from '../support/remote-sandbox.ts'
-import type { TestSession } from '../support/sandbox-session.ts'
+import { stateOf, type TestSession } from '../support/sandbox-session.ts'
 
 const name = 'sbx-aaaaaaaaaaaaaaa'
 
@@ -110,28 +109,11 @@ describeWhere('openshell-double', 'a mirrored sandbox', () => {
   afterAll(() => server.close())
 
   const prepare = (host: string) => writeFileSync(join(host, 'a'), 'of the host')
-  const stateOf = ({ host }: TestSession) => join(host, '..', 'state')
   const unsettled = (it: TestSession) => isUnsettled(stateOf(it), it.spec.name)
   const exists = async ({ backend, spec }: TestSession) =>
     (await backend.list(spec.installation, never)).some((one) => one.name === spec.name)
 
-  /** A day later, as another server does. */
-  async function prune(it: TestSession): Promise<string> {
-    const { backend, spec } = it
-    const state = stateOf(it)
-    const record = readUse(state, spec.name)
-    if (record !== undefined) writeUse(state, spec.name, { ...record, usedMs: 0 })
-    const said: string[] = []
-    const scope = {
-      backend,
-      installation: spec.installation,
-      state,
-      prune: { idleHours: 24, maxAgeDays: 7 },
-      workspaces: 'mirror',
-    } as const
-    await pruneSandboxes(scope, (line) => said.push(line), never)
-    return said.join('\n')
-  }
+  const prune = (it: TestSession) => pruneIdle(it, 'mirror')
 
   async function withSession(use: (it: TestSession) => Promise<void>): Promise<void> {
     const it = await server.open({ prepare })

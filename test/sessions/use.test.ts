@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { sessionLimits } from '../../src/session.ts'
 import { isLeased } from '../../src/sessions/lease.ts'
-import { pruneSandboxes } from '../../src/sessions/prune.ts'
 import { isUnsettled } from '../../src/sessions/unsettled.ts'
-import { readUse, writeUse } from '../../src/sessions/use-record.ts'
+import { readUse } from '../../src/sessions/use-record.ts'
 import { describeWhere } from '../support/available.ts'
-import { openSession, type TestSession } from '../support/sandbox-session.ts'
+import { pruneIdle } from '../support/prune-idle.ts'
+import { openSession, stateOf, type TestSession } from '../support/sandbox-session.ts'
 
 const never = new AbortController().signal
 const soon = { timeout: 30_000, interval: 50 }
@@ -22,7 +22,7 @@ describeWhere('bubblewrap', 'a sandbox of bubblewrap', () => {
 
   beforeEach(async () => {
     opened = await openSession({ settings: { backend: 'bubblewrap' } }, { limits })
-    state = join(opened.host, '..', 'state')
+    state = stateOf(opened)
   })
   afterEach(() => opened.close())
 
@@ -30,20 +30,7 @@ describeWhere('bubblewrap', 'a sandbox of bubblewrap', () => {
   const exists = async () =>
     (await opened.backend.list(opened.spec.installation, never)).length === 1
 
-  /** As another server would that has come to the time when it is idle. */
-  async function prune(): Promise<void> {
-    const { backend, spec } = opened
-    const record = readUse(state, spec.name)
-    if (record !== undefined) writeUse(state, spec.name, { ...record, usedMs: 0 })
-    const scope = {
-      backend,
-      installation: spec.installation,
-      state,
-      prune: { idleHours: 24, maxAgeDays: 7 },
-      workspaces: 'bind',
-    } as const
-    await pruneSandboxes(scope, () => {}, never)
-  }
+  const prune = () => pruneIdle(opened, 'bind')
 
   test('is in use while a call is in flight, and then until nothing is left running', async () => {
     const call = opened.sh('touch up; until [ -e done ]; do sleep 0.05; done')
@@ -106,7 +93,7 @@ describeWhere('bubblewrap', 'a sandbox of bubblewrap', () => {
 describeWhere('docker', 'a sandbox that cannot be opened', () => {
   test('is noted with the reason, until it can', async () => {
     const opened = await openSession({ settings: { backend: 'docker', image: 'no-such/image' } })
-    const state = join(opened.host, '..', 'state')
+    const state = stateOf(opened)
     expect((await opened.sh('true')).isError).toBe(true)
     expect(readUse(state, opened.spec.name)?.lastError?.text).toContain('no-such/image')
     await opened.close()

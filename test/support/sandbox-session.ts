@@ -233,6 +233,9 @@ function describeSubject(name: string, fn: (open: Opener) => void, subject: Subj
   })
 }
 
+/** Where the servers of a session keep what they must remember. */
+export const stateOf = ({ host }: TestSession) => join(host, '..', 'state')
+
 const mountNames = (): Names => ({ root: aliases.workspace, agent: aliases.agent })
 
 export async function openSession(

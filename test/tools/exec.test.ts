@@ -92,10 +92,10 @@ describeSessions('exec', (open) => {
 
   describe('when it ends', () => {
     test('a call ends with its command, and what it left in the background lives on', async () => {
-      const began = performance.now()
-      const { facts } = await it.sh('sleep 35 & echo $! >sleeper; echo started')
-      expect(facts.output).toBe('started\n')
-      expect(performance.now() - began).toBeLessThan(5_000)
+      const { facts } = await it.sh('sleep 1000 & echo $! >sleeper; echo started', {
+        yieldMs: 600_000,
+      })
+      expect(facts).toMatchObject({ outcome: 'exited', output: 'started\n' })
       expect((await it.sh('kill $(cat sleeper)')).facts.exitCode).toBe(0)
     })
 
@@ -293,7 +293,10 @@ describeSessions('exec', (open) => {
     })
   })
 
-  test('a sandbox that goes away under a command is told, with its output, and opened anew', async () => {
+  // It makes and fills three of them, on machines that are busy.
+  test('a sandbox that goes away under a command is told, with its output, and opened anew', {
+    timeout: 240_000,
+  }, async () => {
     const fragile = await open()
     try {
       const remove = () => fragile.backend.remove(fragile.spec.name, new AbortController().signal)
