@@ -9,7 +9,8 @@ export interface ScanAnswer {
   readonly isAll: boolean
   /** Where the sandbox can tell what is recent. */
   readonly moment: Moment | undefined
-  /** The real path, told with the moment. */
+  /** The line and the real path of the root, told with the moment. */
+  readonly top: string | undefined
   readonly root: string
   readonly added: readonly string[]
   readonly removed: readonly string[]
@@ -29,14 +30,14 @@ export function readScan(stdout: Buffer): ScanAnswer | undefined {
     return lines
   }
   try {
-    const [clock, what, up = '', root = '', ...mounts] = part()
+    const [clock, what, up = '', top, root = '', ...mounts] = part()
     const now = Number(clock)
     const added = part()
     const removed = part()
     const digests = readDigests(part())
     const targets = readTargets(text.slice(at).split('\0'))
     const moment = momentOf(now, up.split(' '), mounts.map((line) => `${line}\n`).join(''))
-    return { now, isAll: what === 'all', moment, root, added, removed, digests, targets }
+    return { now, isAll: what === 'all', moment, top, root, added, removed, digests, targets }
   } catch {
     return undefined
   }

@@ -45,7 +45,7 @@ export interface ScanRequest {
 /**
  * Reads paths, each with its `./` and a newline, whose content is told in any case. Prints, each
  * part ended by a line `.`: the time in seconds, and `all` or `changes`; where find is GNU's, the seconds since the
- * kernel began, the root's real path and what is mounted; the lines that are new; those that are gone; lines
+ * kernel began, the root's own line, its real path, and what is mounted; the lines that are new; those that are gone; lines
  * of `sha256sum`; and for links their path and target, each ended by NUL.
  *
  * A line is `<type> <mode> <size> <inode> <ctime> <mtime> ./<path>` by GNU find, the same with the
@@ -69,12 +69,11 @@ trap 'rm -f "$work".*' EXIT
 ${tellMoment}
 echo "$now"
 cat > "$work.asked" || exit ${scanExits.noSpace}
-if find . -maxdepth 0 -printf '' 2>/dev/null; then
-  moment=1
+if top=$(find . -maxdepth 0 -printf '${lineFormat}' 2>/dev/null); then
   find . -mindepth 1 -name "*$nl*" -prune -printf '! %i %h/\\n' -o \\
     -printf '${lineFormat}\\n' > "$new" 2> "$work.errors"
 else
-  moment=
+  top=
   find . -mindepth 1 -name "*$nl*" -prune -exec sh -c '
       for path; do printf "! %s %s/\\n" "$(stat -c %i "$path")" "\${path%/*}"; done' sh {} + -o \\
     -exec stat -c '%f %s %i %Z %y %z %n' {} + > "$new" 2> "$work.errors"
@@ -88,8 +87,8 @@ if grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
   cat "$work.closed" >> "$new" || exit ${scanExits.noSpace}
 fi
 moment() {
-  if [ "$moment" ]; then
-    printf '%s\\n' "$up $up2" "$PWD"
+  if [ "$top" ]; then
+    printf '%s\\n' "$up $up2" "$top" "$PWD"
     ${tellMounts}
   fi
   echo .

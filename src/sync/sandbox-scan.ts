@@ -87,7 +87,7 @@ export class SandboxScanner {
     const answer = code === 0 ? readScan(stdout) : undefined
     if (answer === undefined) throw scanFailed(code, stderr.trim())
     this.#moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
-    this.#rootLine = undefined
+    this.#rootLine = answer.top
     this.#wereMany = answer.added.length > manyLines
     const digests =
       sent === undefined ? answer.digests : await this.#digestsOf(answer, sent, signal)
