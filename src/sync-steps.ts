@@ -22,6 +22,8 @@ export class SyncSteps {
   readonly #running = new Set<Execution>()
   /** Those of which it was waited for what they may have left. */
   readonly #awaited = new WeakSet<Execution>()
+  /** What is left of commands is told soon here: not so over a long line, or where they leave servers. */
+  #isToldSoon = true
   readonly #left: () => () => void
   /** The sandbox, when nothing has run in it since it was last looked at. */
   #quiet: Sandbox | undefined
@@ -73,7 +75,7 @@ export class SyncSteps {
     if (this.#workspace.sync === undefined) return
     this.#unsettle()
     this.#running.add(execution)
-    void execution.gone.then(() => this.#running.delete(execution))
+    void this.#follow(execution)
     this.#timer ??= setInterval(() => void this.#checkpoint(), checkpointMs).unref()
   }
 
@@ -125,12 +127,23 @@ export class SyncSteps {
   async #untilGone(): Promise<void> {
     const isNew = (one: Execution) => one.ended !== undefined && !this.#awaited.has(one)
     const ended = [...this.#running].filter(isNew)
-    if (ended.length === 0) return
+    if (ended.length === 0 || !this.#isToldSoon) return
     for (const one of ended) this.#awaited.add(one)
     const enough = new AbortController()
     const late = sleep(goneMs, undefined, { signal: enough.signal }).catch(() => {})
     await Promise.race([Promise.all(ended.map(({ gone }) => gone)), late])
     enough.abort()
+    this.#isToldSoon = ended.every((one) => !this.#running.has(one))
+  }
+
+  async #follow(execution: Execution): Promise<void> {
+    let endedMs = Number.POSITIVE_INFINITY
+    void execution.result.then(() => {
+      endedMs = performance.now()
+    })
+    await execution.gone
+    this.#running.delete(execution)
+    if (performance.now() - endedMs <= goneMs) this.#isToldSoon = true
   }
 
   #unsettle(): void {

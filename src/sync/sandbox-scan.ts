@@ -27,8 +27,9 @@ export interface SandboxScannerOptions {
   readonly sent?: SentFiles | undefined
 }
 
-/** So many paths are asked about by name; of more the whole is listed. */
+/** So many paths are asked about by name, in a script of no more than so many bytes; else all is listed. */
 const fewPaths = 200
+const fewBytes = 64 * 1024
 /** After more than this has changed all is listed once more. */
 const manyLines = 2_000
 
@@ -188,13 +189,13 @@ export class SandboxScanner {
   async #scanRecent(signal: AbortSignal | undefined): Promise<boolean> {
     const before = this.#moment
     const asked = this.#unsettled
-    if (before === undefined || this.#wereMany || asked.length > fewPaths) return false
+    if (before === undefined || this.#wereMany || !areFew(asked)) return false
     const script = recentScript(this.#options.root, youngerThan(before), asked)
     const { code, stdout } = await this.#ask(script, undefined, signal)
     const answer = code === 0 ? readRecent(stdout, asked.length > 0) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false
     const changes = recentChanges(answer.lines, this.#lines, this.#rootLine)
-    if (changes === undefined || changes.lines.size > fewPaths) return false
+    if (changes === undefined || !areFew([...changes.lines.keys()])) return false
     if (changes.lines.size > 0) {
       if (!(await this.#scanDetails(changes, answer.moment, signal))) return false
     } else if (this.#hashed(answer.digests, new Map(), answer.moment.now)) this.#latest = undefined
@@ -223,6 +224,12 @@ export class SandboxScanner {
     this.#latest &&= nextScan(this.#latest, touched, this.#known, rules)
     return true
   }
+}
+
+function areFew(paths: readonly string[]): boolean {
+  // Each may take four times its length when it is quoted.
+  const bytes = () => paths.reduce((sum, path) => sum + 4 * Buffer.byteLength(path), 0)
+  return paths.length <= fewPaths && bytes() <= fewBytes
 }
 
 /** Whether a change after `now` must leave another ctime than the one that the file has. */

@@ -45,6 +45,13 @@ export interface LocalOptions {
   readonly beside?: boolean
 }
 
+/** Files of tests that run at once are not to meet in /tmp. What a test starts has its environment. */
+const worker = (process.env.VITEST_POOL_ID ?? '').replace(
+  /\d/g,
+  (digit) => 'abcdefghij'[Number(digit)] ?? '',
+)
+const name = `sbx-local${worker.padEnd(10, 'z')}`
+
 export function localSandbox(options: LocalOptions = {}): LocalSandbox {
   const { shell = '/bin/sh', path = '/usr/bin:/bin', beside = false } = options
   const folder = options.folder ?? realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-local-')))
@@ -53,7 +60,7 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
   let [started, ended] = [0, 0]
   const ends: Promise<number>[] = []
   const sandbox: LocalSandbox = {
-    name: 'sbx-localaaaaaaaaaa',
+    name,
     kind: 'ssh',
     root,
     ...(beside ? { ownDirectory: join(folder, 'box') } : {}),

@@ -1,0 +1,83 @@
+/** A mirror's scripts run on the shells that run the session's commands, in dash, bash and BusyBox. */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { buffer } from 'node:stream/consumers'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Guard, openGuard } from '../../src/guard.ts'
+import type { Scripts } from '../../src/script.ts'
+import { spawnedScripts } from '../../src/spawn-script.ts'
+import { Mirror } from '../../src/sync/mirror.ts'
+import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
+
+const never = new AbortController().signal
+const context = { signal: never, report: () => {} }
+
+describe.each(Object.entries(shells()))('%s', (_, tools) => {
+  let sandbox: LocalSandbox
+  let guard: Guard
+  let scripts: Scripts
+
+  beforeEach(async () => {
+    sandbox = localSandbox({ ...tools, beside: true })
+    guard = await openGuard(sandbox, never)
+    scripts = spawnedScripts(guard)
+  })
+  afterEach(async () => {
+    await guard.close()
+    sandbox.remove()
+  })
+
+  test('what changes on either side arrives, pass after pass', async () => {
+    const host = join(sandbox.folder, 'host')
+    mkdirSync(host)
+    const mirror = new Mirror({
+      host,
+      owner: undefined,
+      root: ({ root }) => root,
+      ignore: [],
+      gitignore: false,
+      ancestorFile: join(sandbox.folder, 'state/ancestor'),
+    })
+    const at = (side: string, path: string) => readFileSync(join(side, path), 'utf8')
+    for (let pass = 0; pass < 4; pass++) {
+      const odd = `odd \\ '"$ ü ${pass}`
+      mkdirSync(join(host, `h${pass}`))
+      mkdirSync(join(sandbox.root, `s${pass}`), { recursive: true })
+      writeFileSync(join(host, `h${pass}`, odd), `of the host ${pass}`)
+      writeFileSync(join(sandbox.root, `s${pass}`, odd), `of the sandbox ${pass}`)
+      writeFileSync(join(host, 'both'), `both ${pass}`)
+      if (pass > 1) rmSync(join(sandbox.root, `h${pass - 2}`), { recursive: true })
+      const { problems, conflicts } = await mirror.sync(scripts, 'both', context)
+      expect({ problems, conflicts }).toEqual({ problems: [], conflicts: [] })
+      expect(at(sandbox.root, `h${pass}/${odd}`)).toBe(`of the host ${pass}`)
+      expect(at(host, `s${pass}/${odd}`)).toBe(`of the sandbox ${pass}`)
+      expect(at(sandbox.root, 'both')).toBe(`both ${pass}`)
+      if (pass > 1) expect(() => at(host, `h${pass - 2}/odd`)).toThrow('ENOENT')
+    }
+  })
+
+  test('one that is given up is ended, and leaves nothing', async () => {
+    const stop = new AbortController()
+    const run = scripts.run('echo begun; sleep 600', undefined, stop.signal)
+    await expect.poll(() => guard.hasProcesses(), { timeout: 20_000 }).toBe(true)
+    stop.abort()
+    await expect(run).rejects.toMatchObject({ code: 'CANCELLED' })
+    const { stdout, end, close } = await scripts.stream('echo begun; sleep 600', undefined, never)
+    stdout.once('data', () => close())
+    await buffer(stdout)
+    expect((await end).code).toBeGreaterThan(128)
+    await expect.poll(() => guard.hasProcesses(), { timeout: 20_000 }).toBe(false)
+  })
+
+  test('much is streamed, and what is bulk has a channel of its own', async () => {
+    const print = 'while read -r line; do dd if=/dev/zero bs=1000000 count=2 2>/dev/null; done'
+    const lines = Buffer.from('a\nb\nc\n')
+    for (const traffic of ['command', 'bulk'] as const) {
+      const before = sandbox.started
+      const { stdout, end } = await scripts.stream(print, lines, never, traffic)
+      expect((await buffer(stdout)).length).toBe(6_000_000)
+      expect(await end).toMatchObject({ code: 0 })
+      if (traffic === 'bulk') expect(sandbox.started).toBeGreaterThan(before)
+    }
+  })
+})
