@@ -69,12 +69,20 @@ export class Mirror {
     await sweepStages(host)
     const own = this.#options.gitignore ? new WorkspaceIgnore(host) : undefined
     const rules = leavingOut(new SyncRules(ignore), own)
-    const seeded = await seedOnce(sandbox, { host, rules, root: root(sandbox) }, context)
+    const seed = { host, rules, root: root(sandbox), digests: this.#cache }
+    const seeded = await seedOnce(sandbox, seed, context)
     // What an image brought along is none of the project's files.
     const kept = oneWay ? [] : seeded.unseeded.map(literalPattern)
     const ancestor = new AncestorFile(ancestorFile, `${sandbox.name} ${seeded.generation}`)
     const allRules = new SyncRules([...ignore, ...kept])
-    this.#partner = new Partner(sandbox, this.#options, allRules, ancestor, this.#cache)
+    this.#partner = new Partner(
+      sandbox,
+      this.#options,
+      allRules,
+      ancestor,
+      this.#cache,
+      seeded.files,
+    )
     return this.#partner
   }
 }

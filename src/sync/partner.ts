@@ -11,6 +11,7 @@ import { type Looked, scanHost } from './host-scan.ts'
 import { foldsCase } from './host-spelling.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
+import type { SentFiles } from './seed.ts'
 import { inSlices, type Steps } from './slices.ts'
 import {
   type Problem,
@@ -68,12 +69,14 @@ export class Partner {
         Pick<SyncReport, 'isComplete' | 'problems'> & { readonly ancestor: Snapshot })
     | undefined
 
+  /** `sent` is what the sandbox was filled with, if that was now. */
   constructor(
     sandbox: Sandbox,
     options: MirrorOptions,
     rules: SyncRules,
     ancestor: AncestorFile,
     cache: DigestCache,
+    sent: SentFiles | undefined,
   ) {
     this.sandbox = sandbox
     this.#scripts = channelScripts(sandbox)
@@ -90,6 +93,7 @@ export class Partner {
         root: options.root(sandbox),
         stateDirectory: `/tmp/.sandbox-mcp-sync/${sandbox.name}-${basename(options.root(sandbox))}`,
         rules,
+        sent,
       },
     )
   }

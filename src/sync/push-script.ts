@@ -25,7 +25,7 @@ cd -P ${quote(root)} 2>/dev/null || exit ${pushExits.noRoot}
 base=$PWD
 ${sweep}
 stage=$base/${stage}
-mkdir -m 700 "$stage" && mkdir "$stage/new" "$stage/old" || exit ${pushExits.noSpace}
+mkdir -m 700 "$stage" "$stage/new" "$stage/old" || exit ${pushExits.noSpace}
 trap 'rm -rf "$stage"' EXIT
 trap 'exit 129' HUP
 trap 'exit 143' TERM
@@ -38,6 +38,9 @@ ${flushed}
 echo done`
 }
 
+/** What is no more than this a shell reads itself: each process that is not started is a millisecond or more. */
+const fewLines = 100
+
 /** Removes what was left at the root by a push that was cut off: a directory with a name of ours. */
 export const sweep = `for left in ./.sbx-*; do
   if [ "\${#left}" -eq 39 ] && [ -d "$left" ] && [ ! -L "$left" ]; then rm -rf "$left"; fi
@@ -46,7 +49,26 @@ done`
 /** `todo` gets `<N> <verb> <before> ./<path>` of what holds. Digests are taken in one go. */
 const judge = `
 absent() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
-digests() { tr '\\n' '\\0' | xargs -0 sha256sum 2>/dev/null | sed 's/^\\\\//' | cut -c 1-64; }
+count() {
+  total=0
+  while [ "$total" -lt ${fewLines} ] && IFS= read -r line; do total=$((total + 1)); done < "$1"
+  [ "$total" -lt ${fewLines} ] || total=$(wc -l < "$1")
+}
+# Of the files that the lines of $1 name; of a few without all those processes.
+digests() {
+  count "$1"
+  if [ "$total" -lt ${fewLines} ]; then
+    set -- "$1"
+    while IFS= read -r line; do set -- "$@" "$line"; done < "$1"
+    shift
+    sha256sum "$@" 2>/dev/null | while IFS= read -r line; do
+      line=\${line#\\\\}
+      echo "\${line%% *}"
+    done
+  else
+    tr '\\n' '\\0' < "$1" | xargs -0 sha256sum 2>/dev/null | sed 's/^\\\\//' | cut -c 1-64
+  fi
+}
 while IFS= read -r line; do
   rest=\${line#* } path=\${line#* * }
   case \${rest%% *} in
@@ -64,9 +86,12 @@ while IFS= read -r line; do
 done < "$stage/plan" > "$stage/marks" 4> "$stage/hash" || exit ${pushExits.noSpace}
 : > "$stage/got"
 if [ -s "$stage/hash" ]; then
-  digests < "$stage/hash" > "$stage/got"
+  digests "$stage/hash" > "$stage/got"
   # One that went away meanwhile has no line, and the others cannot be told apart any more.
-  [ "$(wc -l < "$stage/hash")" -eq "$(wc -l < "$stage/got")" ] || : > "$stage/got"
+  count "$stage/hash"
+  hashed=$total
+  count "$stage/got"
+  [ "$hashed" -eq "$total" ] || : > "$stage/got"
 fi
 n=0
 while IFS= read -r line && IFS= read -r mark <&4; do
@@ -92,10 +117,10 @@ flush() {
     mkdir) mkdir "$@" ;;
     rmdir) rmdir "$@" ;;
     +x | -x) chmod "$doing" "$@" ;;
-    rm) mkdir -p "$kept" && mv -f "$@" "$kept/" ;;
+    rm) { [ -d "$kept" ] || mkdir -p "$kept"; } && mv -f "$@" "$kept/" ;;
     new) cd "$from" && mv -n "$@" "$here/" ;;
     put)
-      mkdir -p "$kept"
+      [ -d "$kept" ] || mkdir -p "$kept"
       ln "$@" "$kept/"
       # What cannot be kept is not replaced.
       for name in "$@"; do
@@ -149,7 +174,7 @@ while IFS= read -r line; do
   esac
 done < "$stage/todo" 4> "$stage/hash" 5> "$stage/replaced"
 [ -s "$stage/hash" ] || : > "$stage/got"
-[ ! -s "$stage/hash" ] || digests < "$stage/hash" > "$stage/got"
+[ ! -s "$stage/hash" ] || digests "$stage/hash" > "$stage/got"
 while IFS= read -r line; do
   n=\${line%% *} rest=\${line#* } path=\${line#* * * }
   verb=\${rest%% *} rest=\${rest#* }
@@ -166,9 +191,14 @@ done < "$stage/replaced" 4< "$stage/got"
 
 /** What is agreed on must be there after a power cut too: an empty file would look like an edit. */
 const flushed = `
-sed -n 's/^[0-9]* \\(new\\|put\\) [^ ]* //p' "$stage/todo" > "$stage/hash"
-if [ "$(wc -l < "$stage/hash")" -le 100 ]; then
-  tr '\\n' '\\0' < "$stage/hash" | xargs -0 -r sync 2>/dev/null
+count "$stage/todo"
+if [ "$total" -lt ${fewLines} ]; then
+  set --
+  while IFS= read -r line; do
+    rest=\${line#* }
+    case \${rest%% *} in new | put) set -- "$@" "\${line#* * * }" ;; esac
+  done < "$stage/todo"
+  [ "$#" -eq 0 ] || sync "$@" 2>/dev/null
 else
   sync -f . 2>/dev/null || sync
 fi`

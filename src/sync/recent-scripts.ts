@@ -13,10 +13,10 @@ cd -P ${quote(root)} 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noR
 export function recentScript(root: string, since: number, asked: readonly string[]): string {
   return `${opening(root)}
 ${tellMoment}
-printf '%s %s\\0' "$now" "$up"
+printf '%s\\0' "$now $up $up2"
 ${tellMounts} || exit ${scanExits.incomplete}
 printf '\\0'
-find . -newerct @${since} -printf '${lineFormat}\\0' 2>/dev/null || exit ${scanExits.incomplete}
+find . -newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' 2>/dev/null || exit ${scanExits.incomplete}
 ${asked.length === 0 ? '' : `printf '\\0'\n${digests(asked)}\n`}exit 0`
 }
 

@@ -12,12 +12,23 @@ export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84 } as const
 export const lineFormat = '%y %m %s %i %C@ %T@ %p'
 
 /** Prints the time as a scan has it, the seconds since the kernel began, and what is mounted. */
-export const tellMoment = `now=\${EPOCHREALTIME-}
-[ -n "$now" ] || now=$(date +%s)
-read -r up _ 2>/dev/null </proc/uptime`
+export const tellMoment = `read -r up _ 2>/dev/null </proc/uptime
+now=\${EPOCHREALTIME-}
+[ -n "$now" ] || now=$(date +%s.%N)
+case $now in *[!0-9.]*) now=\${now%%.*} ;; esac
+read -r up2 _ 2>/dev/null </proc/uptime`
 
 /** Without a process where bash can: it is not text for other shells. */
 export const tellMounts = `if command -v mapfile >/dev/null; then eval 'mapfile mounts && printf %s "\${mounts[@]}"'; else cat; fi </proc/self/mountinfo 2>/dev/null`
+
+const digestsOfLines = `tr '\\n' '\\0' | xargs -0 -r sha256sum 2>/dev/null`
+
+/** Reads paths as `scanScript` does, and prints their digests. */
+export const digestScript = (root: string) => `LC_ALL=C
+export LC_ALL
+cd -P ${quote(root)} 2>/dev/null || exit ${scanExits.noRoot}
+${digestsOfLines}
+exit 0`
 
 export interface ScanRequest {
   readonly root: string
@@ -27,19 +38,21 @@ export interface ScanRequest {
   readonly since: string | undefined
   /** What the new listing is called. */
   readonly next: string
+  /** Whether the content of what is new is told too. */
+  readonly hashes: boolean
 }
 
 /**
  * Reads paths, each with its `./` and a newline, whose content is told in any case. Prints, each
  * part ended by a line `.`: the time in seconds, and `all` or `changes`; where find is GNU's, the seconds since the
- * kernel began, the root's real path and what is mounted; the lines that are new; those that are gone; lines
+ * kernel began, the root's own line, its real path, and what is mounted; the lines that are new; those that are gone; lines
  * of `sha256sum`; and for links their path and target, each ended by NUL.
  *
  * A line is `<type> <mode> <size> <inode> <ctime> <mtime> ./<path>` by GNU find, the same with the
  * raw mode in hexadecimal instead of type and mode by stat, `! <inode> ./<directory>/` for a name with
  * a newline in it, and `? ./<directory>/` for one that cannot be read.
  */
-export function scanScript({ root, stateDirectory, since, next }: ScanRequest): string {
+export function scanScript({ root, stateDirectory, since, next, hashes }: ScanRequest): string {
   return `LC_ALL=C TZ=UTC0
 export LC_ALL TZ
 umask 077
@@ -56,12 +69,11 @@ trap 'rm -f "$work".*' EXIT
 ${tellMoment}
 echo "$now"
 cat > "$work.asked" || exit ${scanExits.noSpace}
-if find . -maxdepth 0 -printf '' 2>/dev/null; then
-  moment=1
+if top=$(find . -maxdepth 0 -printf '${lineFormat}' 2>/dev/null); then
   find . -mindepth 1 -name "*$nl*" -prune -printf '! %i %h/\\n' -o \\
     -printf '${lineFormat}\\n' > "$new" 2> "$work.errors"
 else
-  moment=
+  top=
   find . -mindepth 1 -name "*$nl*" -prune -exec sh -c '
       for path; do printf "! %s %s/\\n" "$(stat -c %i "$path")" "\${path%/*}"; done' sh {} + -o \\
     -exec stat -c '%f %s %i %Z %y %z %n' {} + > "$new" 2> "$work.errors"
@@ -75,8 +87,8 @@ if grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
   cat "$work.closed" >> "$new" || exit ${scanExits.noSpace}
 fi
 moment() {
-  if [ "$moment" ]; then
-    printf '%s\\n' "$up" "$PWD"
+  if [ "$top" ]; then
+    printf '%s\\n' "$up $up2" "$top" "$PWD"
     ${tellMounts}
   fi
   echo .
@@ -102,9 +114,9 @@ else
 fi
 echo .
 {
-  sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added"
+  ${hashes ? '' : ': '}sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added"
   cat "$work.asked"
-} | tr '\\n' '\\0' | xargs -0 -r sha256sum 2>/dev/null
+} | ${digestsOfLines}
 echo .
 sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added" |
   tr '\\n' '\\0' | xargs -0 -r sh -c '

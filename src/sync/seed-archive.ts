@@ -1,4 +1,5 @@
 /** A directory of the host as a tar stream. No link is followed, and what is left out is told. */
+import { createHash } from 'node:crypto'
 import {
   closeSync,
   constants,
@@ -8,11 +9,13 @@ import {
   readdirSync,
   readlinkSync,
   readSync,
+  type Stats,
 } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
 import { cancelled, syncRootMissing } from '../errors.ts'
 import type { TreePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
+import type { DigestCache } from './digest-cache.ts'
 import { type Problem, reasons } from './snapshot.ts'
 import { type TarEntry, tarEnd, tarHeader, tarPadding } from './tar-archive.ts'
 
@@ -22,6 +25,13 @@ export interface LeavingOut {
   leavesOut(path: TreePath): boolean
   /** Told of each directory before what is in it is asked about. */
   entering?(directory: TreePath): void
+}
+
+/** A file as it was put into the archive. */
+export interface SentFile {
+  readonly size: number
+  readonly mtimeSeconds: number
+  readonly digest: string
 }
 
 export interface SeedProgress {
@@ -38,15 +48,20 @@ const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 export class SeedArchive {
   readonly problems: Problem[] = []
   readonly progress: SeedProgress = { sentFiles: 0, sentBytes: 0 }
+  /** The files that were sent whole and as they were, where digests were wanted. */
+  readonly sent = new Map<TreePath, SentFile>()
   files = 0
   bytes = 0
   readonly #host: string
   readonly #rules: LeavingOut
   readonly #entries: TarEntry[] = []
+  readonly #digests: DigestCache | undefined
 
-  constructor(host: string, rules: LeavingOut) {
+  /** With `digests` what is sent is hashed on the way, for a scan of the same tree that follows. */
+  constructor(host: string, rules: LeavingOut, digests?: DigestCache) {
     this.#host = host
     this.#rules = rules
+    this.#digests = digests
   }
 
   async list(signal: AbortSignal): Promise<void> {
@@ -102,17 +117,31 @@ export class SeedArchive {
       return this.#failed(entry.path, error)
     }
     try {
-      const { size, mode, mtimeMs } = fstatSync(descriptor)
+      const startedMs = Date.now()
+      const stats = fstatSync(descriptor)
+      const { size, mode, mtimeMs } = stats
       yield tarHeader({ ...entry, path, size, mode: mode & 0o777, mtimeMs })
+      const hash = this.#digests && createHash('sha256')
       for (const chunk of content(descriptor, size, entry.path)) {
+        hash?.update(chunk)
         yield chunk
         this.progress.sentBytes += chunk.length
       }
+      if (hash !== undefined)
+        this.#hashed(entry.path as TreePath, descriptor, stats, hash.digest('hex'), startedMs)
       yield tarPadding(size)
       this.progress.sentFiles += 1
     } finally {
       closeSync(descriptor)
     }
+  }
+
+  #hashed(path: TreePath, descriptor: number, stats: Stats, digest: string, startedMs: number) {
+    const { size, mtimeMs, ctimeMs } = fstatSync(descriptor)
+    // What it was all along is not known of one that was written to meanwhile.
+    if (size !== stats.size || mtimeMs !== stats.mtimeMs || ctimeMs !== stats.ctimeMs) return
+    this.#digests?.add(path, stats, digest, startedMs)
+    this.sent.set(path, { size, mtimeSeconds: Math.floor(mtimeMs / 1000), digest })
   }
 
   #look(path: string, name: string): TarEntry | undefined {

@@ -2,10 +2,14 @@
 import { basename, dirname } from 'node:path/posix'
 import { ownership, quote } from '../posix-sh.ts'
 import { sweep } from './push-script.ts'
+import { tellMoment } from './sandbox-scan-script.ts'
 import { ownName } from './sync-rules.ts'
 
 /** The first line of what a script prints that found a mark without a root. */
 export const removed = 'removed'
+
+/** What it prints in the place of a mark where there is none and what is sent may be packed. */
+export const packs = 'packs'
 
 export const seedExits = { raced: 8, cut: 9 } as const
 
@@ -44,18 +48,22 @@ cd -- "$root" || exit 1`
  * something and has a directory of ours beside it was published whole, even if its mark was not written.
  */
 export function probeScript(place: SeedPlace): string {
-  const unmarked = isBeside(place) ? `elif [ -n "$(ls -A)" ]; then echo unmarked; fi` : 'fi'
+  const unmarked = isBeside(place) ? `elif [ -n "$(ls -A)" ]; then echo unmarked\n` : ''
   return `${opening(place)}
 ${sweep}
 ${isBeside(place) ? '' : finish}
 ${ownership}
 ${sweepSeeds}
 if [ -f "$mark" ]; then cat "$mark"
-${unmarked}`
+${unmarked}elif command -v gzip >/dev/null; then echo ${packs}
+fi`
 }
 
-/** Takes the archive on stdin. Nothing of it is seen until all of it has arrived. */
-export function seedScript(place: SeedPlace, generation: string): string {
+/**
+ * Takes the archive on stdin, packed or not. Nothing of it is seen until all of it has arrived. Prints the
+ * time, as `tellMoment` does, when nothing of it was seen yet.
+ */
+export function seedScript(place: SeedPlace, generation: string, isPacked: boolean): string {
   return `${opening(place)}
 umask 077
 if [ ! -d "$own" ]; then mkdir -- "$own" && echo '*' >"$own/.gitignore" || exit 1; fi
@@ -66,9 +74,11 @@ trap '[ -n "$keep" ] || rm -rf -- "$own/$stage"' EXIT
 trap 'exit 129' HUP
 mkdir -- "$stage" "$stage/$base" || exit 1
 chmod 755 "$stage/$base"
-(umask 0; cd -- "$stage" && tar -xof -) || exit 1
+(umask 0; cd -- "$stage" && ${isPacked ? 'gzip -dc | tar -xof -' : 'tar -xof -'}) || exit 1
 [ -f "$stage/complete" ] || { echo 'the transfer was cut' >&2; exit ${seedExits.cut}; }
 [ ! -e "$mark" ] || exit ${seedExits.raced}
+${tellMoment}
+echo "$now"
 echo ${generation} >"$stage/mark" || exit 1
 ${isBeside(place) ? publishBeside : publishInside}`
 }
@@ -98,12 +108,16 @@ done`
 const finish = `if [ -f "$claim" ] && [ ! -f "$mark" ]; then
 read -r stage <"$claim" && [ -f "$own/$stage/mark" ] || exit 1
 cd -- "$own/$stage/$base" || exit 1
+put() { [ "$#" -eq 0 ] || mv -f -- "$@" "$root/" || exit 1; }
+set --
 for name in * .[!.]* ..?*; do
 [ -e "$name" ] || [ -L "$name" ] || continue
 if [ -e "$root/$name" ] || [ -L "$root/$name" ]; then
 mkdir -p -- "$own/before$stage" && mv -f -- "$root/$name" "$own/before$stage/" || exit 1
 fi
-mv -f -- "$name" "$root/" || exit 1
+set -- "$@" "$name"
+[ "$#" -lt 100 ] || { put "$@"; set --; }
 done
+put "$@"
 cd -- "$root" && mv -f -- "$own/$stage/mark" "$mark" && rm -rf -- "$own/$stage" "$claim"
 fi`

@@ -8,8 +8,12 @@ import { Readable } from 'node:stream'
 import { cancelled, isSandboxError, sandboxStartFailed, shown } from '../errors.ts'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import { runScript } from '../script.ts'
-import { type LeavingOut, SeedArchive } from './seed-archive.ts'
+import type { TreePath } from '../tree.ts'
+import type { DigestCache } from './digest-cache.ts'
+import { packed } from './packing.ts'
+import { type LeavingOut, SeedArchive, type SentFile } from './seed-archive.ts'
 import {
+  packs,
   probeScript,
   removed,
   type SeedPlace,
@@ -25,6 +29,8 @@ export interface Seed {
   readonly rules: LeavingOut
   /** Absolute inside: `sandbox.root` unless it is another. */
   readonly root?: string
+  /** Learns the digests of what is sent; the answer has `files` then. */
+  readonly digests?: DigestCache
 }
 
 /** What is known of a seed inside. */
@@ -42,6 +48,14 @@ export interface Seeded extends SeedMark {
   readonly sent: { readonly files: number; readonly bytes: number } | undefined
   /** What could not be sent, and why. */
   readonly problems: readonly Problem[]
+  /** What was sent now, file by file, where that was asked for. */
+  readonly files?: SentFiles
+}
+
+/** Files that were in the sandbox before anybody could see them, when its clock told `seconds`. */
+export interface SentFiles {
+  readonly seconds: number
+  readonly files: ReadonlyMap<TreePath, SentFile>
 }
 
 /** How often progress is told. */
@@ -50,23 +64,22 @@ const reportMs = 500
 /** Seeds a root of `sandbox` unless it has been. Safe to race: one seed is published, the others are dropped. */
 export async function seedOnce(
   sandbox: Sandbox,
-  { host, rules, root = sandbox.root }: Seed,
+  { host, rules, root = sandbox.root, digests }: Seed,
   { signal, report }: OpenContext,
 ): Promise<Seeded> {
   const place = seedPlace(root, sandbox.ownDirectory)
   const before = await markIn(sandbox, place, signal)
-  const { mark: found, wasRemoved } = before
+  const { mark: found, wasRemoved, packs: isPacked } = before
   if (found !== undefined) return { ...found, wasRemoved, sent: undefined, problems: [] }
 
-  const archive = new SeedArchive(host, rules)
+  const archive = new SeedArchive(host, rules, digests)
   await archive.list(signal)
   const tell = () => report(progressText(archive))
   tell()
   const timer = setInterval(tell, reportMs)
   const generation = randomBytes(12).toString('hex')
-  const source = Readable.from(archive.stream(basename(root), 'complete'), {
-    objectMode: false,
-  })
+  const stream = archive.stream(basename(root), 'complete')
+  const source = isPacked ? packed(stream) : Readable.from(stream, { objectMode: false })
   const halt = new AbortController()
   let broken: unknown
   source.once('error', (error) => {
@@ -74,16 +87,19 @@ export async function seedOnce(
     halt.abort()
   })
   try {
-    const script = seedScript(place, generation)
+    const script = seedScript(place, generation, isPacked)
     const either = AbortSignal.any([signal, halt.signal])
-    const { code, stderr } = await runScript(sandbox, script, source, either, 'bulk')
+    const { code, stdout, stderr } = await runScript(sandbox, script, source, either, 'bulk')
     const lost = code === seedExits.raced
     if (code !== 0 && !lost) throw new Error(stderr.trim() || `exit code ${code}`)
     const { mark } = await markIn(sandbox, place, signal)
     if (mark === undefined) throw new Error('what was sent is not there')
     if (lost) return { ...mark, wasRemoved, sent: undefined, problems: [] }
     const { sentFiles: files, sentBytes: bytes } = archive.progress
-    return { ...mark, wasRemoved, sent: { files, bytes }, problems: archive.problems }
+    const sent = { ...mark, wasRemoved, sent: { files, bytes }, problems: archive.problems }
+    if (digests === undefined) return sent
+    digests.turn()
+    return { ...sent, files: { seconds: Number(stdout), files: archive.sent } }
   } catch (error) {
     if (signal.aborted) throw cancelled('seeding the workspace')
     if (broken === undefined && isSandboxError(error)) throw error
@@ -99,12 +115,15 @@ export async function seedOnce(
   }
 }
 
+interface Found {
+  readonly mark: SeedMark | undefined
+  readonly wasRemoved: boolean
+  /** What is sent may be packed. */
+  readonly packs: boolean
+}
+
 /** The mark of the seed that is in the root; undefined before there is one. Makes a root that is missing. */
-async function markIn(
-  sandbox: Sandbox,
-  place: SeedPlace,
-  signal: AbortSignal,
-): Promise<{ readonly mark: SeedMark | undefined; readonly wasRemoved: boolean }> {
+async function markIn(sandbox: Sandbox, place: SeedPlace, signal: AbortSignal): Promise<Found> {
   const script = probeScript(place)
   const { code, stdout, stderr } = await runScript(sandbox, script, undefined, signal)
   if (code !== 0) {
@@ -116,8 +135,9 @@ async function markIn(
   const lines = stdout.toString().trimEnd().split('\n')
   const wasRemoved = lines[0] === removed
   const [generation = '', ...names] = wasRemoved ? lines.slice(1) : lines
-  const mark = generation === '' ? undefined : { generation, unseeded: names }
-  return { mark, wasRemoved }
+  const isMark = generation !== '' && generation !== packs
+  const mark = isMark ? { generation, unseeded: names } : undefined
+  return { mark, wasRemoved, packs: generation === packs }
 }
 
 function progressText({ progress, files, bytes }: SeedArchive): string {

@@ -60,6 +60,21 @@ export function* copied<K, V>(map: ReadonlyMap<K, V>): Steps<Map<K, V>> {
   return copy
 }
 
+/** `one` and, where they differ, `other`. */
+export function* united<K, V>(
+  one: ReadonlyMap<K, V>,
+  other: ReadonlyMap<K, V>,
+): Steps<ReadonlyMap<K, V>> {
+  if (one.size === 0) return other
+  const all = yield* copied(one)
+  const pace = new Pace()
+  for (const [key, value] of other) {
+    all.set(key, value)
+    if (pace.isDue) yield
+  }
+  return all
+}
+
 /** A sorted copy, by a key that each has; of equal ones the order stays. */
 export function* sorted<T>(items: Iterable<T>, keyOf: (item: T) => string): Steps<T[]> {
   const pace = new Pace()

@@ -9,32 +9,46 @@
 export interface Moment {
   /** Its clock, in seconds. */
   readonly now: number
-  /** How long its kernel has been running: nobody sets this clock. */
-  readonly up: number
+  /** How long its kernel had been running, before and after its clock was read: nobody sets this clock. */
+  readonly up: readonly [number, number]
   /** All of /proc/self/mountinfo. */
   readonly mounts: string
 }
 
-/**
- * More than the clock may have been set back without being noticed, what a clock in whole seconds leaves out
- * and the ticks in which a kernel counts, together.
- */
-const marginSeconds = 5
-/** So far the two clocks may drift apart between two looks; a clock that tells whole seconds takes most. */
-const driftSeconds = 1.5
+/** More than the ticks in which kernels count the time of a change. */
+export const tickSeconds = 0.05
+
+interface Precision {
+  /** So far apart the two clocks may drift between two looks. */
+  readonly drift: number
+  /** So long it may take to read them. */
+  readonly reading: number
+  /** More than the clock can have been set back unnoticed, and a tick. */
+  readonly margin: number
+}
+
+const fine: Precision = { drift: 0.1, reading: 0.05, margin: 0.5 }
+/** Of a clock that tells whole seconds. */
+const coarse: Precision = { drift: 1.5, reading: 1, margin: 5 }
+
+const precisionOf = ({ now }: Moment) => (Number.isInteger(now) ? coarse : fine)
 
 /** They stamp changes with the kernel's own clock, and what is renamed too. */
 const localTypes = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'tmpfs', 'overlay'])
 
 /** What changes after `moment` has a ctime that is younger than this, as long as `isSteady`. */
-export function youngerThan({ now }: Moment): number {
-  return Math.floor(now) - marginSeconds
+export function youngerThan(moment: Moment): number {
+  return moment.now - precisionOf(moment).margin
 }
 
 /** Whether between the two moments the clock ran on, and nothing was mounted or unmounted. */
 export function isSteady(before: Moment, after: Moment): boolean {
-  const drift = after.now - after.up - (before.now - before.up)
-  return Math.abs(drift) <= driftSeconds && before.mounts === after.mounts
+  const { drift, reading } = precisionOf(before)
+  if (precisionOf(after) !== precisionOf(before)) return false
+  const isPrompt = ({ up: [first, second] }: Moment) => second - first <= reading
+  const apart = after.now - after.up[0] - (before.now - before.up[0])
+  const isOn = Math.abs(apart) <= drift && isPrompt(before) && isPrompt(after)
+  return isOn && before.mounts === after.mounts
 }
 
 /** Whether all below `root`, a real path in the sandbox, is on one file system of the sandbox's kernel. */

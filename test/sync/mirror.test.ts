@@ -15,6 +15,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Sandbox } from '../../src/sandbox.ts'
 import { channelScripts } from '../../src/script.ts'
 import { Mirror } from '../../src/sync/mirror.ts'
 import type { MirrorOptions } from '../../src/sync/partner.ts'
@@ -145,6 +146,25 @@ for (const [name, tools] of Object.entries(shells())) {
           expect(readFileSync(join(side, kept), 'utf8')).toBe('of the sandbox')
         }
         expect(await sync()).toMatchObject({ toHost: [], toSandbox: [], conflicts: [] })
+      })
+
+      test('what is written inside between the seed and the first look is seen', async () => {
+        put(host, 'd/f', 'content')
+        utimesSync(outside('d/f'), 1_000_000, 1_000_000)
+        const meddledWith: Sandbox = {
+          ...sandbox,
+          start: (script, ...rest) => {
+            if (script.includes('listing-')) {
+              put(sandbox.root, 'd/f', 'changed')
+              utimesSync(inside('d/f'), 1_000_000, 1_000_000)
+            }
+            return sandbox.start(script, ...rest)
+          },
+        }
+        const { conflicts } = await mirror.sync(channelScripts(meddledWith), 'both', context)
+        expect(conflicts).toMatchObject([{ path: 'd/f' }])
+        expect(readFileSync(outside('d/f'), 'utf8')).toBe('content')
+        expect(readFileSync(outside(conflicts[0]?.kept ?? ''), 'utf8')).toBe('changed')
       })
 
       test('a pass with nothing to do starts one script, and leaves every time stamp', async () => {
