@@ -8,6 +8,7 @@ import { HostStage, type StagedFile } from './host-stage.ts'
 import { pull } from './pull.ts'
 import { push } from './push.ts'
 import type { Plan, SyncChange } from './reconcile.ts'
+import { copied, inSlices, Pace, type Steps, sorted } from './slices.ts'
 import {
   type Entry,
   type Problem,
@@ -17,7 +18,7 @@ import {
   type Side,
   type Snapshot,
 } from './snapshot.ts'
-import { TransferProgress } from './transfer-progress.ts'
+import { TransferProgress, toldWhile } from './transfer-progress.ts'
 
 export interface Grounds {
   readonly scripts: Scripts
@@ -51,9 +52,11 @@ export async function carryOut(plan: Plan, grounds: Grounds): Promise<Made> {
   if (plan.toHost.length > 0) unmade.host = await toHost(plan.toHost, grounds)
   const sendable = safeToSend(plan, unmade.host)
   if (sendable.length > 0) unmade.sandbox = await toSandbox(sendable, grounds)
-  const sent = new Set(sendable)
-  for (const change of plan.toSandbox) {
-    if (!sent.has(change)) unmade.sandbox.stale.add(change.path)
+  if (sendable.length < plan.toSandbox.length) {
+    const sent = new Set(sendable)
+    for (const change of plan.toSandbox) {
+      if (!sent.has(change)) unmade.sandbox.stale.add(change.path)
+    }
   }
   const done = (changes: readonly SyncChange[], { stale, refused }: Unmade) =>
     changes.filter(({ path }) => !stale.has(path) && !refused.has(path))
@@ -67,10 +70,10 @@ export async function carryOut(plan: Plan, grounds: Grounds): Promise<Made> {
     toHost: made.host.map(({ path }) => path),
     toSandbox: made.sandbox.map(({ path }) => path),
     refused: [...problemsOf('host', unmade.host), ...problemsOf('sandbox', unmade.sandbox)],
-    agreed: agreedNow(plan, grounds.ancestor, [unmade.host, unmade.sandbox]),
+    agreed: await inSlices(agreedNow(plan, grounds.ancestor, [unmade.host, unmade.sandbox])),
     left: {
-      host: changed(grounds.scans.host, made.host),
-      sandbox: changed(grounds.scans.sandbox, made.sandbox),
+      host: await inSlices(changed(grounds.scans.host, made.host)),
+      sandbox: await inSlices(changed(grounds.scans.sandbox, made.sandbox)),
     },
   }
 }
@@ -84,7 +87,8 @@ async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise
     const progress = new TransferProgress(context, 'fetching from the sandbox', {
       files: paths.length,
     })
-    const files = await pull(scripts, root, paths, stage, progress, context.signal)
+    const fetching = pull(scripts, root, paths, stage, progress, context.signal)
+    const files = await toldWhile(context, () => progress.words, fetching)
     const content = new Map<SyncChange, StagedFile>()
     for (const change of needed) {
       const path = change.from?.path ?? change.path
@@ -93,23 +97,42 @@ async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise
       if (file !== undefined) content.set(change, file)
       files.delete(path)
     }
-    return await applyToHost(changes, content, stage, host, context.signal)
+    const placing = new TransferProgress(context, 'putting in place on the host', {
+      files: changes.length,
+    })
+    const applying = applyToHost(changes, content, stage, host, placing, context.signal)
+    return await toldWhile(context, () => placing.words, applying)
   } finally {
-    stage.remove()
+    await stage.remove()
   }
 }
 
 async function toSandbox(changes: readonly SyncChange[], grounds: Grounds): Promise<Unmade> {
   const { scripts, root, host, context } = grounds
+  const { files, bytes } = await inSlices(amountOf(changes, host.root), context.signal)
+  const progress = new TransferProgress(context, 'sending to the sandbox', { files, bytes })
+  const words = (seconds: number) =>
+    progress.isDone
+      ? `the sandbox puts ${changes.length} changes in place, after ${seconds} s`
+      : progress.words
+  const source = { root: host.root, bytes, progress }
+  return toldWhile(context, words, push(scripts, root, changes, source, context.signal))
+}
+
+function* amountOf(
+  changes: readonly SyncChange[],
+  root: string,
+): Steps<{ files: number; bytes: number }> {
+  const pace = new Pace()
   let bytes = 0
   let files = 0
   for (const { path, after } of changes) {
+    if (pace.isDue) yield
     if (after?.kind !== 'file') continue
     files += 1
-    bytes += lstatSync(`${host.root}/${path}`, { throwIfNoEntry: false })?.size ?? 0
+    bytes += lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.size ?? 0
   }
-  const progress = new TransferProgress(context, 'sending to the sandbox', { files, bytes })
-  return push(scripts, root, changes, { root: host.root, bytes, progress }, context.signal)
+  return { files, bytes }
 }
 
 /** Where the copy of the sandbox's version is not on the host, the sandbox's must not be replaced. */
@@ -128,30 +151,36 @@ function safeToSend({ toSandbox, conflicts }: Plan, { stale, refused }: Unmade):
 }
 
 /** About what was not made, what was agreed before still is. */
-function agreedNow(plan: Plan, ancestor: Snapshot, sides: readonly Unmade[]): Snapshot {
-  const unmade = sides.flatMap(({ stale, refused }) => [...stale, ...refused.keys()])
-  if (unmade.length === 0) return plan.agreed
-  const agreed = new Map<TreePath, Entry>(plan.agreed)
-  for (const path of unmade) {
-    const before = ancestor.get(path)
-    if (before === undefined) agreed.delete(path)
-    else agreed.set(path, before)
+function* agreedNow(plan: Plan, ancestor: Snapshot, sides: readonly Unmade[]): Steps<Snapshot> {
+  if (sides.every(({ stale, refused }) => stale.size + refused.size === 0)) return plan.agreed
+  const agreed = yield* copied(plan.agreed)
+  const pace = new Pace()
+  for (const { stale, refused } of sides) {
+    for (const paths of [stale, refused.keys()]) {
+      for (const path of paths) {
+        if (pace.isDue) yield
+        const before = ancestor.get(path)
+        if (before === undefined) agreed.delete(path)
+        else agreed.set(path, before)
+      }
+    }
   }
   // Nothing can be agreed on in what is not agreed to be a directory.
   const whole = new Map<TreePath, Entry>()
-  for (const path of [...agreed.keys()].sort()) {
+  for (const [path, entry] of yield* sorted(agreed, ([path]) => path)) {
+    if (pace.isDue) yield
     const parent = parentOf(path)
-    const entry = agreed.get(path)
-    if (entry === undefined) continue
     if (parent === '' || whole.get(parent)?.kind === 'directory') whole.set(path, entry)
   }
   return whole
 }
 
-function changed({ snapshot, problems }: Scan, changes: readonly SyncChange[]): Scan {
+function* changed({ snapshot, problems }: Scan, changes: readonly SyncChange[]): Steps<Scan> {
   if (changes.length === 0) return { snapshot, problems }
-  const now = new Map(snapshot)
+  const now = yield* copied(snapshot)
+  const pace = new Pace()
   for (const { path, after } of changes) {
+    if (pace.isDue) yield
     if (after === undefined) now.delete(path)
     else now.set(path, after)
   }

@@ -14,7 +14,8 @@ export class DigestCache {
 
   /** Undefined when the file may have changed since it was hashed. */
   digest(path: TreePath, stats: Stats): string | undefined {
-    const known = this.#known.get(path)
+    // A scan that was ended half way has not read in vain.
+    const known = this.#known.get(path) ?? this.#seen.get(path)
     if (known === undefined || !isSame(known, stats)) return undefined
     this.#seen.set(path, known)
     return known.digest
@@ -26,9 +27,7 @@ export class DigestCache {
    */
   add(path: TreePath, stats: Stats, digest: string, startedMs: number): void {
     const { size, mtimeMs, ctimeMs, ino, mode } = stats
-    // Some file systems count whole seconds, or two.
-    const tickMs = ctimeMs % 1000 === 0 ? 2000 : 50
-    if (ctimeMs >= startedMs - tickMs || mtimeMs >= startedMs - tickMs) return
+    if (!isSettled(stats, startedMs) || mtimeMs >= startedMs - tickMs(ctimeMs)) return
     this.#seen.set(path, { size, mtimeMs, ctimeMs, ino, mode, digest })
   }
 
@@ -51,6 +50,14 @@ export class DigestCache {
     return lines.join('\n')
   }
 }
+
+/** Whether a change after `startedMs` must get another ctime: only then the same ctime says that there was none. */
+export function isSettled({ ctimeMs }: Pick<Stats, 'ctimeMs'>, startedMs: number): boolean {
+  return ctimeMs < startedMs - tickMs(ctimeMs)
+}
+
+/** Some file systems count whole seconds, or two. */
+const tickMs = (ctimeMs: number) => (ctimeMs % 1000 === 0 ? 2000 : 50)
 
 type Facts = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino' | 'mode'>
 

@@ -5,34 +5,33 @@
  */
 import {
   chmodSync,
-  copyFileSync,
   fchmodSync,
   fstatSync,
   linkSync,
   lstatSync,
   mkdirSync,
-  readlinkSync,
   renameSync,
   rmdirSync,
-  type Stats,
   statSync,
   symlinkSync,
   unlinkSync,
   utimesSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import type { TreePath } from '../tree.ts'
 import { syncDirectory } from '../trees/host-directories.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
-import { digestOfFile, withFile } from '../trees/host-file.ts'
+import { withFile } from '../trees/host-file.ts'
 import { giveAway, type Owner } from '../trees/host-temporary.ts'
 import type { Directory } from '../trees/host-walk.ts'
-import { temporaryName } from '../trees/temporary-name.ts'
 import { exclusively } from '../trees/workspace-lock.ts'
 import { HostParents } from './host-parents.ts'
+import { inPlace, linked, newMode, withExecutable } from './host-place.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
+import { isSame, type ReadAhead, type Replaced, readAhead, verified } from './host-verify.ts'
 import type { SyncChange } from './reconcile.ts'
 import type { Entry } from './snapshot.ts'
+import type { TransferProgress } from './transfer-progress.ts'
 
 /** What became of changes that were not made; all others were. */
 export interface Unmade {
@@ -52,12 +51,17 @@ export interface HostTarget {
 /** How many changes are made in one turn with those of the file tools of other servers. */
 const changesPerTurn = 64
 
-/** `content` has a staged file for each change that needs one; without it the change is stale. */
+/**
+ * `content` has a staged file for each change that needs one; without it the change is stale. `progress` is
+ * told of each change, and of the bytes of large files that are compared. `CANCELLED` on the signal, between two
+ * changes: what was made by then stays.
+ */
 export async function applyToHost(
   changes: readonly SyncChange[],
   content: ReadonlyMap<SyncChange, StagedFile>,
   stage: HostStage,
   target: HostTarget,
+  progress: TransferProgress,
   signal: AbortSignal,
 ): Promise<Unmade> {
   const apply = new HostApply(content, stage, target)
@@ -65,10 +69,12 @@ export async function applyToHost(
   try {
     for (let at = 0; at < changes.length; at += changesPerTurn) {
       const some = changes.slice(at, at + changesPerTurn)
+      for (const change of some) await apply.lookAhead(change, (n) => progress.moved(n), signal)
       const makeAll = () => {
         for (const change of some) apply.one(change)
       }
       await exclusively(`${dev}:${ino}`, makeAll, signal)
+      for (const _ of some) progress.fileDone()
     }
     await apply.settle()
     return apply
@@ -86,6 +92,7 @@ class HostApply implements Unmade {
   readonly #parents: HostParents
   /** Directories whose names changed, each with one path in it. */
   readonly #touched = new Map<string, TreePath>()
+  readonly #ahead = new Map<SyncChange, ReadAhead>()
   #kept = 0
 
   constructor(content: ReadonlyMap<SyncChange, StagedFile>, stage: HostStage, target: HostTarget) {
@@ -93,6 +100,23 @@ class HostApply implements Unmade {
     this.#stage = stage
     this.#target = target
     this.#parents = new HostParents(target.root)
+  }
+
+  /** Reads what `change` replaces, where that would take too long within a turn. */
+  async lookAhead(
+    change: SyncChange,
+    moved: (bytes: number) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (change.before?.kind !== 'file') return
+    try {
+      const place = this.#parents.of(change.path)?.at(basename(change.path))
+      const read = place === undefined ? undefined : await readAhead(place, moved, signal)
+      if (read !== undefined) this.#ahead.set(change, read)
+    } catch (error) {
+      // What cannot be read now is told by the attempt.
+      if (errnoOf(error) === undefined) throw error
+    }
   }
 
   one(change: SyncChange): void {
@@ -137,7 +161,7 @@ class HostApply implements Unmade {
     }
     if (before === undefined) return after === undefined || this.#makeNew(change, after, parent)
     if (after === undefined || after.kind === 'directory') {
-      if (!this.#takeAway(place, before)) return false
+      if (!this.#takeAway(change, before, place)) return false
       return after === undefined || this.#makeNew(change, after, parent)
     }
     return this.#replace(change, before, after, place)
@@ -155,7 +179,7 @@ class HostApply implements Unmade {
     } else {
       const staged = this.#staged(change, entry)
       if (staged === undefined) return false
-      chmodSync(staged.at, withExecutable(staged.mode & 0o777 & ~umask, entry.executable))
+      chmodSync(staged.at, newMode(staged.mode, entry.executable))
       giveAway(staged.at, this.#target.owner)
       utimesSync(staged.at, Date.now() / 1000, staged.mtimeMs / 1000)
       // Unlike a rename it never replaces what has come meanwhile.
@@ -165,16 +189,11 @@ class HostApply implements Unmade {
     return true
   }
 
-  #replace(
-    change: SyncChange,
-    before: Exclude<Entry, { kind: 'directory' }>,
-    after: Exclude<Entry, { kind: 'directory' }>,
-    place: string,
-  ): boolean {
+  #replace(change: SyncChange, before: Replaced, after: Replaced, place: string): boolean {
     if (before.kind === 'file' && after.kind === 'file' && before.digest === after.digest) {
-      return this.#setExecutable(place, before, after.executable)
+      return this.#setExecutable(change, before, after.executable, place)
     }
-    const was = verified(place, before)
+    const was = verified(place, before, this.#ahead.get(change))
     if (was === undefined) return false
     let source: string
     if (after.kind === 'link') {
@@ -186,8 +205,10 @@ class HostApply implements Unmade {
       if (staged === undefined) return false
       source = staged.at
       giveAway(source, { uid: was.uid, gid: was.gid })
-      const mode = was.isFile() ? was.mode & 0o777 : staged.mode & 0o777 & ~umask
-      chmodSync(source, withExecutable(mode, after.executable))
+      const mode = was.isFile()
+        ? withExecutable(was.mode & 0o777, after.executable)
+        : newMode(staged.mode, after.executable)
+      chmodSync(source, mode)
       // Tools that compare times must see that it is another: never older than what it replaces.
       const mtimeMs = staged.mtimeMs > was.mtimeMs ? staged.mtimeMs : Date.now()
       utimesSync(source, Date.now() / 1000, mtimeMs / 1000)
@@ -203,8 +224,8 @@ class HostApply implements Unmade {
   }
 
   /** Out of the way first, for good only when nobody has written to it meanwhile. */
-  #takeAway(place: string, before: Exclude<Entry, { kind: 'directory' }>): boolean {
-    const was = verified(place, before)
+  #takeAway(change: SyncChange, before: Replaced, place: string): boolean {
+    const was = verified(place, before, this.#ahead.get(change))
     if (was === undefined) return false
     const kept = join(this.#stage.directory, `gone-${this.#kept++}`)
     try {
@@ -219,14 +240,17 @@ class HostApply implements Unmade {
     return false
   }
 
-  #setExecutable(place: string, before: Entry, executable: boolean): boolean {
-    if (before.kind !== 'file') return false
-    return withFile(place, (file) => {
-      if (!file.stats.isFile() || digestOfFile(file) !== before.digest) return false
-      fchmodSync(
-        file.descriptor,
-        withExecutable(fstatSync(file.descriptor).mode & 0o777, executable),
-      )
+  #setExecutable(
+    change: SyncChange,
+    before: Replaced,
+    executable: boolean,
+    place: string,
+  ): boolean {
+    const was = verified(place, before, this.#ahead.get(change))
+    if (was === undefined) return false
+    return withFile(place, ({ descriptor, stats }) => {
+      if (!isSame(was, stats)) return false
+      fchmodSync(descriptor, withExecutable(fstatSync(descriptor).mode & 0o777, executable))
       return true
     })
   }
@@ -234,63 +258,5 @@ class HostApply implements Unmade {
   #staged(change: SyncChange, entry: Entry): StagedFile | undefined {
     const staged = this.#content.get(change)
     return entry.kind === 'file' && staged?.digest === entry.digest ? staged : undefined
-  }
-}
-
-const umask = process.umask()
-
-/** Who may read it may run it, as chmod +x under the usual umask has it. */
-function withExecutable(mode: number, executable: boolean): number {
-  return executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111
-}
-
-/** The facts of what is at `place` while it is what was agreed on; undefined when it is not. */
-function verified(place: string, before: Entry): Stats | undefined {
-  if (before.kind === 'link') {
-    const stats = lstatSync(place)
-    return stats.isSymbolicLink() && readlinkSync(place) === before.target ? stats : undefined
-  }
-  return withFile(place, (file) => {
-    if (before.kind !== 'file' || !file.stats.isFile()) return undefined
-    return digestOfFile(file) === before.digest ? fstatSync(file.descriptor) : undefined
-  })
-}
-
-function isSame(one: Stats, other: Stats): boolean {
-  return one.ino === other.ino && one.size === other.size && one.mtimeMs === other.mtimeMs
-}
-
-/** False where the file system has no hard links, or not of this file. */
-function linked(place: string, kept: string): boolean {
-  try {
-    linkSync(place, kept)
-    return true
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') throw error
-    return false
-  }
-}
-
-/** Directly, or by way of a copy where another file system begins below the root. */
-function inPlace(source: string, place: string, move: (from: string, to: string) => void): void {
-  try {
-    move(source, place)
-  } catch (error) {
-    if (!['EXDEV', 'EPERM', 'EOPNOTSUPP', 'ENOTSUP'].includes(errnoOf(error) ?? '')) throw error
-    const beside = join(dirname(place), temporaryName())
-    copyFileSync(source, beside)
-    const { mode, atime, mtime, uid, gid } = statSync(source)
-    chmodSync(beside, mode & 0o777)
-    utimesSync(beside, atime, mtime)
-    giveAway(beside, { uid, gid })
-    try {
-      if (move === linkSync && lstatSync(place, { throwIfNoEntry: false }) !== undefined) {
-        throw Object.assign(new Error('EEXIST'), { code: 'EEXIST' })
-      }
-      renameSync(beside, place)
-    } catch (failure) {
-      unlinkSync(beside)
-      throw failure
-    }
   }
 }

@@ -10,21 +10,28 @@ import {
   type Dirent,
   fstatSync,
   lstatSync,
+  opendirSync,
   openSync,
   readdirSync,
   readlinkSync,
   type Stats,
 } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
-import { cancelled, syncRootMissing } from '../errors.ts'
+import { syncRootMissing } from '../errors.ts'
 import { type TreePath, treeRoot } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
 import { chunks } from '../trees/host-file.ts'
 import { canPin } from '../trees/host-walk.ts'
 import { isTemporaryName } from '../trees/temporary-name.ts'
 import type { DigestCache } from './digest-cache.ts'
+import { inSlices, type Steps } from './slices.ts'
 import { type Entry, type Problem, reasons, type Scan, sameEntry } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
+
+/** What a scan has looked at so far. Files whose content is known are not read. */
+export interface Looked {
+  entries: number
+  readBytes: number
+}
 
 export interface HostScanOptions {
   /** Real absolute path. */
@@ -35,10 +42,13 @@ export interface HostScanOptions {
   /** An earlier scan by the same rules; it is the answer if nothing is different. */
   readonly before?: Scan | undefined
   readonly signal?: AbortSignal
+  /** Told of what has been looked at so far. */
+  readonly looked?: Looked
 }
 
-/** How long others may have to wait. */
-const sliceMs = 15
+/** A directory with a longer list of names is read in pieces: in one, a million names take a second. */
+const shortListBytes = 256 * 1024
+const namesAtOnce = 1024
 const fileFlags =
   constants.O_RDONLY |
   constants.O_NOFOLLOW |
@@ -49,17 +59,7 @@ const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_
 /** `SYNC_HALTED` when the directory itself is gone or cannot be read, `CANCELLED` on the signal. */
 export async function scanHost(options: HostScanOptions): Promise<Scan> {
   const walk = new ScanWalk(options)
-  const steps = walk.steps()
-  try {
-    for (let until = performance.now() + sliceMs; steps.next().done !== true; ) {
-      if (performance.now() < until) continue
-      await setImmediate()
-      if (options.signal?.aborted) throw cancelled('the sync')
-      until = performance.now() + sliceMs
-    }
-  } finally {
-    steps.return()
-  }
+  await inSlices(walk.steps(), options.signal)
   options.cache.turn()
   return walk.isAsBefore && options.before !== undefined ? options.before : walk
 }
@@ -71,10 +71,12 @@ class ScanWalk implements Scan {
   readonly #rules: SyncRules
   readonly #cache: DigestCache
   readonly #before: Scan | undefined
+  readonly #looked: Looked
   /** How many entries were there before, and are the very same. */
   #asBefore = 0
 
-  constructor({ root, rules, cache, before }: HostScanOptions) {
+  constructor({ root, rules, cache, before, looked }: HostScanOptions) {
+    this.#looked = looked ?? { entries: 0, readBytes: 0 }
     this.#root = root
     this.#rules = rules
     this.#cache = cache
@@ -88,7 +90,7 @@ class ScanWalk implements Scan {
   }
 
   /** The work; between any two steps others may run. */
-  *steps(): Generator<void, void> {
+  *steps(): Steps<void> {
     let descriptor: number
     try {
       descriptor = openSync(this.#root, directoryFlags)
@@ -103,11 +105,11 @@ class ScanWalk implements Scan {
   }
 
   /** Reads what is in an open directory. `spelled` is how it is reached where there is no `/proc`. */
-  *#directory(descriptor: number, path: TreePath, spelled: string): Generator<void, void> {
+  *#directory(descriptor: number, path: TreePath, spelled: string): Steps<void> {
     const at = canPin ? `/proc/self/fd/${descriptor}` : spelled
     let entries: Dirent[]
     try {
-      entries = readdirSync(at, { withFileTypes: true })
+      entries = yield* listed(descriptor, at)
     } catch (error) {
       if (path === treeRoot) throw syncRootMissing('host', error)
       this.#failed(path, error)
@@ -116,6 +118,7 @@ class ScanWalk implements Scan {
     if (path !== treeRoot) this.#add(path, { kind: 'directory' })
     for (const [i, entry] of entries.entries()) {
       if (i % 256 === 255) yield
+      this.#looked.entries += 1
       const { name } = entry
       const inner = (path === treeRoot ? name : `${path}/${name}`) as TreePath
       if (isTemporaryName(name) || this.#leavesOut(inner)) continue
@@ -130,7 +133,7 @@ class ScanWalk implements Scan {
     yield
   }
 
-  *#enter(path: TreePath, at: string, spelled: string): Generator<void, void> {
+  *#enter(path: TreePath, at: string, spelled: string): Steps<void> {
     let descriptor: number
     try {
       descriptor = openSync(at, directoryFlags)
@@ -157,7 +160,7 @@ class ScanWalk implements Scan {
     return true
   }
 
-  *#file(path: TreePath, at: string): Generator<void, void> {
+  *#file(path: TreePath, at: string): Steps<void> {
     for (let tries = 0; tries < 2; tries++) {
       let hashed: Hashed | undefined
       try {
@@ -172,7 +175,7 @@ class ScanWalk implements Scan {
   }
 
   /** Undefined when the file changed while it was read. */
-  *#hash(path: TreePath, at: string): Generator<void, Hashed | undefined> {
+  *#hash(path: TreePath, at: string): Steps<Hashed | undefined> {
     const startedMs = Date.now()
     const descriptor = openSync(at, fileFlags)
     try {
@@ -181,6 +184,7 @@ class ScanWalk implements Scan {
       const hash = createHash('sha256')
       for (const chunk of chunks({ descriptor, stats })) {
         hash.update(chunk)
+        this.#looked.readBytes += chunk.length
         if (chunk.length < stats.size) yield
       }
       const now = fstatSync(descriptor)
@@ -242,4 +246,19 @@ interface Hashed {
 
 function isThere(path: string): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+}
+
+function* listed(descriptor: number, at: string): Steps<Dirent[]> {
+  if (fstatSync(descriptor).size <= shortListBytes) return readdirSync(at, { withFileTypes: true })
+  const directory = opendirSync(at, { bufferSize: namesAtOnce })
+  try {
+    const entries: Dirent[] = []
+    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
+      entries.push(entry)
+      if (entries.length % namesAtOnce === 0) yield
+    }
+    return entries
+  } finally {
+    directory.closeSync()
+  }
 }

@@ -8,18 +8,23 @@ import {
   fchmodSync,
   fsync,
   mkdirSync,
+  opendirSync,
   openSync,
   readdirSync,
+  rmdirSync,
   rmSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { errnoOf } from '../trees/host-failure.ts'
 import { isTemporaryName, temporaryName } from '../trees/temporary-name.ts'
+import { inSlices, type Steps } from './slices.ts'
 
 const fsyncDone = promisify(fsync)
 /** How many files wait for the disk at once. */
 const waitingFiles = 32
+const namesAtOnce = 256
 
 export interface StagedFile {
   /** Its path on the host. */
@@ -31,10 +36,10 @@ export interface StagedFile {
 }
 
 /** Removes what stages have left in `root` that were cut off. No other may be in use there. */
-export function sweepStages(root: string): void {
+export async function sweepStages(root: string): Promise<void> {
   for (const entry of readdirSync(root, { withFileTypes: true })) {
     if (!entry.isDirectory() || !isTemporaryName(entry.name)) continue
-    rmSync(join(root, entry.name), { recursive: true, force: true })
+    await inSlices(removed(join(root, entry.name)))
   }
 }
 
@@ -75,8 +80,9 @@ export class HostStage {
     if (this.#failure !== undefined) throw this.#failure
   }
 
-  remove(): void {
-    rmSync(this.directory, { recursive: true, force: true })
+  /** With all that is in it. Never rejects for what is gone already. */
+  async remove(): Promise<void> {
+    await inSlices(removed(this.directory))
   }
 
   async #flush(descriptor: number): Promise<void> {
@@ -90,5 +96,25 @@ export class HostStage {
       })
     this.#waiting.add(flushed)
     if (this.#waiting.size >= waitingFiles) await Promise.race(this.#waiting)
+  }
+}
+
+/** As `rm -rf`, file by file: of a large workspace there may be a million. */
+function* removed(directory: string): Steps<void> {
+  try {
+    const entries = opendirSync(directory, { bufferSize: namesAtOnce })
+    try {
+      for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+        const at = join(directory, entry.name)
+        if (entry.isDirectory()) yield* removed(at)
+        else rmSync(at, { force: true })
+        yield
+      }
+    } finally {
+      entries.closeSync()
+    }
+    rmdirSync(directory)
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
   }
 }

@@ -66,7 +66,7 @@ export class Mirror {
   async #with(sandbox: Sandbox, context: OpenContext): Promise<Partner> {
     if (this.#partner?.sandbox === sandbox) return this.#partner
     const { host, root, ignore, ancestorFile, oneWay } = this.#options
-    sweepStages(host)
+    await sweepStages(host)
     const own = this.#options.gitignore ? new WorkspaceIgnore(host) : undefined
     const rules = leavingOut(new SyncRules(ignore), own)
     const seed = { host, rules, root: root(sandbox), digests: this.#cache }

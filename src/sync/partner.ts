@@ -7,11 +7,12 @@ import type { AncestorFile } from './ancestor-file.ts'
 import { carryOut } from './carry-out.ts'
 import type { DigestCache } from './digest-cache.ts'
 import { refuseEmptied } from './guard.ts'
-import { scanHost } from './host-scan.ts'
+import { type Looked, scanHost } from './host-scan.ts'
 import { foldsCase } from './host-spelling.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
 import type { SentFiles } from './seed.ts'
+import { inSlices, type Steps } from './slices.ts'
 import {
   type Problem,
   reasons,
@@ -23,6 +24,7 @@ import {
 } from './snapshot.ts'
 import { type SyncReport, Telling } from './sync-report.ts'
 import type { SyncRules } from './sync-rules.ts'
+import { toldWhile } from './transfer-progress.ts'
 import { WorkspaceIgnore } from './workspace-ignore.ts'
 
 export interface MirrorOptions {
@@ -110,25 +112,25 @@ export class Partner {
 
   async #pass(look: Look, context: OpenContext, told: Telling): Promise<boolean> {
     const { signal } = context
-    const known = await this.#ancestor.read()
+    const known = await toldWhile(
+      context,
+      () => 'reading what was agreed on',
+      this.#ancestor.read(signal),
+    )
     told.setAside ??= known.setAside
     const ancestor = known.snapshot
     // When another server has synced meanwhile, what was left is out of date.
     const left = this.#left?.ancestor === ancestor ? this.#left : undefined
-    const [hostScan, sandboxScan] = await Promise.all([
-      look === 'sandbox' && left !== undefined ? left.host : this.#scanHost(signal),
-      look === 'host' && left !== undefined ? left.sandbox : this.#scanner.scan(signal),
-    ])
-    this.#ignore?.learn(hostScan.snapshot)
-    const host = this.#ignore?.filtered(hostScan) ?? hostScan
-    const sandbox = this.#ignore?.filtered(sandboxScan) ?? sandboxScan
-    if (left !== undefined && sameScan(left.host, host) && sameScan(left.sandbox, sandbox)) {
+    const [hostScan, sandboxScan] = await this.#look(look, left, ancestor.size, context)
+    const { host, sandbox } = await inSlices(this.#filtered(hostScan, sandboxScan), signal)
+    if (left !== undefined && (await inSlices(isAsLeft(left, { host, sandbox }), signal))) {
       told.problems = left.problems
       told.isComplete = left.isComplete
       this.#left = { ...left, host, sandbox }
       return false
     }
-    const plan = this.#plan(host, sandbox, ancestor)
+    const comparing = inSlices(this.#plan(host, sandbox, ancestor), signal)
+    const plan = await toldWhile(context, () => 'comparing both sides', comparing)
     const { root } = this.#options
     const made = await carryOut(plan, {
       scripts: this.#scripts,
@@ -138,10 +140,12 @@ export class Partner {
       ancestor,
       context,
     })
-    const agreed = await this.#ancestor.write(made.agreed)
+    const noting = this.#ancestor.write(made.agreed)
+    const agreed = await toldWhile(context, () => 'noting what was agreed on', noting)
     const problems = [...plan.problems, ...made.refused]
     // A mount that only the host changes has nothing to bring back.
-    const isComplete = this.#options.oneWay === true || isAllIn(agreed, made.left.sandbox)
+    const isComplete =
+      this.#options.oneWay === true || (await inSlices(isAllIn(agreed, made.left.sandbox)))
     told.add(plan, made, { problems, isComplete })
     // What was refused is tried again.
     const isDone = !made.isStale && made.refused.length === 0
@@ -149,10 +153,44 @@ export class Partner {
     return made.isStale
   }
 
-  #plan(host: Scan, sandbox: Scan, ancestor: Snapshot): Plan {
+  /** Rejects only when nothing looks any more: one scan of a side at a time. */
+  async #look(
+    look: Look,
+    left: Record<Side, Scan> | undefined,
+    agreed: number,
+    context: OpenContext,
+  ): Promise<readonly [Scan, Scan]> {
+    const { signal } = context
+    const looked = { entries: 0, readBytes: 0 }
+    let isLooking = left === undefined || look !== 'sandbox'
+    const host =
+      left === undefined || look !== 'sandbox' ? this.#scanHost(looked, signal) : left.host
+    const sandbox =
+      left === undefined || look !== 'host' ? this.#scanner.scan(signal) : left.sandbox
+    const both = [host, sandbox] as const
+    const done = Promise.resolve(host).finally(() => {
+      isLooking = false
+    })
+    done.catch(() => {})
+    const words = (seconds: number) =>
+      isLooking ? wordsOf(looked, agreed) : `looking at the sandbox, for ${seconds} s`
+    await toldWhile(context, words, Promise.allSettled(both))
+    return Promise.all(both)
+  }
+
+  *#filtered(host: Scan, sandbox: Scan): Steps<Record<Side, Scan>> {
+    if (this.#ignore === undefined) return { host, sandbox }
+    yield* this.#ignore.learn(host.snapshot)
+    return {
+      host: yield* this.#ignore.filtered(host),
+      sandbox: yield* this.#ignore.filtered(sandbox),
+    }
+  }
+
+  *#plan(host: Scan, sandbox: Scan, ancestor: Snapshot): Steps<Plan> {
     const { oneWay } = this.#options
     if (!oneWay) refuseEmptied(host, sandbox, ancestor)
-    return reconcile({
+    return yield* reconcile({
       host,
       sandbox,
       // As if the sandbox had changed nothing.
@@ -162,7 +200,7 @@ export class Partner {
     })
   }
 
-  async #scanHost(signal: AbortSignal): Promise<Scan> {
+  async #scanHost(looked: Looked, signal: AbortSignal): Promise<Scan> {
     const { host: root } = this.#options
     const before = this.#hostScan
     this.#hostScan = await scanHost({
@@ -171,13 +209,24 @@ export class Partner {
       cache: this.#cache,
       before,
       signal,
+      looked,
     })
     return this.#hostScan
   }
 }
 
 /** A FIFO or a socket holds nothing that could be brought anywhere. */
-function isAllIn(agreed: Snapshot, { snapshot, problems }: Scan): boolean {
+function* isAllIn(agreed: Snapshot, { snapshot, problems }: Scan): Steps<boolean> {
   const isEmpty = ({ side, reason }: Problem) => side === 'host' || reason === reasons.special
-  return problems.every(isEmpty) && sameSnapshot(agreed, snapshot)
+  return problems.every(isEmpty) && (yield* sameSnapshot(agreed, snapshot))
+}
+
+function* isAsLeft(left: Record<Side, Scan>, now: Record<Side, Scan>): Steps<boolean> {
+  return (yield* sameScan(left.host, now.host)) && (yield* sameScan(left.sandbox, now.sandbox))
+}
+
+function wordsOf({ entries, readBytes }: Looked, agreed: number): string {
+  const about = agreed === 0 ? '' : ` of about ${agreed}`
+  const read = readBytes === 0 ? '' : `, ${(readBytes / 1024 / 1024).toFixed(1)} MiB read`
+  return `looking at the host: ${entries}${about} entries${read}`
 }

@@ -3,6 +3,7 @@
  * Undefined is doubt: then everything has to be listed.
  */
 import { factsOf, isNote } from './sandbox-lines.ts'
+import { Pace, type Steps } from './slices.ts'
 
 /** A name that is not of one line, or not UTF-8, is for the listing to tell. */
 const isOdd = (line: string) => /[\n\ufffd]/.test(line)
@@ -50,11 +51,12 @@ export interface Merged {
  * `listed` has the lines of all that is in the changed directories. Each has to be known or recent: what is
  * neither was moved in from elsewhere, with all below it.
  */
-export function mergeRecent(
+export function* mergeRecent(
   changes: RecentChanges,
   listed: readonly string[],
   known: ReadonlyMap<string, string>,
-): Merged | undefined {
+): Steps<Merged | undefined> {
+  const pace = new Pace()
   const present = new Set<string>()
   for (const line of listed) {
     const start = line.indexOf(' ./')
@@ -75,6 +77,7 @@ export function mergeRecent(
     if (before !== undefined && kindOf(before) !== kindOf(line)) gone.add(path)
   }
   for (const [key, line] of known) {
+    if (pace.isDue) yield
     if (!relisted.has(parentIn(key))) continue
     if (isNote(line)) return undefined
     if (!present.has(key)) gone.add(key)
@@ -82,6 +85,7 @@ export function mergeRecent(
   const lines = new Map<string, string>()
   const touched: string[] = []
   for (const [key, line] of known) {
+    if (pace.isDue) yield
     if (isIn(key, gone)) touched.push(key)
     else lines.set(key, line)
   }

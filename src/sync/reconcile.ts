@@ -1,6 +1,6 @@
 /**
  * The three-way sync, decided: from what both sides hold and what they last agreed on, what to change
- * on each. Pure. `docs/sync.md` is its decision table.
+ * on each. Pure, and in steps. `docs/sync.md` is its decision table.
  *
  * Nothing that is new on either side is in no place afterwards, and a path is deleted only when the
  * other side deleted it and this side still has what was agreed on. Without an ancestor (an empty
@@ -9,6 +9,7 @@
 import { type TreePath, treeRoot } from '../tree.ts'
 import { conflictPaths } from './conflict-name.ts'
 import { PathIndex } from './path-index.ts'
+import { Pace, type Steps, sorted } from './slices.ts'
 import { type Entry, type Problem, parentOf, reasons, type Side, sameEntry } from './snapshot.ts'
 import { type Found, findUnsyncable } from './unsyncable.ts'
 
@@ -41,8 +42,10 @@ export interface Plan {
   readonly problems: readonly Problem[]
 }
 
-export function reconcile(found: Found): Plan {
-  return new Reconciliation(found).plan()
+export function* reconcile(found: Found): Steps<Plan> {
+  const index = yield* PathIndex.of([found.host.snapshot, found.sandbox.snapshot, found.ancestor])
+  const problems = yield* findUnsyncable(found, index)
+  return yield* new Reconciliation(found, index, problems).plan()
 }
 
 /** What is left of a path: nothing, only what is left alone on one side, or something on both. */
@@ -59,10 +62,12 @@ class Reconciliation {
   readonly #agreed = new Map<TreePath, Entry>()
   readonly #diverged: TreePath[] = []
 
-  constructor(found: Found) {
+  readonly #pace = new Pace()
+
+  constructor(found: Found, index: PathIndex, problems: Map<TreePath, Problem>) {
     this.#found = found
-    this.#index = new PathIndex([found.host.snapshot, found.sandbox.snapshot, found.ancestor])
-    this.#problems = findUnsyncable(found, this.#index)
+    this.#index = index
+    this.#problems = problems
     for (const path of this.#problems.keys()) {
       for (let parent = path; parent !== treeRoot; ) {
         parent = parentOf(parent)
@@ -71,12 +76,13 @@ class Reconciliation {
     }
   }
 
-  plan(): Plan {
-    for (const path of this.#index.below(treeRoot)) this.#visit(path)
-    const conflicts = this.#diverged.sort().map((path) => this.#keepBeside(path))
+  *plan(): Steps<Plan> {
+    for (const path of this.#index.below(treeRoot)) yield* this.#visit(path)
+    const conflicts: Conflict[] = []
+    for (const path of this.#diverged.sort()) conflicts.push(yield* this.#keepBeside(path))
     return {
-      toHost: [...this.#copies, ...inOrder(this.#changes.host)],
-      toSandbox: [...this.#copies, ...inOrder(this.#changes.sandbox)],
+      toHost: this.#copies.concat(yield* inOrder(this.#changes.host)),
+      toSandbox: this.#copies.concat(yield* inOrder(this.#changes.sandbox)),
       agreed: this.#agreed,
       conflicts,
       problems: [...this.#problems.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
@@ -87,32 +93,41 @@ class Reconciliation {
     return this.#found[side].snapshot.get(path)
   }
 
-  #visit(path: TreePath): Rest {
-    if (this.#problems.has(path)) return this.#leaveAlone(path)
+  *#visit(path: TreePath): Steps<Rest> {
+    if (this.#pace.isDue) yield
+    if (this.#problems.has(path)) return yield* this.#leaveAlone(path)
     const host = this.#at(path, 'host')
     const sandbox = this.#at(path, 'sandbox')
     if (host?.kind === 'directory') {
-      if (sandbox?.kind === 'directory') return this.#inBoth(path, host)
-      return this.#directoryOn('host', path, host, sandbox)
+      if (sandbox?.kind === 'directory') return yield* this.#inBoth(path, host)
+      return yield* this.#directoryOn('host', path, host, sandbox)
     }
-    if (sandbox?.kind === 'directory') return this.#directoryOn('sandbox', path, sandbox, host)
-    return this.#single(path, host, sandbox)
+    if (sandbox?.kind === 'directory') {
+      return yield* this.#directoryOn('sandbox', path, sandbox, host)
+    }
+    return yield* this.#single(path, host, sandbox)
   }
 
-  #inBoth(path: TreePath, directory: Entry): Rest {
+  *#inBoth(path: TreePath, directory: Entry): Steps<Rest> {
     this.#settle(path, directory)
-    for (const inner of this.#index.below(path)) this.#visit(inner)
+    for (const inner of this.#index.below(path)) yield* this.#visit(inner)
     return 'something'
   }
 
   /** `side` has a directory there, the other side has none. */
-  #directoryOn(side: Side, path: TreePath, directory: Entry, other: Entry | undefined): Rest {
+  *#directoryOn(
+    side: Side,
+    path: TreePath,
+    directory: Entry,
+    other: Entry | undefined,
+  ): Steps<Rest> {
     const agreed = this.#found.ancestor.get(path)
     if (other === undefined) {
       // Unless the other side deleted that very directory, it is new here, or an edit.
-      if (agreed?.kind !== 'directory') return this.#inBoth(path, directory)
-      const rests = this.#index.below(path).map((inner) => this.#visit(inner))
-      if (rests.includes('something')) return this.#settle(path, directory)
+      if (agreed?.kind !== 'directory') return yield* this.#inBoth(path, directory)
+      const rests = new Set<Rest>()
+      for (const inner of this.#index.below(path)) rests.add(yield* this.#visit(inner))
+      if (rests.has('something')) return this.#settle(path, directory)
       // What is left alone may be in no snapshot, but it is in the directory.
       if (!this.#holdProblems.has(path)) return this.#settle(path, undefined)
       this.#agreed.set(path, directory)
@@ -120,37 +135,38 @@ class Reconciliation {
     }
     if (this.#holdProblems.has(path)) {
       this.#problems.set(path, { path, side, reason: reasons.below })
-      return this.#leaveAlone(path)
+      return yield* this.#leaveAlone(path)
     }
-    if (sameEntry(agreed, other)) return this.#take(path, side)
+    if (sameEntry(agreed, other)) return yield* this.#take(path, side)
     const { ancestor } = this.#found
     // Nothing in it is new: at most something was deleted, and the other side's edit outlives that.
-    if (this.#index.within(path, this.#found[side].snapshot, ancestor)) {
-      return this.#take(path, side === 'host' ? 'sandbox' : 'host')
+    if (yield* this.#index.within(path, this.#found[side].snapshot, ancestor)) {
+      return yield* this.#take(path, side === 'host' ? 'sandbox' : 'host')
     }
-    return this.#conflict(path)
+    return yield* this.#conflict(path)
   }
 
   /** Neither side has a directory there. */
-  #single(path: TreePath, host: Entry | undefined, sandbox: Entry | undefined): Rest {
+  *#single(path: TreePath, host: Entry | undefined, sandbox: Entry | undefined): Steps<Rest> {
     const agreed = this.#found.ancestor.get(path)
     if (sameEntry(host, sandbox) || sameEntry(agreed, sandbox)) return this.#settle(path, host)
     if (sameEntry(agreed, host)) return this.#settle(path, sandbox)
     // Both moved, apart. An edit outlives a deletion.
     if (host === undefined || sandbox === undefined) return this.#settle(path, host ?? sandbox)
     const merged = merge(agreed, host, sandbox)
-    return merged === undefined ? this.#conflict(path) : this.#settle(path, merged)
+    return merged === undefined ? yield* this.#conflict(path) : this.#settle(path, merged)
   }
 
-  #conflict(path: TreePath): Rest {
+  *#conflict(path: TreePath): Steps<Rest> {
     this.#diverged.push(path)
-    return this.#take(path, 'host')
+    return yield* this.#take(path, 'host')
   }
 
   /** The whole of what `side` has there, whatever the other has. */
-  #take(path: TreePath, side: Side): Rest {
+  *#take(path: TreePath, side: Side): Steps<Rest> {
+    if (this.#pace.isDue) yield
     const rest = this.#settle(path, this.#at(path, side))
-    for (const inner of this.#index.below(path)) this.#take(inner, side)
+    for (const inner of this.#index.below(path)) yield* this.#take(inner, side)
     return rest
   }
 
@@ -168,33 +184,36 @@ class Reconciliation {
     return entry === undefined ? 'nothing' : 'something'
   }
 
-  #leaveAlone(path: TreePath): Rest {
+  *#leaveAlone(path: TreePath): Steps<Rest> {
+    if (this.#pace.isDue) yield
     const agreed = this.#found.ancestor.get(path)
     if (agreed !== undefined) this.#agreed.set(path, agreed)
-    for (const inner of this.#index.below(path)) this.#leaveAlone(inner)
+    for (const inner of this.#index.below(path)) yield* this.#leaveAlone(inner)
     return 'left alone'
   }
 
-  #keepBeside(path: TreePath): Conflict {
+  *#keepBeside(path: TreePath): Steps<Conflict> {
     const sandbox = this.#found.sandbox.snapshot
     for (const kept of conflictPaths(path, sandbox, this.#index)) {
-      if (this.#holds(kept, path)) return { path, kept }
+      if (yield* this.#holds(kept, path)) return { path, kept }
       if (this.#isTaken(kept)) continue
-      this.#copy(path, kept)
+      yield* this.#copy(path, kept)
       return { path, kept }
     }
     throw new Error('names for conflicts have an end')
   }
 
   /** Whether `kept` is agreed to be what the sandbox has at `path`, because an earlier pass made it. */
-  #holds(kept: TreePath, path: TreePath): boolean {
+  *#holds(kept: TreePath, path: TreePath): Steps<boolean> {
+    if (this.#pace.isDue) yield
     const entry = this.#at(path, 'sandbox')
     if (!sameEntry(this.#agreed.get(kept), entry)) return false
     if (entry?.kind !== 'directory') return true
-    const inside = (inner: TreePath) => (kept + inner.slice(path.length)) as TreePath
-    return this.#index
-      .below(path)
-      .every((inner) => !this.#at(inner, 'sandbox') || this.#holds(inside(inner), inner))
+    for (const inner of this.#index.below(path)) {
+      const inside = (kept + inner.slice(path.length)) as TreePath
+      if (this.#at(inner, 'sandbox') && !(yield* this.#holds(inside, inner))) return false
+    }
+    return true
   }
 
   #isTaken(path: TreePath): boolean {
@@ -206,14 +225,15 @@ class Reconciliation {
   }
 
   /** Makes a copy, on both sides, of what the sandbox has at `path`. */
-  #copy(path: TreePath, kept: TreePath): void {
+  *#copy(path: TreePath, kept: TreePath): Steps<void> {
+    if (this.#pace.isDue) yield
     const entry = this.#at(path, 'sandbox')
     if (entry === undefined) return
     this.#agreed.set(kept, entry)
     const from = entry.kind === 'file' ? { from: { side: 'sandbox', path } as const } : {}
     this.#copies.push({ path: kept, before: undefined, after: entry, ...from })
     for (const inner of this.#index.below(path)) {
-      this.#copy(inner, (kept + inner.slice(path.length)) as TreePath)
+      yield* this.#copy(inner, (kept + inner.slice(path.length)) as TreePath)
     }
   }
 }
@@ -233,8 +253,8 @@ function merge(agreed: Entry | undefined, host: Entry, sandbox: Entry): Entry | 
   return undefined
 }
 
-function inOrder(changes: readonly SyncChange[]): SyncChange[] {
-  const sorted = changes.toSorted((a, b) => (a.path < b.path ? -1 : 1))
-  const removals = sorted.filter(({ after }) => after === undefined).reverse()
-  return [...removals, ...sorted.filter(({ after }) => after !== undefined)]
+function* inOrder(changes: readonly SyncChange[]): Steps<SyncChange[]> {
+  const ascending = yield* sorted(changes, ({ path }) => path)
+  const removals = ascending.filter(({ after }) => after === undefined).reverse()
+  return removals.concat(ascending.filter(({ after }) => after !== undefined))
 }

@@ -1,5 +1,6 @@
 /** What the scripts of a scan answer, read; undefined for what none of them prints when it runs to its end. */
 import { readDigests, readTargets } from './sandbox-lines.ts'
+import { atOnce, Pace, type Steps } from './slices.ts'
 import type { Moment } from './vantage.ts'
 
 /** Of `scanScript`. */
@@ -18,28 +19,51 @@ export interface ScanAnswer {
   readonly targets: ReadonlyMap<string, string>
 }
 
-export function readScan(stdout: Buffer): ScanAnswer | undefined {
-  const text = stdout.toString()
-  let at = 0
-  const part = (): string[] => {
-    // A line `.` ends a part: those of entries have ` ./`, and those of digests a digest.
-    const end = text.startsWith('.\n', at) ? at : text.indexOf('\n.\n', at) + 1
-    if (end === 0) throw new Error('the answer is cut short')
-    const lines = text.slice(at, end).split('\n').slice(0, -1)
-    at = end + 2
-    return lines
+export function* readScan(stdout: Buffer): Steps<ScanAnswer | undefined> {
+  const parts = new Parts(stdout)
+  const head = yield* parts.next()
+  const added = yield* parts.next()
+  const removed = yield* parts.next()
+  const hashed = yield* parts.next()
+  if (head === undefined || added === undefined || removed === undefined) return undefined
+  if (hashed === undefined) return undefined
+  const [clock, what, up = '', top, root = '', ...mounts] = head
+  const now = Number(clock)
+  const digests = yield* readDigests(hashed)
+  const targets = readTargets(parts.rest.split('\0'))
+  const moment = momentOf(now, up.split(' '), mounts.map((line) => `${line}\n`).join(''))
+  return { now, isAll: what === 'all', moment, top, root, added, removed, digests, targets }
+}
+
+/** Of a large sandbox there is more than one string can hold: each line is made one. */
+class Parts {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
   }
-  try {
-    const [clock, what, up = '', top, root = '', ...mounts] = part()
-    const now = Number(clock)
-    const added = part()
-    const removed = part()
-    const digests = readDigests(part())
-    const targets = readTargets(text.slice(at).split('\0'))
-    const moment = momentOf(now, up.split(' '), mounts.map((line) => `${line}\n`).join(''))
-    return { now, isAll: what === 'all', moment, top, root, added, removed, digests, targets }
-  } catch {
-    return undefined
+
+  get rest(): string {
+    return this.#bytes.toString('utf8', this.#at)
+  }
+
+  /** The lines up to the next line `.`; undefined where it is cut short. */
+  *next(): Steps<string[] | undefined> {
+    // Those of entries have ` ./`, and those of digests a digest.
+    const isEmpty = this.#bytes.toString('latin1', this.#at, this.#at + 2) === '.\n'
+    const end = isEmpty ? this.#at : this.#bytes.indexOf('\n.\n', this.#at) + 1
+    if (end === 0) return undefined
+    const pace = new Pace()
+    const lines: string[] = []
+    while (this.#at < end) {
+      const stop = this.#bytes.indexOf(0x0a, this.#at)
+      lines.push(this.#bytes.toString('utf8', this.#at, stop))
+      this.#at = stop + 1
+      if (pace.isDue) yield
+    }
+    this.#at = end + 2
+    return lines
   }
 }
 
@@ -61,7 +85,7 @@ export function readRecent(stdout: Buffer, asked: boolean): RecentAnswer | undef
   if (moment === undefined || end !== rest.length - (asked ? 2 : 1) || digests === undefined) {
     return undefined
   }
-  return { moment, lines: rest.slice(0, end), digests: readDigests(digests.split('\n')) }
+  return { moment, lines: rest.slice(0, end), digests: atOnce(readDigests(digests.split('\n'))) }
 }
 
 /** Of `detailScript`. */
@@ -81,7 +105,7 @@ export function readDetail(stdout: Buffer, links: number): DetailAnswer | undefi
   }
   return {
     lines: words.slice(0, end),
-    digests: readDigests(digests.split('\n')),
+    digests: atOnce(readDigests(digests.split('\n'))),
     targets: readTargets(targets),
   }
 }

@@ -1,5 +1,7 @@
 /** The lines in which a sandbox tells what it holds, as the scripts of a scan have them printed. */
 
+import { Pace, type Steps } from './slices.ts'
+
 /** What a line is about. Keys sort directories before what is in them, and notes behind theirs. */
 export function placeOf(line: string): { key: string; path: string } {
   const start = line.indexOf(' ./')
@@ -40,9 +42,11 @@ function hasExecuteBit(mode: number): boolean {
 }
 
 /** What `sha256sum` prints, by path. */
-export function readDigests(lines: readonly string[]): Map<string, string> {
+export function* readDigests(lines: Iterable<string>): Steps<Map<string, string>> {
+  const pace = new Pace()
   const digests = new Map<string, string>()
   for (const line of lines) {
+    if (pace.isDue) yield
     const [, escaped, digest = '', name = ''] = /^(\\?)([0-9a-f]{64})..\.\/(.*)$/s.exec(line) ?? []
     if (digest !== '') digests.set(escaped ? unescaped(name) : name, digest)
   }

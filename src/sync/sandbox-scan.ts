@@ -13,6 +13,7 @@ import { type Facts, factsOf, isNote, placeOf, readDigests } from './sandbox-lin
 import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
 import { type KnownLines, nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
+import { inSlices, Pace, type Steps, united } from './slices.ts'
 import type { Scan } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { isLocal, isSteady, type Moment, tickSeconds, youngerThan } from './vantage.ts'
@@ -72,7 +73,7 @@ export class SandboxScanner {
   /** `SYNC_HALTED` when the directory is gone; `SANDBOX_LOST`, `CANCELLED` as the runner says. */
   async scan(signal?: AbortSignal): Promise<Scan> {
     if (!(await this.#scanRecent(signal))) await this.#scanWhole(signal)
-    this.#latest ??= scanOf(this.#known, this.#options.rules)
+    this.#latest ??= await inSlices(scanOf(this.#known, this.#options.rules), signal)
     return this.#latest
   }
 
@@ -85,14 +86,15 @@ export class SandboxScanner {
     const script = scanScript({ root, stateDirectory, since: this.#listing, next, hashes })
     const asked = Buffer.from(this.#unsettled.map((path) => `./${path}\n`).join(''))
     const { code, stdout, stderr } = await this.#ask(script, asked, signal)
-    const answer = code === 0 ? readScan(stdout) : undefined
+    const answer = code === 0 ? await inSlices(readScan(stdout), signal) : undefined
     if (answer === undefined) throw scanFailed(code, stderr.trim())
     this.#moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
     this.#rootLine = answer.top
     this.#wereMany = answer.added.length > manyLines
     const digests =
       sent === undefined ? answer.digests : await this.#digestsOf(answer, sent, signal)
-    if (this.#learn({ ...answer, digests })) this.#latest = undefined
+    // No signal ends this: what is known and the listing it is of belong together.
+    if (await inSlices(this.#learn({ ...answer, digests }))) this.#latest = undefined
     this.#listing = next
     if (!this.#isAllThere) {
       this.#listing = undefined
@@ -106,19 +108,30 @@ export class SandboxScanner {
     sent: SentFiles,
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, string>> {
+    const { known, asked } = await inSlices(this.#asSent(added, sent), signal)
+    if (asked.length === 0) return known
+    const script = digestScript(this.#options.root)
+    const { stdout } = await this.#ask(script, Buffer.from(asked.join('')), signal)
+    const told = await inSlices(readDigests(stdout.toString().split('\n')), signal)
+    return inSlices(united(known, told), signal)
+  }
+
+  *#asSent(
+    lines: readonly string[],
+    sent: SentFiles,
+  ): Steps<{ known: Map<string, string>; asked: string[] }> {
+    const pace = new Pace()
     const known = new Map<string, string>()
     const asked: string[] = []
-    for (const line of added) {
+    for (const line of lines) {
+      if (pace.isDue) yield
       if (isNote(line) || factsOf(line)?.kind !== 'file') continue
       const { path } = placeOf(line)
       const digest = this.#moment && digestAsSent(line, path, sent)
       if (digest === undefined) asked.push(`./${path}\n`)
       else known.set(path, digest)
     }
-    if (asked.length === 0) return known
-    const script = digestScript(this.#options.root)
-    const { stdout } = await this.#ask(script, Buffer.from(asked.join('')), signal)
-    return new Map([...known, ...readDigests(stdout.toString().split('\n'))])
+    return { known, asked }
   }
 
   async #ask(script: string, stdin: Uint8Array | undefined, signal: AbortSignal | undefined) {
@@ -133,14 +146,21 @@ export class SandboxScanner {
   }
 
   /** Whether anything is different now. */
-  #learn({ now, isAll, added, removed, digests, targets }: ScanAnswer): boolean {
+  *#learn({ now, isAll, added, removed, digests, targets }: ScanAnswer): Steps<boolean> {
+    const pace = new Pace()
     let isChanged = isAll || added.length > 0 || removed.length > 0
     // The answer is relative to the listing, and so must be what it is put on top of.
     const unlisted: string[] = []
     if (this.#lines !== this.#listed) {
       isChanged = true
-      for (const [key, line] of this.#listed) if (this.#lines.get(key) !== line) unlisted.push(key)
-      for (const [key] of this.#lines) if (!this.#listed.has(key)) unlisted.push(key)
+      for (const [key, line] of this.#listed) {
+        if (pace.isDue) yield
+        if (this.#lines.get(key) !== line) unlisted.push(key)
+      }
+      for (const [key] of this.#lines) {
+        if (pace.isDue) yield
+        if (!this.#listed.has(key)) unlisted.push(key)
+      }
       this.#lines = this.#listed
     }
     if (isAll) {
@@ -149,39 +169,50 @@ export class SandboxScanner {
     }
     for (const path of unlisted) this.#contents.delete(path)
     for (const line of removed) {
+      if (pace.isDue) yield
       const { key, path } = placeOf(line)
       if (this.#lines.get(key) === line) this.#lines.delete(key)
       this.#contents.delete(path)
     }
+    const told = new Set<string>()
     for (const line of added) {
+      if (pace.isDue) yield
       const { key, path } = placeOf(line)
       this.#lines.set(key, line)
       this.#contents.delete(path)
+      if (!isAll) told.add(key)
     }
-    const isOther = this.#hashed(digests, targets, now)
+    const isOther = yield* this.#hashed(digests, targets, now)
     // What is as it was listed after having been otherwise is in no answer.
-    const told = new Set(isAll ? [] : added.map((line) => placeOf(line).key))
     this.#isAllThere = isAll || unlisted.every((key) => told.has(key) || !this.#lines.has(key))
     return isOther || isChanged
   }
 
   /** Whether one of those that were not settled has changed. */
-  #hashed(
+  *#hashed(
     digests: ReadonlyMap<string, string>,
     targets: ReadonlyMap<string, string>,
     now: number,
-  ): boolean {
+  ): Steps<boolean> {
+    const pace = new Pace()
     let isChanged = false
     for (const path of this.#unsettled) {
       if (digests.get(path) !== this.#contents.get(path)) isChanged = true
       this.#contents.delete(path)
     }
-    for (const [path, digest] of digests) this.#contents.set(path, digest)
-    for (const [path, target] of targets) this.#contents.set(path, target)
-    this.#unsettled = [...digests.keys()].filter((path) => {
+    for (const contents of [digests, targets]) {
+      for (const [path, content] of contents) {
+        if (pace.isDue) yield
+        this.#contents.set(path, content)
+      }
+    }
+    this.#unsettled = []
+    for (const path of digests.keys()) {
+      if (pace.isDue) yield
       const facts = factsOf(this.#lines.get(path) ?? '')
-      return facts !== undefined && !isSettled(facts, now, this.#moment !== undefined)
-    })
+      if (facts === undefined || isSettled(facts, now, this.#moment !== undefined)) continue
+      this.#unsettled.push(path)
+    }
     return isChanged
   }
 
@@ -198,7 +229,9 @@ export class SandboxScanner {
     if (changes === undefined || !areFew([...changes.lines.keys()])) return false
     if (changes.lines.size > 0) {
       if (!(await this.#scanDetails(changes, answer.moment, signal))) return false
-    } else if (this.#hashed(answer.digests, new Map(), answer.moment.now)) this.#latest = undefined
+    } else if (await inSlices(this.#hashed(answer.digests, new Map(), answer.moment.now))) {
+      this.#latest = undefined
+    }
     this.#moment = answer.moment
     return true
   }
@@ -214,14 +247,16 @@ export class SandboxScanner {
     const script = detailScript(root, directories, links, files)
     const { code, stdout } = await this.#ask(script, undefined, signal)
     const answer = code === 0 ? readDetail(stdout, links.length) : undefined
-    const merged = answer && mergeRecent(changes, answer.lines, this.#lines)
+    const merged =
+      answer && (await inSlices(mergeRecent(changes, answer.lines, this.#lines), signal))
     if (answer === undefined || merged === undefined) return false
+    // From here on no signal ends it.
     this.#lines = merged.lines
     this.#rootLine = changes.lines.get('') ?? this.#rootLine
     const touched = [...merged.touched, ...this.#unsettled]
     for (const path of merged.touched) this.#contents.delete(path)
-    this.#hashed(answer.digests, answer.targets, now)
-    this.#latest &&= nextScan(this.#latest, touched, this.#known, rules)
+    await inSlices(this.#hashed(answer.digests, answer.targets, now))
+    this.#latest &&= await inSlices(nextScan(this.#latest, touched, this.#known, rules))
     return true
   }
 }

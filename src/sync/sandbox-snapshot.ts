@@ -2,6 +2,7 @@
 import { type TreePath, treePath } from '../tree.ts'
 import { isTemporaryName } from '../trees/temporary-name.ts'
 import { factsOf, isNote, placeOf } from './sandbox-lines.ts'
+import { copied, Pace, type Steps, sorted } from './slices.ts'
 import { type Entry, type Problem, parentOf, reasons, type Scan } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 
@@ -11,14 +12,15 @@ export interface KnownLines {
   readonly contents: ReadonlyMap<string, string>
 }
 
-export function scanOf(known: KnownLines, rules: SyncRules): Scan {
+export function* scanOf(known: KnownLines, rules: SyncRules): Steps<Scan> {
+  const pace = new Pace()
   const snapshot = new Map<TreePath, Entry>()
   const problems: Problem[] = []
   const problem = (path: string, reason: string) => {
     problems.push({ path: treePath(path), side: 'sandbox', reason })
   }
-  for (const key of [...known.lines.keys()].sort()) {
-    const line = known.lines.get(key) ?? ''
+  for (const [, line] of yield* sorted(known.lines, ([key]) => key)) {
+    if (pace.isDue) yield
     const path = placeOf(line).path as TreePath
     if (isNote(line)) {
       if (path !== '' && !snapshot.has(path)) continue
@@ -40,15 +42,15 @@ export function scanOf(known: KnownLines, rules: SyncRules): Scan {
  * The same from the scan before and the paths that have changed since, each directory before what is in it.
  * Undefined where there are problems: those are told by a look at all lines.
  */
-export function nextScan(
+export function* nextScan(
   { snapshot: before, problems }: Scan,
   touched: readonly string[],
   known: KnownLines,
   rules: SyncRules,
-): Scan | undefined {
+): Steps<Scan | undefined> {
   if (problems.length > 0) return undefined
   if (touched.length === 0) return { snapshot: before, problems }
-  const snapshot = new Map(before)
+  const snapshot = yield* copied(before)
   for (const path of touched as readonly TreePath[]) snapshot.delete(path)
   for (const path of touched as readonly TreePath[]) {
     const line = known.lines.get(path)

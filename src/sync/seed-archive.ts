@@ -42,6 +42,8 @@ export interface SeedProgress {
 
 /** Room for many small files in one write. */
 const batchBytes = 256 * 1024
+/** So many are looked at before others run. */
+const namesPerTurn = 256
 const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** What there is to send. Listed first, so that progress knows of how much. */
@@ -78,7 +80,11 @@ export class SeedArchive {
         this.#failed(path, error)
       }
       this.#rules.entering?.(path as TreePath)
-      for (const name of names) {
+      for (const [i, name] of names.entries()) {
+        if (i % namesPerTurn === namesPerTurn - 1) {
+          await setImmediate()
+          if (signal.aborted) throw cancelled('seeding the workspace')
+        }
         const inner = path === '' ? name : `${path}/${name}`
         if (this.#rules.leavesOut(inner as TreePath)) continue
         const entry = this.#look(inner, name)

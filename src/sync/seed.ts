@@ -22,6 +22,7 @@ import {
   seedScript,
 } from './seed-scripts.ts'
 import type { Problem } from './snapshot.ts'
+import { toldWhile } from './transfer-progress.ts'
 
 export interface Seed {
   /** Real absolute path of the directory to seed from. */
@@ -73,7 +74,8 @@ export async function seedOnce(
   if (found !== undefined) return { ...found, wasRemoved, sent: undefined, problems: [] }
 
   const archive = new SeedArchive(host, rules, digests)
-  await archive.list(signal)
+  const counting = () => `looking at what there is to send: ${archive.files} files so far`
+  await toldWhile({ report }, counting, archive.list(signal))
   const tell = () => report(progressText(archive))
   tell()
   const timer = setInterval(tell, reportMs)

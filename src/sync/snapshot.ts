@@ -1,5 +1,6 @@
 /** What a tree held at one moment, and what of it could not be told or cannot be kept in step. */
 import type { TreePath } from '../tree.ts'
+import { Pace, type Steps } from './slices.ts'
 
 /** What is at a path. A digest is `digestOf` the file's bytes; a target is as the link spells it. */
 export type Entry =
@@ -54,19 +55,23 @@ export function sameEntry(one: Entry | undefined, other: Entry | undefined): boo
 }
 
 /** Whether two hold the same everywhere. */
-export function sameSnapshot(one: Snapshot, other: Snapshot): boolean {
+export function* sameSnapshot(one: Snapshot, other: Snapshot): Steps<boolean> {
   if (one === other) return true
   if (one.size !== other.size) return false
-  for (const [path, entry] of one) if (!sameEntry(entry, other.get(path))) return false
+  const pace = new Pace()
+  for (const [path, entry] of one) {
+    if (!sameEntry(entry, other.get(path))) return false
+    if (pace.isDue) yield
+  }
   return true
 }
 
 /** The same for all that was found, problems too. */
-export function sameScan(one: Scan, other: Scan): boolean {
+export function* sameScan(one: Scan, other: Scan): Steps<boolean> {
   if (one === other) return true
-  return one.problems.length + other.problems.length === 0
-    ? sameSnapshot(one.snapshot, other.snapshot)
-    : sameProblems(one.problems, other.problems) && sameSnapshot(one.snapshot, other.snapshot)
+  const differ =
+    one.problems.length + other.problems.length > 0 && !sameProblems(one.problems, other.problems)
+  return differ ? false : yield* sameSnapshot(one.snapshot, other.snapshot)
 }
 
 function sameProblems(one: readonly Problem[], other: readonly Problem[]): boolean {

@@ -18,16 +18,17 @@ export interface SyncReport {
 
 /** What a sync of several passes did. */
 export class Telling implements SyncReport {
-  readonly toHost: TreePath[] = []
-  readonly toSandbox: TreePath[] = []
+  toHost: readonly TreePath[] = []
+  toSandbox: readonly TreePath[] = []
   conflicts: Plan['conflicts'] = []
   problems: readonly Problem[] = []
   setAside: string | undefined
   isComplete = false
 
   add(plan: Plan, made: Made, rest: Pick<SyncReport, 'problems' | 'isComplete'>): void {
-    this.toHost.push(...made.toHost)
-    this.toSandbox.push(...made.toSandbox)
+    // Not with push: of more than a hundred thousand arguments the stack overflows.
+    this.toHost = this.toHost.concat(made.toHost)
+    this.toSandbox = this.toSandbox.concat(made.toSandbox)
     this.conflicts = [...this.conflicts, ...plan.conflicts]
     this.problems = rest.problems
     this.isComplete = rest.isComplete

@@ -72,7 +72,8 @@ function header(
   target.copy(bytes, 157, 0, Math.min(target.length, 100))
   // GNU's own magic, as the long names are.
   bytes.write('ustar  \0', 257, 'latin1')
-  const sum = bytes.reduce((total, byte) => total + byte, 0)
+  let sum = 0
+  for (const byte of bytes) sum += byte
   bytes.write(`${octal(sum, 6)}\0 `, 148)
   return bytes
 }

@@ -13,6 +13,28 @@ const everyMs = 250
 const fewFiles = 20
 const fewBytes = 1024 * 1024
 
+/** What lasts longer than this is told, and again as often. */
+const longMs = 1000
+
+/**
+ * Tells `words` for as long as `work` lasts, if it is not done in a moment. They get the seconds it has taken: a
+ * client that hears nothing takes the call for dead.
+ */
+export async function toldWhile<T>(
+  { report }: Pick<OpenContext, 'report'>,
+  words: (seconds: number) => string,
+  work: Promise<T>,
+): Promise<T> {
+  const startedMs = performance.now()
+  const tell = () => report(words(Math.round((performance.now() - startedMs) / 1000)))
+  const timer = setInterval(tell, longMs)
+  try {
+    return await work
+  } finally {
+    clearInterval(timer)
+  }
+}
+
 export class TransferProgress {
   readonly #context: OpenContext
   readonly #what: string
@@ -39,16 +61,25 @@ export class TransferProgress {
     this.#tell(this.#files === this.#all.files)
   }
 
-  #tell(isLast: boolean): void {
+  /** Whether all files have been moved. */
+  get isDone(): boolean {
+    return this.#files >= this.#all.files
+  }
+
+  /** How far it is. */
+  get words(): string {
     const { files, bytes } = this.#all
+    const ofBytes = bytes === undefined ? '' : ` of ${mib(bytes)}`
+    return `${this.#what}: ${this.#files} of ${files} files, ${mib(this.#bytes)}${ofBytes} MiB`
+  }
+
+  #tell(isLast: boolean): void {
+    const { files } = this.#all
     if (files <= fewFiles && this.#bytes <= fewBytes) return
     const nowMs = performance.now()
     if (!isLast && nowMs - this.#toldMs < everyMs) return
     this.#toldMs = nowMs
-    const ofBytes = bytes === undefined ? '' : ` of ${mib(bytes)}`
-    this.#context.report(
-      `${this.#what}: ${this.#files} of ${files} files, ${mib(this.#bytes)}${ofBytes} MiB`,
-    )
+    this.#context.report(this.words)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import type { TreePath } from '../tree.ts'
 import type { PathIndex } from './path-index.ts'
+import { Pace, type Steps } from './slices.ts'
 import { type Problem, parentOf, reasons, type Scan, type Snapshot, sameEntry } from './snapshot.ts'
 
 /** As the kernel counts; for two trees, because each may have its own link at a place. */
@@ -20,13 +21,15 @@ export interface Found {
 }
 
 /** The problems there are, one for each path. */
-export function findUnsyncable(found: Found, index: PathIndex): Map<TreePath, Problem> {
+export function* findUnsyncable(found: Found, index: PathIndex): Steps<Map<TreePath, Problem>> {
+  const pace = new Pace()
   const problems = new Map<TreePath, Problem>()
   for (const problem of [...found.host.problems, ...found.sandbox.problems]) {
     problems.set(problem.path, problem)
   }
   const host = found.host.snapshot
   for (const [path, entry] of found.sandbox.snapshot) {
+    if (pace.isDue) yield
     if (entry.kind !== 'link' || sameEntry(entry, host.get(path))) continue
     if (leadsOut(path, entry.target, found, problems)) {
       problems.set(path, { path, side: 'sandbox', reason: reasons.leadsOut })
@@ -34,7 +37,7 @@ export function findUnsyncable(found: Found, index: PathIndex): Map<TreePath, Pr
   }
   if (found.hostFoldsCase) {
     for (const directory of index.directories()) {
-      for (const path of collisions(index.below(directory), found, index)) {
+      for (const path of yield* collisions(index.below(directory), found, index)) {
         problems.set(path, { path, side: 'sandbox', reason: reasons.caseOnly })
       }
     }
@@ -102,26 +105,38 @@ function fold(name: string): string {
  * Of siblings, those that are in the sandbox alone and cannot be made on the host beside the others.
  * One that the other side's renaming does away with is none.
  */
-function collisions(siblings: readonly TreePath[], found: Found, index: PathIndex): TreePath[] {
+function* collisions(
+  siblings: readonly TreePath[],
+  found: Found,
+  index: PathIndex,
+): Steps<TreePath[]> {
   const host = found.host.snapshot
   const sandbox = found.sandbox.snapshot
+  const pace = new Pace()
   const groups = new Map<string, TreePath[]>()
   for (const path of siblings) {
+    if (pace.isDue) yield
     const group = groups.get(fold(path))
     if (group === undefined) groups.set(fold(path), [path])
     else group.push(path)
   }
   const unchanged = (path: TreePath, side: Snapshot) => index.same(path, found.ancestor, side)
-  return [...groups.values()].flatMap((group) =>
-    group.filter(
-      (path) =>
-        sandbox.has(path) &&
-        !host.has(path) &&
-        !(found.ancestor.has(path) && unchanged(path, sandbox)) &&
-        group.some(
-          (other) =>
-            other !== path && (sandbox.has(other) || (host.has(other) && !unchanged(other, host))),
-        ),
-    ),
-  )
+  const isTaken = function* (other: TreePath): Steps<boolean> {
+    return sandbox.has(other) || (host.has(other) && !(yield* unchanged(other, host)))
+  }
+  const colliding: TreePath[] = []
+  for (const group of groups.values()) {
+    if (pace.isDue) yield
+    if (group.length === 1) continue
+    for (const path of group) {
+      if (!sandbox.has(path) || host.has(path)) continue
+      if (found.ancestor.has(path) && (yield* unchanged(path, sandbox))) continue
+      for (const other of group) {
+        if (other === path || !(yield* isTaken(other))) continue
+        colliding.push(path)
+        break
+      }
+    }
+  }
+  return colliding
 }

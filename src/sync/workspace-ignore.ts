@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs'
 import { byteText, type IgnorePattern, matches, parseIgnoreLine } from '../ignore/pattern.ts'
 import { type TreePath, treeRoot } from '../tree.ts'
 import type { LeavingOut } from './seed-archive.ts'
-import { parentOf, type Scan, type Snapshot } from './snapshot.ts'
+import { Pace, type Steps } from './slices.ts'
+import { type Entry, parentOf, type Scan, type Snapshot } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 
 const fileName = '.gitignore'
@@ -30,10 +31,12 @@ export class WorkspaceIgnore {
   }
 
   /** Reads the ignore files that are in `snapshot`, as far as they are not known. */
-  learn(snapshot: Snapshot): void {
+  *learn(snapshot: Snapshot): Steps<void> {
+    const pace = new Pace()
     const files = new Map<TreePath, IgnoreFile>()
     let isNew = false
     for (const [path, entry] of snapshot) {
+      if (pace.isDue) yield
       if (entry.kind !== 'file' || !(path === fileName || path.endsWith(`/${fileName}`))) continue
       const directory = parentOf(path)
       const known = this.#files.get(directory)
@@ -68,10 +71,15 @@ export class WorkspaceIgnore {
   }
 
   /** The same scan without what is left out. */
-  filtered(scan: Scan): Scan {
+  *filtered(scan: Scan): Steps<Scan> {
     const known = this.#filtered.get(scan)
     if (known !== undefined) return known
-    const snapshot = new Map([...scan.snapshot].filter(([path]) => !this.leavesOut(path)))
+    const pace = new Pace()
+    const snapshot = new Map<TreePath, Entry>()
+    for (const [path, entry] of scan.snapshot) {
+      if (pace.isDue) yield
+      if (!this.leavesOut(path)) snapshot.set(path, entry)
+    }
     const problems = scan.problems.filter(({ path }) => !this.leavesOut(path))
     const made = { snapshot, problems }
     this.#filtered.set(scan, made)

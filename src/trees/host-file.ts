@@ -14,15 +14,26 @@ const flags =
   (constants.O_NOCTTY ?? 0)
 
 /**
- * Calls `use` with the file opened for reading, and closes it. What is opened may be of any kind:
- * a FIFO or a device that took a file's place does not block. `ELOOP` for a link.
+ * Opens it for reading; whoever asks closes it. What is opened may be of any kind: a FIFO or a device that
+ * took a file's place does not block. `ELOOP` for a link.
  */
-export function withFile<T>(path: string, use: (file: OpenFile) => T): T {
+export function openFile(path: string): OpenFile {
   const descriptor = openSync(path, flags)
   try {
-    return use({ descriptor, stats: fstatSync(descriptor) })
-  } finally {
+    return { descriptor, stats: fstatSync(descriptor) }
+  } catch (error) {
     closeSync(descriptor)
+    throw error
+  }
+}
+
+/** Calls `use` with the file as `openFile` gives it, and closes it. */
+export function withFile<T>(path: string, use: (file: OpenFile) => T): T {
+  const file = openFile(path)
+  try {
+    return use(file)
+  } finally {
+    closeSync(file.descriptor)
   }
 }
 

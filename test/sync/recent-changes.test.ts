@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { mergeRecent, recentChanges } from '../../src/sync/recent-changes.ts'
+import { atOnce } from '../../src/sync/slices.ts'
 
 interface Inode {
   readonly kind: 'f' | 'd' | 'l'
@@ -126,7 +127,7 @@ function look(before: readonly Change[], after: readonly (Change | Moving)[], ma
   const since = model.now - margin
   for (const one of after) carryOut(model, one)
   const changes = recentChanges(model.recent(since), known, root)
-  const merged = changes && mergeRecent(changes, model.listed(changes.directories), known)
+  const merged = changes && atOnce(mergeRecent(changes, model.listed(changes.directories), known))
   return { merged, changes, known, truth: model.lines() }
 }
 
@@ -170,11 +171,11 @@ test('what changes while it is looked at is found by the next look', () => {
         const [first, firstRoot, looked] = [model.recent(since), lineOfRoot(), model.now]
         for (const one of meanwhile) carryOut(model, one)
         const changes = recentChanges(first, known, root)
-        const merged = changes && mergeRecent(changes, model.listed(changes.directories), known)
+        const merged = changes && atOnce(mergeRecent(changes, model.listed(changes.directories), known))
         // Then all is listed.
         if (merged === undefined) return
         const next = recentChanges(model.recent(looked), merged.lines, firstRoot)
-        const all = next && mergeRecent(next, model.listed(next.directories), merged.lines)
+        const all = next && atOnce(mergeRecent(next, model.listed(next.directories), merged.lines))
         if (all !== undefined) expect(sorted(all.lines)).toEqual(sorted(model.lines()))
       },
     ),
@@ -214,7 +215,7 @@ test('a name that one line cannot tell is doubt', () => {
   }
   const changes = recentChanges(['d 755 7 1 9.5 1.5 .'], known, undefined)
   expect(changes).toMatchObject({ directories: [''] })
-  expect(changes && mergeRecent(changes, ['f 644 7 3 1.5 1.5 ./x\ny'], known)).toBeUndefined()
+  expect(changes && atOnce(mergeRecent(changes, ['f 644 7 3 1.5 1.5 ./x\ny'], known))).toBeUndefined()
   const noted = new Map([...known, ['/! 7', '! 7 ./']])
-  expect(changes && mergeRecent(changes, ['f 644 7 2 1.5 1.5 ./a'], noted)).toBeUndefined()
+  expect(changes && atOnce(mergeRecent(changes, ['f 644 7 2 1.5 1.5 ./a'], noted))).toBeUndefined()
 })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Plan, reconcile, type SyncChange } from '../../src/sync/reconcile.ts'
+import { atOnce } from '../../src/sync/slices.ts'
 import type { Entry, Side, Snapshot } from '../../src/sync/snapshot.ts'
 import { treePath } from '../../src/tree.ts'
 import { applied } from './applied.ts'
@@ -70,7 +71,7 @@ const holds = (property: (world: World) => void) =>
 function plan({ ancestor, host, sandbox }: World): Plan {
   const scan = (found: Snapshot) => ({ snapshot: found, problems: [] })
   const rest = { leavesOut: () => false, hostFoldsCase: false }
-  return reconcile({ ancestor, host: scan(host), sandbox: scan(sandbox), ...rest })
+  return atOnce(reconcile({ ancestor, host: scan(host), sandbox: scan(sandbox), ...rest }))
 }
 
 function synced(before: World): World & { readonly plan: Plan } {

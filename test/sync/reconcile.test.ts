@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { refuseEmptied } from '../../src/sync/guard.ts'
 import { reconcile } from '../../src/sync/reconcile.ts'
+import { atOnce } from '../../src/sync/slices.ts'
 import { reasons, type Side } from '../../src/sync/snapshot.ts'
 import { type TreePath, treePath } from '../../src/tree.ts'
 import { applied } from './applied.ts'
@@ -41,7 +42,7 @@ function decide(
     leavesOut: (path: string) => path === '.git',
     hostFoldsCase,
   }
-  const plan = reconcile(found)
+  const plan = atOnce(reconcile(found))
   const sides = { host: found.host.snapshot, sandbox: found.sandbox.snapshot }
   return {
     ...plan,
