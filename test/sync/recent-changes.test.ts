@@ -171,7 +171,8 @@ test('what changes while it is looked at is found by the next look', () => {
         const [first, firstRoot, looked] = [model.recent(since), lineOfRoot(), model.now]
         for (const one of meanwhile) carryOut(model, one)
         const changes = recentChanges(first, known, root)
-        const merged = changes && atOnce(mergeRecent(changes, model.listed(changes.directories), known))
+        const merged =
+          changes && atOnce(mergeRecent(changes, model.listed(changes.directories), known))
         // Then all is listed.
         if (merged === undefined) return
         const next = recentChanges(model.recent(looked), merged.lines, firstRoot)
@@ -215,7 +216,9 @@ test('a name that one line cannot tell is doubt', () => {
   }
   const changes = recentChanges(['d 755 7 1 9.5 1.5 .'], known, undefined)
   expect(changes).toMatchObject({ directories: [''] })
-  expect(changes && atOnce(mergeRecent(changes, ['f 644 7 3 1.5 1.5 ./x\ny'], known))).toBeUndefined()
+  expect(
+    changes && atOnce(mergeRecent(changes, ['f 644 7 3 1.5 1.5 ./x\ny'], known)),
+  ).toBeUndefined()
   const noted = new Map([...known, ['/! 7', '! 7 ./']])
   expect(changes && atOnce(mergeRecent(changes, ['f 644 7 2 1.5 1.5 ./a'], noted))).toBeUndefined()
 })
