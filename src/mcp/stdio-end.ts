@@ -11,7 +11,8 @@ export function endOfStdio(): Promise<string> {
     // Nobody is left to read a log either.
     process.stderr.on('error', () => {})
     for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
-      process.once(signal, () => resolve(signal))
+      // It stays: handlers of libraries (execa's) end the process at once when they find no other.
+      process.on(signal, () => resolve(signal))
     }
     // Every pending large response waits for "drain" with a listener of its own.
     process.stdout.setMaxListeners(0)
