@@ -3,7 +3,10 @@
 import { chmod, mkdir, rm, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { transform } from 'esbuild'
-import { rolldown } from 'rolldown'
+import { requireNode } from './machine/node-version.mjs'
+
+requireNode('Building')
+const { rolldown } = await import('rolldown')
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
