@@ -92,7 +92,7 @@ stage() {
 replaced() {
   found=absent
   [ "$I0" != entry ] || found=\${same:-other}
-  case $found in 1) printf same; eval "$tell"; exit 0 ;; esac
+  case $found in 1) printf same; exit 0 ;; esac
 }
 `
 
@@ -167,6 +167,8 @@ clear() {
   [ "$#" -eq 0 ] || rm -f "$@"
   [ -n "$finished" ] || for i in $made; do eval "rmdir \\"\\$M$i\\""; done
 } 2>/dev/null
+# Nothing of ours is in the workspace any more: the lock's file goes when everybody has been told.
+ahead() { [ "\${lock%/*}" != /tmp ] || eval "$tell"; }
 begin() {
   token=$1 lockname=$2
   keys= count=0 staged= undo= made= lock= finished= many= stale= exists= same= found=
@@ -215,8 +217,7 @@ export function applyScript(
     ...each(({ after }, i) => `put ${i} ${after === 'absent' ? after : 'file'}`),
     'finished=1',
     compare ? 'printf "$found"' : '',
-    // The lock's file and what was put aside go when everybody has been told.
-    'eval "$tell"',
+    many ? '' : 'ahead',
     'exit 0',
   ].join('\n')
 }
