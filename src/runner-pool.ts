@@ -145,7 +145,8 @@ export class RunnerPool {
     }
   }
 
-  async #startOne(): Promise<void> {
+  /** Resolves with whether there is one more; never rejects. */
+  async #startOne(): Promise<boolean> {
     this.#coming += 1
     this.#starting += 1
     try {
@@ -155,11 +156,13 @@ export class RunnerPool {
       if (this.#isClosed) runner.release()
       if (!(await runner.ready)) throw unstarted(runner.lastWords)
       this.#keep(runner)
+      return true
     } catch (error) {
       // Without one who waits, whoever needs the next is told why there is none.
       if (this.#waiting.size > 0) this.#waiting.refuseFirst(error)
       // The sandbox has no room for more (a limit of processes, say): commands come first.
       else this.#forgetPeak()
+      return false
     } finally {
       this.#coming -= 1
       this.#starting -= 1
@@ -201,12 +204,13 @@ export class RunnerPool {
     const startNext = () => {
       const isQuiet = this.#running === 0 && this.#waiting.size === 0 && this.#starting === 0
       if (!isQuiet || this.#all.size >= wanted) return
-      void this.#startAhead()?.then(startNext)
+      // Where none can be started, trying on would never end.
+      void this.#startAhead()?.then((isMore) => isMore && startNext())
     }
     startNext()
   }
 
-  #startAhead(): Promise<void> | undefined {
+  #startAhead(): Promise<boolean> | undefined {
     return this.#isClosed ? undefined : this.#startOne()
   }
 

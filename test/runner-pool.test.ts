@@ -49,3 +49,23 @@ test('whoever ran many at once finds as many the next time', async () => {
   await atOnce(8, 'echo on')
   await expect.poll(runners, soon).toBeGreaterThanOrEqual(8)
 })
+
+test('where no more can be started, it is tried once in a while and not over and over', async () => {
+  expect(await run('echo on')).toBe('on\n')
+  let tries = 0
+  Object.assign(sandbox, {
+    start: async () => {
+      tries += 1
+      await new Promise(setImmediate)
+      throw new Error('there is no room')
+    },
+  })
+  // One is gone for good, and there are fewer than should wait.
+  const last = await spawn(guard, 'kill -KILL $PPID', { workdir: sandbox.root })
+  last.stdout.resume()
+  last.stderr.resume()
+  await last.exit.catch(() => {})
+  expect(await run('echo on')).toBe('on\n')
+  for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate)
+  expect(tries).toBeLessThan(4)
+})
