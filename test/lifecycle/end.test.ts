@@ -76,9 +76,10 @@ for (const part of ['docker', 'bubblewrap'] as const satisfies Part[]) {
         await expect.poll(() => processesWith(marker), soon).toEqual([])
         await server.close()
         if (!way.includes('SIGKILL')) expect(readdirSync(world.temporary)).toEqual([])
-        // After a SIGKILL the next start may have to tidy up.
+        // After a SIGKILL the next server may have to tidy up, soon after its start.
         const next = await startServer(world, [...flags, '--ephemeral'])
         await expect.poll(sandboxes, soon).toEqual([])
+        await expect.poll(() => readdirSync(world.temporary), soon).toEqual([])
         await next.close()
         await expect.poll(() => isRunning(next.pid), soon).toBe(false)
         expect(readdirSync(world.temporary)).toEqual([])
