@@ -50,22 +50,22 @@ describe('all below the root is local', () => {
     ['in a container', mount('/', 'overlay') + mount('/proc', 'proc'), true],
     [
       'on a file system of its own',
-      mounts + mount('/work', 'nfs4') + mount('/work/space', 'xfs'),
+      mounts + mount('/project', 'nfs4') + mount('/project/space', 'xfs'),
       true,
     ],
-    ['beside a mount of the like name', mounts + mount('/work/space2', 'nfs4'), true],
-    ['but a server stamps its changes', mounts + mount('/work', 'nfs4'), false],
-    ['but a program does', mounts + mount('/work/space', 'fuse.sshfs'), false],
-    ['but something is mounted below it', mounts + mount('/work/space/deep', 'ext4'), false],
+    ['beside a mount of the like name', mounts + mount('/project/space2', 'nfs4'), true],
+    ['but a server stamps its changes', mounts + mount('/project', 'nfs4'), false],
+    ['but a program does', mounts + mount('/project/space', 'fuse.sshfs'), false],
+    ['but something is mounted below it', mounts + mount('/project/space/deep', 'ext4'), false],
     [
       'but something is mounted over it',
-      mounts + mount('/work', 'ext4') + mount('/work', '9p'),
+      mounts + mount('/project', 'ext4') + mount('/project', '9p'),
       false,
     ],
     ['but that cannot be told', `${mounts}what is this\n`, false],
     ['but nothing is known', '', false],
   ])('%s', (_, told, local) => {
-    expect(isLocal('/work/space', at(1, 1, { mounts: told }))).toBe(local)
+    expect(isLocal('/project/space', at(1, 1, { mounts: told }))).toBe(local)
   })
 
   test('of a root with a blank in its name', () => {
