@@ -16,6 +16,18 @@ import { inherit, Problem, runMain } from './machine/run.mjs'
 import { done, during, missing as sayMissing } from './machine/say.mjs'
 import { findSshd } from './machine/ssh.mjs'
 
+/** Node does not see all that ssh2 exports to modules, so it becomes part of the file. */
+const withSsh2 = {
+  name: 'with-ssh2',
+  setup(options) {
+    options.onResolve({ filter: /^ssh2$/ }, () => ({
+      path: join(root, 'node_modules/ssh2/lib/index.js'),
+    }))
+    // Optional native parts: without them it is ssh2 in plain JavaScript.
+    options.onResolve({ filter: /\.node$/ }, ({ path }) => ({ path, external: true }))
+  },
+}
+
 /** Files find their neighbours by their own URL, which would be the bundle's. */
 const ownUrls = {
   name: 'own-urls',
@@ -105,7 +117,10 @@ async function bundle() {
     packages: 'external',
     sourcemap: 'inline',
     define: { 'import.meta.url': 'ownUrl' },
-    plugins: [ownUrls],
+    plugins: [ownUrls, withSsh2],
+    banner: {
+      js: "import{createRequire}from'node:module';const require=createRequire(import.meta.url)",
+    },
     logLevel: 'warning',
   })
   return outfile
