@@ -1,8 +1,12 @@
 /** A client that does not read: what waits for it does not grow with time. */
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Progress } from '../../src/mcp/progress.ts'
 
-const soon = { timeout: 10_000, interval: 10 }
+/** Longer than the pause between two that are taken, and shorter than the silence that asks for a sign of life. */
+const aWhile = () => vi.advanceTimersByTimeAsync(600)
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
 
 test('progress waits until the client has taken the last, and then tells the newest', async () => {
   const sent: string[] = []
@@ -15,17 +19,18 @@ test('progress waits until the client has taken the last, and then tells the new
       }),
   )
   progress.tell(1, 'first')
-  await expect.poll(() => sent, soon).toEqual(['first'])
+  await aWhile()
+  expect(sent).toEqual(['first'])
   for (let n = 2; n <= 1_000; n++) progress.tell(n, `number ${n}`)
-  // Twice as long as the pause between two that are taken.
-  await new Promise((resolve) => setTimeout(resolve, 600))
+  await aWhile()
   expect(sent).toEqual(['first'])
   take()
-  await expect.poll(() => sent, soon).toEqual(['first', 'number 1000'])
+  await aWhile()
+  expect(sent).toEqual(['first', 'number 1000'])
   progress.stop()
   progress.tell(1_001, 'too late')
   take()
-  await new Promise((resolve) => setImmediate(resolve))
+  await aWhile()
   expect(sent).toHaveLength(2)
 })
 
@@ -36,8 +41,10 @@ test('a client that fails to take one is sent the next', async () => {
     throw new Error('broken')
   })
   progress.tell(1, 'first')
-  await expect.poll(() => sent, soon).toEqual(['first'])
+  await aWhile()
+  expect(sent).toEqual(['first'])
   progress.tell(2, 'second')
-  await expect.poll(() => sent, soon).toEqual(['first', 'second'])
+  await aWhile()
+  expect(sent).toEqual(['first', 'second'])
   progress.stop()
 })
