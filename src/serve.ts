@@ -12,8 +12,8 @@ import { expectedAccess, type SandboxPlan } from './sessions/plan-sandbox.ts'
 import { SessionSource } from './sessions/session-source.ts'
 import { installationId, stateDirectory } from './sessions/state-directory.ts'
 import { dependsOnRoots } from './sessions/workspace-choice.ts'
-import type { Settings } from './settings.ts'
-import { toolsFor } from './tools/all.ts'
+import type { Settings, WorkspaceAccess } from './settings.ts'
+import type { Tool } from './tools/tool.ts'
 
 /** Longer than the guard takes to end what ignores TERM; then the process goes all the same. */
 const closeDeadlineMs = 8_000
@@ -34,16 +34,19 @@ export async function serve(
   const planned = (plan: SandboxPlan) => announce(settings, version, plan)
   const source = new SessionSource({ settings, state, filesRead, choose, planned, log })
   // A client is asked for its roots at the first call; what else names the workspace is known now.
-  if (!dependsOnRoots(settings)) await source.get(noRoots)
+  if (!dependsOnRoots(settings)) await source.plan(noRoots)
 
   const { access, uncertain } = expectedAccess(settings)
+  let tools: Promise<readonly Tool[]> | undefined
+  const offered = () => {
+    tools ??= offeredTools(settings, access)
+    return tools
+  }
   const ended = endOfStdio()
   const { closed } = await serveStdio({
     version,
     sessions: source,
-    tools: toolsFor(access)
-      .filter(({ name }) => isOffered(name, settings.tools))
-      .map((tool) => ({ ...tool, name: settings.toolPrefix + tool.name })),
+    tools: offered,
     instructions: instructions(instructionFacts(settings, access, uncertain)),
   })
   const housekeeping = new Housekeeping(
@@ -59,6 +62,17 @@ export async function serve(
   deadline.unref()
   await Promise.all([source.close(), housekeeping.close()])
   clearTimeout(deadline)
+}
+
+/** Loaded when a client asks for them: its first answer does not wait for them. */
+async function offeredTools(
+  { tools, toolPrefix }: Settings,
+  access: WorkspaceAccess,
+): Promise<readonly Tool[]> {
+  const { toolsFor } = await import('./tools/all.ts')
+  return toolsFor(access)
+    .filter(({ name }) => isOffered(name, tools))
+    .map((tool) => ({ ...tool, name: toolPrefix + tool.name }))
 }
 
 function announce(settings: Settings, version: string, plan: SandboxPlan): void {

@@ -27,16 +27,17 @@ import { z } from 'zod'
 import { isSandboxError } from '../errors.ts'
 import type { OpenContext } from '../sandbox.ts'
 import type { Tool } from '../tools/tool.ts'
-import { callTool, type ListedTool, listTool, refusedCall, unknownTool } from './call-tool.ts'
+import type { ListedTool, ResourceRequests } from './answers.ts'
 import { askRoots, type ClientRoots } from './client-roots.ts'
 import { Progress } from './progress.ts'
-import { RequestError, ResourceRequests, resourceTemplates } from './resource-requests.ts'
+import { RequestError } from './request-error.ts'
 import type { Served, SessionProvider } from './session-provider.ts'
 
 export interface ServerOptions {
   readonly version: string
   readonly instructions: string
-  readonly tools: readonly Tool[]
+  /** Those that are offered; asked for when the client asks for them, or calls one. */
+  readonly tools: () => Promise<readonly Tool[]>
   readonly sessions: SessionProvider
 }
 
@@ -53,6 +54,8 @@ interface Current {
   get(): Promise<Open>
   readonly opened: Open | undefined
 }
+
+const answers = () => import('./answers.ts')
 
 /** Speaks MCP on stdin and stdout until `closed`, which tells why it ended. */
 export function serveStdio(options: ServerOptions): Promise<{ closed: Promise<string> }> {
@@ -101,7 +104,10 @@ function serveSession(server: Server, sessions: SessionProvider): Current {
   let opened: Open | undefined
   const listChanged = () => void server.sendResourceListChanged().catch(() => {})
   const get = async () => {
-    const { session, sight } = await sessions.get(roots)
+    const [{ session, sight }, { ResourceRequests }] = await Promise.all([
+      sessions.get(roots),
+      answers(),
+    ])
     if (opened?.session !== session) {
       const updated = (uri: string) => void server.sendResourceUpdated({ uri }).catch(() => {})
       const resources = new ResourceRequests(session, sight, { updated, listChanged })
@@ -147,16 +153,20 @@ function rootsOf(server: Server): ClientRoots {
 }
 
 function answerTools(server: Server, { tools }: ServerOptions, current: Current): void {
-  // The client is answered before its tools are worked out: they are asked for next.
   let listed: readonly ListedTool[] | undefined
-  server.setRequestHandler(ListToolsRequestSchema, () => {
-    listed ??= tools.map(listTool)
+  server.setRequestHandler(ListToolsRequestSchema, async () => {
+    const [offered, { listTool }] = await Promise.all([tools(), answers()])
+    listed ??= offered.map(listTool)
     return { tools: listed } as never
   })
 
   server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
-    const tool = tools.find(({ name }) => name === params.name)
-    if (tool === undefined) throw invalidParams(unknownTool(params.name, tools))
+    const [offered, { callTool, refusedCall, unknownTool }] = await Promise.all([
+      tools(),
+      answers(),
+    ])
+    const tool = offered.find(({ name }) => name === params.name)
+    if (tool === undefined) throw invalidParams(unknownTool(params.name, offered))
     const progress = progressOf(extra)
     try {
       const open = await current.get().catch(refusedCall)
@@ -186,8 +196,8 @@ function answerResources(server: Server, current: Current): void {
   server.setRequestHandler(ListResourcesRequestSchema, ({ params }, extra) =>
     ask(extra, (resources, context) => resources.list(params?.cursor, context)),
   )
-  server.setRequestHandler(ListResourceTemplatesRequestSchema, () => ({
-    resourceTemplates: [...resourceTemplates],
+  server.setRequestHandler(ListResourceTemplatesRequestSchema, async () => ({
+    resourceTemplates: [...(await answers()).resourceTemplates],
   }))
   server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
     ask(extra, (resources, context) => resources.read(params.uri, context)),

@@ -5,9 +5,9 @@ import type { Settings, WorkspaceAccess } from '../settings.ts'
 import { SyncRules } from '../sync/sync-rules.ts'
 import { treePath } from '../tree.ts'
 import { aliases } from '../workspace.ts'
-import { workspaceKind } from './make-workspace.ts'
 import { backendOf } from './mode.ts'
 import { hasBinds } from './plan-sandbox.ts'
+import { workspaceKind } from './workspace-kind.ts'
 
 const projects = { bind: 'real', mirror: 'mirror', remote: 'copy' } as const
 

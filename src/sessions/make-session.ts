@@ -17,7 +17,6 @@ export interface SessionParts {
   readonly sight: Sight
 }
 
-/** `CONFIG_INVALID` for settings that contradict each other. */
 export function makeSession(
   settings: Settings,
   plan: SandboxPlan,

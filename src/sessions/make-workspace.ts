@@ -18,8 +18,7 @@ import type { Opened, Workspace } from '../workspace.ts'
 import { BindWorkspace } from '../workspaces/bind.ts'
 import { MirrorWorkspace } from '../workspaces/mirror.ts'
 import { RemoteWorkspace } from '../workspaces/remote.ts'
-import { backendOf } from './mode.ts'
-import { refuseOverlap } from './plan-sandbox.ts'
+import { workspaceKind } from './workspace-kind.ts'
 
 /** What a workspace needs of its session: the open sandbox, and scripts in it. */
 export interface Inside {
@@ -39,32 +38,19 @@ export interface WorkspacePlace {
   readonly choose: (signal: AbortSignal) => Promise<Backend>
 }
 
-/** Where the files are that count. */
-export type WorkspaceKind = 'bind' | 'mirror' | 'remote'
-
-export function workspaceKind(settings: Settings): WorkspaceKind {
-  const backend = backendOf(settings)
-  if (backend === 'ssh') return 'remote'
-  return backend === 'openshell' ? settings.openshell.mode : 'bind'
-}
-
 /** The workspace, and what the resources see of it. */
 export interface MadeWorkspace {
   readonly workspace: Workspace
   readonly sight: Sight
 }
 
-/** `CONFIG_INVALID` for roots inside that overlap. Opens nothing. */
+/** Opens nothing. */
 export function makeWorkspace(
   settings: Settings,
   place: WorkspacePlace,
   inside: Inside,
 ): MadeWorkspace {
   const { spec, choose } = place
-  if (backendOf(settings) === 'openshell' && spec.mounts.length > 1) {
-    const { remoteWorkspaceDir, remoteAgentWorkspaceDir } = settings.openshell
-    refuseOverlap('OpenShell directories', remoteWorkspaceDir, remoteAgentWorkspaceDir)
-  }
   switch (workspaceKind(settings)) {
     case 'bind':
       return {

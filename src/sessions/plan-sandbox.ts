@@ -180,6 +180,10 @@ function mountsFor(
   if (access === 'none') return [mounted(kept)]
   const first = mounted(kept)
   refuseOverlap('directories inside', first.sandbox, aliases.agent)
+  if (backendOf(settings) === 'openshell') {
+    const { remoteWorkspaceDir, remoteAgentWorkspaceDir } = settings.openshell
+    refuseOverlap('OpenShell directories', remoteWorkspaceDir, remoteAgentWorkspaceDir)
+  }
   return [first, agentMount(chosen)]
 }
 
@@ -202,7 +206,7 @@ function inside(settings: Settings, host: string): string {
 }
 
 /** `CONFIG_INVALID` when one of two directories is in the other, or they are the same. */
-export function refuseOverlap(what: string, one: string, other: string): void {
+function refuseOverlap(what: string, one: string, other: string): void {
   if (!isIn(one, other) && !isIn(other, one)) return
   throw configInvalid(
     `the ${what} ${shown(one)} and ${shown(other)} overlap, so that one could be changed through the other`,

@@ -4,9 +4,9 @@ import { isAlive } from '../process-identity.ts'
 import type { Backend, SandboxInfo } from '../sandbox.ts'
 import type { PruneSettings, Settings } from '../settings.ts'
 import { isLeased, whileUnused } from './lease.ts'
-import { type WorkspaceKind, workspaceKind } from './make-workspace.ts'
 import { isUnsettled, markUnknown } from './unsettled.ts'
 import { forgetSandbox, readUse, writeUse } from './use-record.ts'
+import { type WorkspaceKind, workspaceKind } from './workspace-kind.ts'
 
 /** What there is to know of a sandbox when it is judged. */
 export interface PruneFacts {

@@ -4,10 +4,10 @@ import { isSandboxError } from '../errors.ts'
 import type { BackendKind, OpenContext } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { takeLease } from './lease.ts'
-import { type WorkspaceKind, workspaceKind } from './make-workspace.ts'
 import type { SandboxPlan } from './plan-sandbox.ts'
 import { isUnsettled, leftMarks, markUnsettled, unmark } from './unsettled.ts'
 import { forgetSandbox, readUse, type UseRecord, writeUse } from './use-record.ts'
+import { type WorkspaceKind, workspaceKind } from './workspace-kind.ts'
 
 /** A record that is younger is young enough. */
 const touchMs = 3_000

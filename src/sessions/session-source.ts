@@ -4,7 +4,6 @@ import type { ClientRoots } from '../mcp/client-roots.ts'
 import type { Served, SessionProvider } from '../mcp/session-provider.ts'
 import type { Backend } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
-import { makeSession } from './make-session.ts'
 import { planSandbox, type SandboxPlan } from './plan-sandbox.ts'
 import { chooseWorkspace, dependsOnRoots, type WorkspaceChoice } from './workspace-choice.ts'
 
@@ -27,13 +26,26 @@ interface Made extends Served {
 
 export class SessionSource implements SessionProvider {
   readonly #options: SourceOptions
+  #planned: Promise<SandboxPlan> | undefined
   #made: Promise<Made> | undefined
 
   constructor(options: SourceOptions) {
     this.#options = options
   }
 
-  /** `CONFIG_INVALID` for a workspace that may not be one, and settings that contradict each other. */
+  /**
+   * What the session will be about, the same from then on. `CONFIG_INVALID` for a workspace that may not be
+   * one, and settings that contradict each other.
+   */
+  plan(roots: ClientRoots): Promise<SandboxPlan> {
+    this.#planned ??= this.#plan(roots).catch((error: unknown) => {
+      this.#planned = undefined
+      throw error
+    })
+    return this.#planned
+  }
+
+  /** Rejects as `plan`. */
   get(roots: ClientRoots): Promise<Served> {
     this.#made ??= this.#make(roots).catch((error: unknown) => {
       this.#made = undefined
@@ -52,6 +64,7 @@ export class SessionSource implements SessionProvider {
     const { session, plan } = made
     if (sameDirectory(wanted, plan)) return false
     if (!session.hasOpened) {
+      this.#planned = undefined
       this.#made = undefined
       await endOf(made)
       log('the roots of the client changed: the workspace is chosen anew')
@@ -68,10 +81,11 @@ export class SessionSource implements SessionProvider {
   async close(): Promise<void> {
     const made = await this.#made?.catch(() => undefined)
     if (made !== undefined) await endOf(made)
+    else (await this.#planned?.catch(() => undefined))?.remove()
   }
 
-  async #make(roots: ClientRoots): Promise<Made> {
-    const { settings, state, filesRead, choose, planned } = this.#options
+  async #plan(roots: ClientRoots): Promise<SandboxPlan> {
+    const { settings, state, filesRead, planned } = this.#options
     const uris = dependsOnRoots(settings) ? await roots.list() : []
     const choice = chooseWorkspace(settings, uris)
     const files = rulingFiles(settings, filesRead)
@@ -79,6 +93,14 @@ export class SessionSource implements SessionProvider {
     const plan = planSandbox(settings, state, choice)
     for (const { host, writable } of plan.binds) if (writable) refuseFilesIn(host, files)
     planned(plan)
+    return plan
+  }
+
+  async #make(roots: ClientRoots): Promise<Made> {
+    const { settings, choose } = this.#options
+    const plan = await this.plan(roots)
+    // A client's first answer does not wait for what its calls need.
+    const { makeSession } = await import('./make-session.ts')
     const { session, sight } = makeSession(settings, plan, {}, choose)
     return { session, sight, plan }
   }

@@ -7,8 +7,8 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { join } from 'node:path'
 import type { BackendKind } from '../sandbox.ts'
 import { setAside } from '../set-aside.ts'
-import type { WorkspaceKind } from './make-workspace.ts'
 import { forgetMarks } from './unsettled.ts'
+import type { WorkspaceKind } from './workspace-kind.ts'
 
 export interface UseRecord {
   readonly usedMs: number

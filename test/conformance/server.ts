@@ -31,7 +31,7 @@ export function serveFixtures(): Promise<HttpServer> {
   return inWorkspace((root, inside) =>
     serveHttp(async (transport) => {
       const fixtures = fixtureTools(() => server)
-      const { server } = buildServer({ ...shipped(root, inside), tools: fixtures })
+      const { server } = buildServer({ ...shipped(root, inside), tools: async () => fixtures })
       server.registerCapabilities({ prompts: {}, logging: {} })
       const listed = [...fixtures.map(listTool), jsonSchemaTool]
       server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed }) as never)
@@ -45,7 +45,7 @@ export function serveFixtures(): Promise<HttpServer> {
 function shipped(root: string, inside: string): ServerOptions {
   return {
     version: '0',
-    tools,
+    tools: async () => tools,
     sessions: fixedSession(
       directorySession(root, inside),
       new HostSight({ path: root, sandboxRoot: '/workspace', pinned: canPin }),

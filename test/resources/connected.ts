@@ -46,7 +46,7 @@ export async function clientOf(
   await serveOn(ours, {
     version: '0',
     instructions: '',
-    tools,
+    tools: async () => tools,
     sessions: fixedSession(session, sight),
   })
   const client = new Client({ name: 'test', version: '0' })

@@ -26,7 +26,7 @@ async function connect() {
   await serveOn(ours, {
     version: '0',
     instructions: '',
-    tools,
+    tools: async () => tools,
     sessions: fixedSession(session, sight),
   })
   const wrong: string[] = []

@@ -120,7 +120,7 @@ test.each([
   ['/agent/x', '/agent'],
 ])('OpenShell directories %s and %s are refused together', (workspace, agent) => {
   const { plan } = place()
-  const settings = settingsWith({
+  const settings = {
     backend: 'openshell',
     openshell: {
       ...openShellDefaults,
@@ -128,14 +128,14 @@ test.each([
       remoteWorkspaceDir: workspace,
       remoteAgentWorkspaceDir: agent,
     },
-  })
-  expect(() => makeSession(settings, plan({ access: 'ro' }))).toThrow(
+  } as const
+  expect(() => plan({ ...settings, access: 'ro' })).toThrow(
     expect.objectContaining({
       code: 'CONFIG_INVALID',
       message: expect.stringContaining(`"${workspace}" and "${agent}" overlap`),
     }),
   )
-  expect(() => makeSession(settings, plan({}))).not.toThrow()
+  expect(() => plan(settings)).not.toThrow()
 })
 
 test('ssh without a host is refused when it is needed, with the setting that is missing', async () => {

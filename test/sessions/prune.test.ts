@@ -16,7 +16,6 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { HostBackend } from '../../src/backends/host.ts'
 import { isLeased, takeLease, whileUnused } from '../../src/sessions/lease.ts'
-import type { WorkspaceKind } from '../../src/sessions/make-workspace.ts'
 import {
   keptFor,
   type PruneScope,
@@ -33,6 +32,7 @@ import {
   type UseRecord,
   writeUse,
 } from '../../src/sessions/use-record.ts'
+import type { WorkspaceKind } from '../../src/sessions/workspace-kind.ts'
 import { context, never, newSpec } from '../support/remote-sandbox.ts'
 
 const hourMs = 3_600_000

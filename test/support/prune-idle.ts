@@ -1,7 +1,8 @@
 /** What another server does with a sandbox that nobody has used for long. */
-import type { WorkspaceKind } from '../../src/sessions/make-workspace.ts'
+
 import { pruneSandboxes } from '../../src/sessions/prune.ts'
 import { readUse, writeUse } from '../../src/sessions/use-record.ts'
+import type { WorkspaceKind } from '../../src/sessions/workspace-kind.ts'
 import { stateOf, type TestSession } from './sandbox-session.ts'
 
 /** Prunes as if the last use were long ago; what is said of it. */
