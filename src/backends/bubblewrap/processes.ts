@@ -30,11 +30,20 @@ function signalKill(pid: number): void {
   }
 }
 
+let inheritedOnes: Promise<readonly number[]> | undefined
+
 /**
- * Descriptors that a child would get without being given them: those this process itself was started
- * with. What Node opens is closed on exec; the system tells by the flag O_CLOEXEC (proc(5), fdinfo).
+ * Descriptors that a child would get without being given them: those this process itself was started with,
+ * some of which it may have closed since. What Node opens is closed on exec, so there are never more, and
+ * they are looked for once: a server with many sessions has thousands open.
  */
-export async function inheritedDescriptors(): Promise<readonly number[]> {
+export function inheritedDescriptors(): Promise<readonly number[]> {
+  inheritedOnes ??= findInherited()
+  return inheritedOnes
+}
+
+/** The system tells by the flag O_CLOEXEC (proc(5), fdinfo). */
+async function findInherited(): Promise<readonly number[]> {
   const fds = (await readdir('/proc/self/fd')).map(Number).filter((fd) => fd > 2)
   const inherited = await Promise.all(
     fds.map(async (fd) => {
