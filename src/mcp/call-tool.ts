@@ -102,6 +102,7 @@ function failure(code: string, message: string, hint: string, error?: SandboxErr
 }
 
 function bounded(result: CallResult): CallResult {
+  if (longestJson(result) <= resultLimitBytes) return result
   const size = JSON.stringify(result).length
   if (size <= resultLimitBytes) return result
   return failure(
@@ -109,6 +110,16 @@ function bounded(result: CallResult): CallResult {
     `the result is ${size} bytes; a client takes at most ${resultLimitBytes} in one message`,
     'Ask for less at a time.',
   )
+}
+
+/** No less than what `value` takes as JSON, without writing it, which costs as much as a whole read. */
+function longestJson(value: unknown): number {
+  // A letter can take six: \u001f.
+  if (typeof value === 'string') return 6 * value.length + 2
+  if (typeof value !== 'object' || value === null) return 32
+  let length = 2
+  for (const [key, one] of Object.entries(value)) length += longestJson(key) + longestJson(one) + 2
+  return length
 }
 
 function jsonSchema(schema: z.ZodObject, io: 'input' | 'output'): Record<string, unknown> {
