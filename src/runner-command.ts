@@ -10,7 +10,7 @@ export interface RunnerCommand {
   readonly stdout: Readable
   readonly stderr: Readable
   /**
-   * Resolves when the working directory was entered. Rejects with `COMMAND_NOT_STARTED`, and with
+   * Resolves when the working directory was entered, at the latest with the first output. Rejects with `COMMAND_NOT_STARTED`, and with
    * `RunnerEnded` when the runner ended before it took the command.
    */
   readonly started: Promise<void>
@@ -121,6 +121,15 @@ export class Command implements RunnerCommand {
     if (Number.isSafeInteger(base)) this.#base = base
     this.isTaken = true
     this.#tellStarted()
+  }
+
+  /**
+   * Takes what it prints on stdout. That can overtake the launcher's answer, which is on stderr: where both are
+   * on one connection the answer comes only when what is before it was read. False as `Output.accept`.
+   */
+  printed(bytes: Buffer): boolean {
+    this.#tellStarted()
+    return this.stdout.accept(bytes)
   }
 
   refused(): void {

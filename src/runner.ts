@@ -48,7 +48,7 @@ export class Runner {
       over()
     }
     this.#stdout = new MarkedStream(channel.stdout, token, {
-      data: (bytes) => this.#command?.stdout.accept(bytes) ?? true,
+      data: (bytes) => this.#command?.printed(bytes) ?? true,
       mark: (text) => this.#ended('stdout', text),
       end: streamEnd('stdout'),
     })

@@ -1,11 +1,40 @@
 /** A runner runs one command after another, and none of them can tell. In dash, bash and BusyBox. */
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Guard, openGuard } from '../src/guard.ts'
 import { type SpawnOptions, spawn } from '../src/process.ts'
+import type { Channel } from '../src/sandbox.ts'
 import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
 
 const never = new AbortController().signal
+
+/** As of an engine that has both streams on one connection: `bytes` of stdout come before the answer. */
+function stdoutFirst(channel: Channel, bytes: number): Channel {
+  let passed = 0
+  let tell = () => {}
+  const overtaken = new Promise<void>((resolve) => {
+    tell = resolve
+  })
+  const stdout = Readable.from(
+    (async function* () {
+      for await (const chunk of channel.stdout) {
+        yield chunk
+        passed += (chunk as Buffer).length
+        if (passed > bytes) tell()
+      }
+    })(),
+  )
+  const stderr = Readable.from(
+    (async function* () {
+      for await (const chunk of channel.stderr) {
+        if ((chunk as Buffer).includes(':started')) await overtaken
+        yield chunk
+      }
+    })(),
+  )
+  return { ...channel, stdout, stderr }
+}
 
 for (const [name, { shell, path }] of Object.entries(shells())) {
   // Where no bash is to be found, commands are sh's.
@@ -84,6 +113,22 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       open()
       await closed
       expect([own.started, own.running]).toEqual([started + 1, 0])
+      own.remove()
+    })
+
+    test('output that overtakes the answer of the launcher is read', async () => {
+      const own = localSandbox({
+        shell,
+        path,
+        through: (channel) => stdoutFirst(channel, 1_000_000),
+      })
+      const other = await openGuard(own, never)
+      const process = await spawn(other, 'head -c 3000000 /dev/zero', { workdir: own.root })
+      process.stderr.resume()
+      let read = 0
+      for await (const bytes of process.stdout) read += (bytes as Buffer).length
+      expect([read, await process.exit]).toEqual([3_000_000, 0])
+      await other.close()
       own.remove()
     })
 

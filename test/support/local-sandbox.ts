@@ -43,6 +43,8 @@ export interface LocalOptions {
   readonly until?: () => Promise<void>
   /** Keeps what belongs to the sandbox beside the root. */
   readonly beside?: boolean
+  /** What comes between a script and who started it. */
+  readonly through?: (channel: Channel) => Channel
 }
 
 /** Files of tests that run at once are not to meet in /tmp. What a test starts has its environment. */
@@ -77,7 +79,8 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
     start: async (script) => {
       await options.until?.()
       started += 1
-      const channel = localChannel(shell, path, script)
+      const direct = localChannel(shell, path, script)
+      const channel = options.through?.(direct) ?? direct
       ends.push(channel.exit)
       const end = () => {
         ended += 1
