@@ -86,26 +86,7 @@ const speed = (place: Place, title: string, need: Need, peer: Peer): Row => ({
   peers: [peer],
 })
 
-/** The most that a new server has more while it takes large outputs than before: the first, and later ones. */
-async function peaks(stage: Stage, outputs: number): Promise<number[]> {
-  const { workspace } = await withFile(stage, 'docker')
-  const server = await openOurs(stage, 'docker', stage.directory('grown'), workspace)
-  try {
-    await server.call('exec', { command: 'true' })
-    const before = memoryOf(server.pid).now
-    const found: number[] = []
-    for (let n = 0; n < outputs; n++) {
-      forgetPeak(server.pid)
-      await print(server)
-      found.push(memoryOf(server.pid).peak - before)
-    }
-    return found
-  } finally {
-    await server.close()
-    rmSync(stage.directory('grown'), { recursive: true, force: true })
-  }
-}
-
+/** The most a new server had more while it took its first large output than before it. */
 const growth: Row = {
   id: 'output/memory',
   title: `server's growth with ${megabytes} MB of output`,
@@ -113,24 +94,24 @@ const growth: Row = {
   needs: ['docker'],
   target: limit(30),
   effort: (effort) => ({ ...effort, samples: Math.min(effort.samples, 5) }),
-  ours: async (stage) => async () => (await peaks(stage, 1))[0] as number,
+  ours: async (stage) => () => grown(stage),
   peers: [],
 }
 
-/** Flat: what was printed before does not stay. */
-const later: Row = {
-  id: 'output/memory-later',
-  title: `server's growth with ${5 * megabytes} MB more`,
-  unit: 'MB',
-  needs: ['docker'],
-  fullOnly: true,
-  target: limit(10),
-  effort: (effort) => ({ ...effort, samples: Math.min(effort.samples, 3) }),
-  ours: async (stage) => async () => {
-    const [first = 0, ...others] = await peaks(stage, 6)
-    return Math.max(...others) - first
-  },
-  peers: [],
+async function grown(stage: Stage): Promise<number> {
+  const { workspace } = await withFile(stage, 'docker')
+  const folder = stage.directory('grown')
+  const server = await openOurs(stage, 'docker', folder, workspace)
+  try {
+    await server.call('exec', { command: 'true' })
+    const before = memoryOf(server.pid).now
+    forgetPeak(server.pid)
+    await print(server)
+    return memoryOf(server.pid).peak - before
+  } finally {
+    await server.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 export const output: Section = {
@@ -138,7 +119,6 @@ export const output: Section = {
   rows: [
     speed('docker', 'Docker', 'docker', throughDocker),
     growth,
-    later,
     speed('bubblewrap', 'bubblewrap', 'bubblewrap', throughPipe),
     speed('ssh', 'SSH', 'ssh', throughSsh),
   ],
