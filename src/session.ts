@@ -8,54 +8,21 @@ import { Attendant } from './attendant.ts'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
 import { isSandboxError } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
-import { type ExecutionLimits, Executions } from './executions.ts'
+import { Executions } from './executions.ts'
 import type { Guard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import { SandboxOpening } from './sandbox-opening.ts'
 import { channelScripts, type ScriptResult, type Scripts } from './script.ts'
+import {
+  defaultTimeoutSeconds,
+  type SessionOptions,
+  sessionLimits,
+  unnoted,
+} from './session-options.ts'
 import { spawnedScripts } from './spawn-script.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
-
-export interface SessionLimits extends ExecutionLimits {
-  /** How long the sandbox is kept as in use after a call: calls often follow each other closely. */
-  readonly lingerMs: number
-}
-
-export const sessionLimits: SessionLimits = {
-  running: 64,
-  ended: 50,
-  endedMs: 30 * 60_000,
-  logBytes: 1024 * 1024 * 1024,
-  lingerMs: 5_000,
-}
-
-/** How long a command may take that says nothing itself and of which no setting does. */
-export const defaultTimeoutSeconds = 1_800
-
-export interface SessionOptions {
-  /** The sandbox is removed when the session closes. */
-  readonly ephemeral: boolean
-  readonly limits?: SessionLimits
-  readonly outputLimits?: OutputLimits
-  /** What every command has in its environment; what a call sets wins. */
-  readonly env?: Readonly<Record<string, string>>
-  /** For commands that set no limit themselves; 0 for none. */
-  readonly commandTimeoutSeconds?: number | undefined
-  /** Where it is noted that the sandbox is in use; without it, nowhere. */
-  readonly use?: SandboxUse
-  /** What the client is to hear with its first result. */
-  readonly news?: readonly string[]
-}
-
-const unnoted: SandboxUse = {
-  left: () => () => {},
-  forget: () => {},
-  begin: async () => ({ touch: () => {}, end: () => {} }),
-  opened: () => {},
-  failed: () => {},
-}
 
 /** A command as it was asked for: its working directory is written in any way that a path can be. */
 export interface CommandRequest extends Omit<ExecRequest, 'workdir'> {

@@ -1,6 +1,6 @@
 /** Where a session's calls land and with what, each with the setting that says so. */
 
-import { defaultTimeoutSeconds } from '../session.ts'
+import { defaultTimeoutSeconds } from '../session-options.ts'
 import { backendOf, isSandboxed } from '../sessions/mode.ts'
 import { type SandboxPlan, unknownName } from '../sessions/plan-sandbox.ts'
 import { sessionKey } from '../sessions/scope.ts'

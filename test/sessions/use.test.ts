@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { sessionLimits } from '../../src/session.ts'
+import { sessionLimits } from '../../src/session-options.ts'
 import { isLeased } from '../../src/sessions/lease.ts'
 import { isUnsettled } from '../../src/sessions/unsettled.ts'
 import { readUse } from '../../src/sessions/use-record.ts'

@@ -1,7 +1,7 @@
 /** process in real sandboxes: what goes on between calls, and what is told of it. */
 import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { sessionLimits } from '../../src/session.ts'
+import { sessionLimits } from '../../src/session-options.ts'
 import { describeSessions, type TestSession } from '../support/sandbox-session.ts'
 import { processesWith } from '../support/stdio-server.ts'
 
