@@ -8,7 +8,8 @@ import type { AncestorFile } from './ancestor-file.ts'
 import { carryOut } from './carry-out.ts'
 import type { DigestCache } from './digest-cache.ts'
 import { refuseEmptied } from './guard.ts'
-import { type Looked, scanHost } from './host-scan.ts'
+import type { Looked } from './host-listing.ts'
+import { HostScanner } from './host-scan.ts'
 import { foldsCase } from './host-spelling.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { changesSince, reconcileChanged } from './reconcile-changed.ts'
@@ -58,10 +59,8 @@ export class Partner {
   readonly #options: MirrorOptions
   readonly #rules: SyncRules
   readonly #ancestor: AncestorFile
-  readonly #cache: DigestCache
   readonly #scanner: SandboxScanner
-  /** The last one, with all that is ignored in it. */
-  #hostScan: Scan | undefined
+  readonly #hostScanner: HostScanner
   /** Those of the call that is under way. */
   #scripts: Scripts
   readonly #ignore: WorkspaceIgnore | undefined
@@ -90,7 +89,7 @@ export class Partner {
     this.#options = options
     this.#rules = rules
     this.#ancestor = ancestor
-    this.#cache = cache
+    this.#hostScanner = new HostScanner({ root: options.host, rules, cache })
     this.#foldsCase = foldsCase(options.host)
     this.#ignore = options.gitignore ? new WorkspaceIgnore(options.host) : undefined
     this.#scanner = new SandboxScanner(
@@ -183,7 +182,7 @@ export class Partner {
     const looked = { entries: 0, readBytes: 0 }
     let isLooking = left === undefined || look !== 'sandbox'
     const host =
-      left === undefined || look !== 'sandbox' ? this.#scanHost(looked, signal) : left.host
+      left === undefined || look !== 'sandbox' ? this.#hostScanner.scan(signal, looked) : left.host
     const sandbox =
       left === undefined || look !== 'host' ? this.#scanner.scan(signal) : left.sandbox
     const both = [host, sandbox] as const
@@ -225,20 +224,6 @@ export class Partner {
     }
     const some = changed && (yield* reconcileChanged(found, changed))
     return some ?? (yield* reconcile(found))
-  }
-
-  async #scanHost(looked: Looked, signal: AbortSignal): Promise<Scan> {
-    const { host: root } = this.#options
-    const before = this.#hostScan
-    this.#hostScan = await scanHost({
-      root,
-      rules: this.#rules,
-      cache: this.#cache,
-      before,
-      signal,
-      looked,
-    })
-    return this.#hostScan
   }
 }
 
