@@ -31,6 +31,9 @@ export interface SandboxScannerOptions {
 /** So many paths are asked about by name, in a script of no more than so many bytes; else all is listed. */
 const fewPaths = 200
 const fewBytes = 64 * 1024
+/** How much a sandbox must hold to be looked at by two at once, and how many directories they may share. */
+const largeSandbox = 3_000
+const mostHalved = 500
 /** After more than this has changed all is listed once more. */
 const manyLines = 2_000
 
@@ -221,7 +224,9 @@ export class SandboxScanner {
     const before = this.#moment
     const asked = this.#unsettled
     if (before === undefined || this.#wereMany || !areFew(asked)) return false
-    const script = recentScript(this.#options.root, youngerThan(before), asked)
+    const { root, stateDirectory } = this.#options
+    const beside = (await inSlices(worthHalves(this.#lines), signal)) ? stateDirectory : undefined
+    const script = recentScript(root, youngerThan(before), asked, beside)
     const { code, stdout } = await this.#ask(script, undefined, signal)
     const answer = code === 0 ? readRecent(stdout, asked.length > 0) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false
@@ -259,6 +264,18 @@ export class SandboxScanner {
     this.#latest &&= await inSlices(nextScan(this.#latest, touched, this.#known, rules))
     return true
   }
+}
+
+/** Whether two that look at half of the directories each are done sooner than one. */
+function* worthHalves(lines: ReadonlyMap<string, string>): Steps<boolean> {
+  if (lines.size < largeSandbox) return false
+  const pace = new Pace()
+  let directories = 0
+  for (const [path, line] of lines) {
+    if (pace.isDue) yield
+    if (line.startsWith('d ') && !path.includes('/')) directories += 1
+  }
+  return directories > 1 && directories <= mostHalved
 }
 
 function areFew(paths: readonly string[]): boolean {
