@@ -21,7 +21,7 @@ export interface KnownDirectory {
 export type KnownDirectories = ReadonlyMap<TreePath, KnownDirectory>
 
 /** One with more names is listed in pieces, which is not done here. */
-export const mostNames = 4096
+const mostNames = 4096
 
 /**
  * Those of the `directories` below `root` that are not, or may not be, as they were. Paths are followed as they
