@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
 import { digestAsSent } from './as-sent.ts'
+import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
 import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
@@ -28,12 +29,6 @@ export interface SandboxScannerOptions {
   readonly sent?: SentFiles | undefined
 }
 
-/** So many paths are asked about by name, in a script of no more than so many bytes; else all is listed. */
-const fewPaths = 200
-const fewBytes = 64 * 1024
-/** How much a sandbox must hold to be looked at by two at once, and how many directories they may share. */
-const largeSandbox = 3_000
-const mostHalved = 500
 /** After more than this has changed all is listed once more. */
 const manyLines = 2_000
 
@@ -264,24 +259,6 @@ export class SandboxScanner {
     this.#latest &&= await inSlices(nextScan(this.#latest, touched, this.#known, rules))
     return true
   }
-}
-
-/** Whether two that look at half of the directories each are done sooner than one. */
-function* worthHalves(lines: ReadonlyMap<string, string>): Steps<boolean> {
-  if (lines.size < largeSandbox) return false
-  const pace = new Pace()
-  let directories = 0
-  for (const [path, line] of lines) {
-    if (pace.isDue) yield
-    if (line.startsWith('d ') && !path.includes('/')) directories += 1
-  }
-  return directories > 1 && directories <= mostHalved
-}
-
-function areFew(paths: readonly string[]): boolean {
-  // Each may take four times its length when it is quoted.
-  const bytes = () => paths.reduce((sum, path) => sum + 4 * Buffer.byteLength(path), 0)
-  return paths.length <= fewPaths && bytes() <= fewBytes
 }
 
 /** Whether a change after `now` must leave another ctime than the one that the file has. */
