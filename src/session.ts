@@ -5,6 +5,7 @@
 import type { Readable } from 'node:stream'
 import { Activity, type SandboxUse } from './activity.ts'
 import { Attendant } from './attendant.ts'
+import { attendedScripts } from './attended-scripts.ts'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
 import { isSandboxError } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
@@ -20,7 +21,6 @@ import {
   sessionLimits,
   unnoted,
 } from './session-options.ts'
-import { spawnedScripts } from './spawn-script.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
 
@@ -36,8 +36,9 @@ export class Session {
   readonly #ephemeral: boolean
   readonly #opening: SandboxOpening
   readonly #executions: Executions
-  /** Of the sandbox that was used last. */
+  /** Of the sandbox that was used last: what runs the scripts of trees, and what keeps the workspace in step. */
   #attendant: Attendant | undefined
+  #syncing: Attendant | undefined
   readonly #outputLimits: OutputLimits
   readonly #logs: LogSpace
   readonly #steps: SyncSteps
@@ -95,7 +96,12 @@ export class Session {
   /** How to run short scripts of our own in the sandbox, if it is open. */
   get scripts(): Scripts | undefined {
     const guard = this.#opening.opened
-    return guard && spawnedScripts(guard)
+    return guard && this.#scriptsOf(guard)
+  }
+
+  #scriptsOf(guard: Guard): Scripts {
+    if (this.#syncing?.guard !== guard) this.#syncing = new Attendant(guard)
+    return attendedScripts(this.#syncing)
   }
 
   /** Whether it has or had a sandbox, or is about to have one. */
@@ -157,7 +163,7 @@ export class Session {
     const { workspace } = this
     const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
     const guard = await this.guard(context)
-    await this.#steps.before(spawnedScripts(guard), context)
+    await this.#steps.before(this.#scriptsOf(guard), context)
     const output = new CapturedOutput(this.#logs, this.#outputLimits)
     const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
     const execution = await Execution.start(guard, placed, output, context.signal).catch(

@@ -72,7 +72,7 @@ export function forgetSandbox(state: string, name: string): void {
   const sync = join(state, 'sync')
   for (const file of namesIn(sync)) {
     // What was agreed on with it, for each of its mounts.
-    if (/^(-\d+)?\.ancestor$/.test(file.slice(name.length)) && file.startsWith(name)) {
+    if (/^(-\d+)?\.ancestor(\.changes)?$/.test(file.slice(name.length)) && file.startsWith(name)) {
       rmSync(join(sync, file), { force: true })
     }
   }

@@ -4,13 +4,19 @@
  */
 import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setAside } from '../set-aside.ts'
+import type { TreePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
-import { readAncestor, writeAncestor } from './ancestor-text.ts'
+import { changesText, readChanges } from './ancestor-changes.ts'
+import { type Agreement, readAncestor, writeAncestor } from './ancestor-text.ts'
 import { inSlices } from './slices.ts'
-import { type Snapshot, sameSnapshot } from './snapshot.ts'
+import { type Snapshot, sameEntry, sameSnapshot } from './snapshot.ts'
+
+/** Fewer entries than this are written anew each time, and so are all after more changes than this. */
+const fewEntries = 500
+const mostChanges = 500
 
 export interface KnownAncestor {
   /** Empty when nothing is known to have been agreed on. */
@@ -19,11 +25,19 @@ export interface KnownAncestor {
   readonly setAside?: string
 }
 
+/** What was read or written last, and how it can be told from another. */
+interface Known {
+  readonly identity: string
+  readonly snapshot: Snapshot
+  /** The digest of the file, where it is of this pair, and where the snapshot differs from what is in it. */
+  readonly base: string | undefined
+  readonly changed: ReadonlySet<TreePath>
+}
+
 export class AncestorFile {
   readonly #path: string
   readonly #pair: string
-  /** What was read or written last, and how the file can be told from another. */
-  #known: { readonly identity: string; readonly snapshot: Snapshot } | undefined
+  #known: Known | undefined
 
   /**
    * `pair` names both sides so that it is another when one of them is made anew: what was agreed on
@@ -34,62 +48,123 @@ export class AncestorFile {
     this.#pair = pair
   }
 
+  /** Of what has changed since the file was written. */
+  get #changes(): string {
+    return `${this.#path}.changes`
+  }
+
   /**
    * The very same snapshot as long as nobody wrote another. Rejects when there is a file that may not be
    * read; `CANCELLED` on the signal.
    */
   async read(signal?: AbortSignal): Promise<KnownAncestor> {
-    const identity = identityOf(this.#path)
+    const identity = this.#identity()
     if (identity === this.#known?.identity) return { snapshot: this.#known.snapshot }
     let file: FileHandle
     try {
       file = await open(this.#path)
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return this.#learn('', new Map())
+      if (errnoOf(error) === 'ENOENT') return this.#learn({ identity })
       throw error
     }
     const found = await readAncestor(file, signal).finally(() => file.close())
-    if (found?.pair === this.#pair) return this.#learn(identity, found.snapshot)
-    if (found !== undefined) return this.#learn(identity, new Map())
-    return { snapshot: new Map(), setAside: setAside(this.#path) }
+    if (found !== undefined && found.pair !== this.#pair) return this.#learn({ identity })
+    const changed = found && (await this.#withChanges(found))
+    if (found !== undefined && changed !== undefined) {
+      return this.#learn({ identity, base: found.sha256, snapshot: found.snapshot, changed })
+    }
+    const aside = setAside(this.#path)
+    await rm(this.#changes, { force: true })
+    return { snapshot: new Map(), setAside: aside }
+  }
+
+  /** Makes the changes in what was read; gives where they are. Undefined when they cannot be believed. */
+  async #withChanges({ sha256, snapshot }: Agreement): Promise<Set<TreePath> | undefined> {
+    const text = await readFile(this.#changes, 'utf8').catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return undefined
+      throw error
+    })
+    if (text === undefined) return new Set()
+    const read = readChanges(text)
+    if (read === undefined) return undefined
+    // A file that was written since has all that they say in it.
+    if (read.base !== sha256) return new Set()
+    for (const [path, entry] of read.changes) {
+      if (entry === undefined) snapshot.delete(path)
+      else snapshot.set(path, entry)
+    }
+    return new Set(read.changes.keys())
   }
 
   /**
    * Replaces it whole: a crash at any time leaves the old or the new. Gives what `read` gives from now on.
+   * `changed` has every path at which it is another than what `read` gave last, where that is known to be few.
    * No signal ends it: what was changed on both sides is remembered.
    */
-  async write(snapshot: Snapshot): Promise<Snapshot> {
+  async write(snapshot: Snapshot, changed?: ReadonlySet<TreePath>): Promise<Snapshot> {
     const known = this.#known
-    if (known !== undefined && known.identity === identityOf(this.#path)) {
-      const isSame = known.identity !== '' && inSlices(sameSnapshot(known.snapshot, snapshot))
-      if (await isSame) return known.snapshot
+    const isKnown = known !== undefined && known.identity === this.#identity()
+    if (!isKnown || known.base === undefined) return this.#writeAll(snapshot)
+    const isSame = changed
+      ? [...changed].every((path) => sameEntry(known.snapshot.get(path), snapshot.get(path)))
+      : await inSlices(sameSnapshot(known.snapshot, snapshot))
+    if (isSame) return known.snapshot
+    const since = changed && new Set([...known.changed, ...changed])
+    if (since === undefined || since.size > mostChanges || snapshot.size < fewEntries) {
+      return this.#writeAll(snapshot)
     }
-    const made = `${this.#path}.${randomBytes(6).toString('hex')}`
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 })
+    const { base } = known
+    const text = changesText(base, since, snapshot)
+    await this.#replace(this.#changes, (file) => file.writeFile(text))
+    return this.#learn({ identity: this.#identity(), base, snapshot, changed: since }).snapshot
+  }
+
+  async #writeAll(snapshot: Snapshot): Promise<Snapshot> {
+    const write = (file: FileHandle) => writeAncestor(file, this.#pair, snapshot)
+    const base = await this.#replace(this.#path, write)
+    // Until they are gone they are known to be of another file.
+    await rm(this.#changes, { force: true })
+    return this.#learn({ identity: this.#identity(), base, snapshot }).snapshot
+  }
+
+  async #replace<T>(path: string, write: (file: FileHandle) => Promise<T>): Promise<T> {
+    const made = `${path}.${randomBytes(6).toString('hex')}`
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     try {
       const file = await open(made, 'wx', 0o600)
+      let written: T
       try {
-        await writeAncestor(file, this.#pair, snapshot)
+        written = await write(file)
         await file.sync()
       } finally {
         await file.close()
       }
-      await rename(made, this.#path)
-      return this.#learn(identityOf(this.#path), snapshot).snapshot
+      await rename(made, path)
+      return written
     } catch (error) {
       await rm(made, { force: true })
       throw error
     }
   }
 
-  #learn(identity: string, snapshot: Snapshot): KnownAncestor {
-    this.#known = { identity, snapshot }
+  #learn({
+    identity,
+    base = undefined,
+    snapshot = new Map(),
+    changed = new Set(),
+  }: Pick<Known, 'identity'> & Partial<Known>): KnownAncestor {
+    this.#known = { identity, base, snapshot, changed }
     return { snapshot }
+  }
+
+  #identity(): string {
+    return `${identityOf(this.#path)} ${identityOf(this.#changes)}`
   }
 
   /** Nothing is agreed on any more. */
   async forget(): Promise<void> {
     await rm(this.#path, { force: true })
+    await rm(this.#changes, { force: true })
   }
 }
 

@@ -42,7 +42,7 @@ export interface Made {
   readonly refused: readonly Problem[]
   /** What both sides hold now. */
   readonly agreed: Snapshot
-  /** Each side as it is now, if nobody else has changed it. */
+  /** Each side as it is now, if nobody else has changed it; `agreed` itself where that is all it holds. */
   readonly left: Readonly<Record<Side, Scan>>
 }
 
@@ -64,17 +64,33 @@ export async function carryOut(plan: Plan, grounds: Grounds): Promise<Made> {
     host: done(plan.toHost, unmade.host),
     sandbox: done(plan.toSandbox, unmade.sandbox),
   }
+  const agreed = await inSlices(agreedNow(plan, grounds.ancestor, [unmade.host, unmade.sandbox]))
   return {
     isStale: unmade.host.stale.size + unmade.sandbox.stale.size > 0,
     changes: plan.toHost.length + plan.toSandbox.length,
     toHost: made.host.map(({ path }) => path),
     toSandbox: made.sandbox.map(({ path }) => path),
     refused: [...problemsOf('host', unmade.host), ...problemsOf('sandbox', unmade.sandbox)],
-    agreed: await inSlices(agreedNow(plan, grounds.ancestor, [unmade.host, unmade.sandbox])),
-    left: {
-      host: await inSlices(changed(grounds.scans.host, made.host)),
-      sandbox: await inSlices(changed(grounds.scans.sandbox, made.sandbox)),
-    },
+    agreed,
+    left: await leftOf(plan, grounds.scans, made, agreed),
+  }
+}
+
+async function leftOf(
+  { toHost, toSandbox, problems }: Plan,
+  scans: Grounds['scans'],
+  made: Readonly<Record<Side, readonly SyncChange[]>>,
+  agreed: Snapshot,
+): Promise<Made['left']> {
+  const isAllMade = made.host.length === toHost.length && made.sandbox.length === toSandbox.length
+  // Both sides hold what is agreed on, and nothing else.
+  if (isAllMade && problems.length === 0) {
+    const left = { snapshot: agreed, problems: [] }
+    return { host: left, sandbox: left }
+  }
+  return {
+    host: await inSlices(changed(scans.host, made.host)),
+    sandbox: await inSlices(changed(scans.sandbox, made.sandbox)),
   }
 }
 

@@ -1,6 +1,7 @@
 /** Digests of files that need not be read again while their facts stay the same. */
 import type { Stats } from 'node:fs'
 import type { TreePath } from '../tree.ts'
+import { Pace, type Steps } from './slices.ts'
 
 /** The digest, if it is known; every scan keeps what it has seen and drops the rest. */
 export class DigestCache {
@@ -16,7 +17,7 @@ export class DigestCache {
   digest(path: TreePath, stats: Stats): string | undefined {
     // A scan that was ended half way has not read in vain.
     const known = this.#known.get(path) ?? this.#seen.get(path)
-    if (known === undefined || !isSame(known, stats)) return undefined
+    if (known === undefined || !sameFacts(known, stats)) return undefined
     this.#seen.set(path, known)
     return known.digest
   }
@@ -31,9 +32,25 @@ export class DigestCache {
     this.#seen.set(path, { size, mtimeMs, ctimeMs, ino, mode, digest })
   }
 
+  /** By which facts the digest is known, if it is; the very same as long as they are. */
+  facts(path: TreePath): Facts | undefined {
+    return this.#seen.get(path) ?? this.#known.get(path)
+  }
+
   /** Ends a scan: what it has not seen is gone. */
   turn(): void {
     this.#known = this.#seen
+    this.#seen = new Map()
+  }
+
+  /** Ends a scan of a part: what it has not seen stays, but for what is `gone`. */
+  *turnPart(gone: Iterable<TreePath>): Steps<void> {
+    const pace = new Pace()
+    for (const path of gone) this.#known.delete(path)
+    for (const [path, known] of this.#seen) {
+      if (pace.isDue) yield
+      this.#known.set(path, known)
+    }
     this.#seen = new Map()
   }
 
@@ -59,13 +76,14 @@ export function isSettled({ ctimeMs }: Pick<Stats, 'ctimeMs'>, startedMs: number
 /** Some file systems count whole seconds, or two. */
 const tickMs = (ctimeMs: number) => (ctimeMs % 1000 === 0 ? 2000 : 50)
 
-type Facts = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino' | 'mode'>
+/** Of a file, what another content changes. */
+export type Facts = Pick<Stats, 'size' | 'mtimeMs' | 'ctimeMs' | 'ino' | 'mode'>
 
 interface Known extends Facts {
   readonly digest: string
 }
 
-function isSame(known: Known, stats: Stats): boolean {
+export function sameFacts(known: Facts, stats: Facts): boolean {
   return (
     known.size === stats.size &&
     known.mtimeMs === stats.mtimeMs &&

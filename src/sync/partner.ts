@@ -2,14 +2,17 @@
 import { basename } from 'node:path'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import { channelScripts, type Scripts } from '../script.ts'
+import type { TreePath } from '../tree.ts'
 import type { Owner } from '../trees/host-temporary.ts'
 import type { AncestorFile } from './ancestor-file.ts'
 import { carryOut } from './carry-out.ts'
 import type { DigestCache } from './digest-cache.ts'
 import { refuseEmptied } from './guard.ts'
-import { type Looked, scanHost } from './host-scan.ts'
+import type { Looked } from './host-listing.ts'
+import { HostScanner } from './host-scan.ts'
 import { foldsCase } from './host-spelling.ts'
 import { type Plan, reconcile } from './reconcile.ts'
+import { changesSince, reconcileChanged } from './reconcile-changed.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
 import type { SentFiles } from './seed.ts'
 import { inSlices, type Steps } from './slices.ts'
@@ -25,6 +28,7 @@ import {
 import { type SyncReport, Telling } from './sync-report.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { toldWhile } from './transfer-progress.ts'
+import type { Found } from './unsyncable.ts'
 import { WorkspaceIgnore } from './workspace-ignore.ts'
 
 export interface MirrorOptions {
@@ -55,10 +59,8 @@ export class Partner {
   readonly #options: MirrorOptions
   readonly #rules: SyncRules
   readonly #ancestor: AncestorFile
-  readonly #cache: DigestCache
   readonly #scanner: SandboxScanner
-  /** The last one, with all that is ignored in it. */
-  #hostScan: Scan | undefined
+  readonly #hostScanner: HostScanner
   /** Those of the call that is under way. */
   #scripts: Scripts
   readonly #ignore: WorkspaceIgnore | undefined
@@ -66,7 +68,11 @@ export class Partner {
   /** How the last pass left things; good as long as the ancestor is the one it wrote. */
   #left:
     | (Record<Side, Scan> &
-        Pick<SyncReport, 'isComplete' | 'problems'> & { readonly ancestor: Snapshot })
+        Pick<SyncReport, 'isComplete' | 'problems'> & {
+          readonly ancestor: Snapshot
+          /** Both sides held what was agreed on, and nothing else. */
+          readonly isInStep: boolean
+        })
     | undefined
 
   /** `sent` is what the sandbox was filled with, if that was now. */
@@ -83,7 +89,7 @@ export class Partner {
     this.#options = options
     this.#rules = rules
     this.#ancestor = ancestor
-    this.#cache = cache
+    this.#hostScanner = new HostScanner({ root: options.host, rules, cache })
     this.#foldsCase = foldsCase(options.host)
     this.#ignore = options.gitignore ? new WorkspaceIgnore(options.host) : undefined
     this.#scanner = new SandboxScanner(
@@ -123,33 +129,45 @@ export class Partner {
     const left = this.#left?.ancestor === ancestor ? this.#left : undefined
     const [hostScan, sandboxScan] = await this.#look(look, left, ancestor.size, context)
     const { host, sandbox } = await inSlices(this.#filtered(hostScan, sandboxScan), signal)
-    if (left !== undefined && (await inSlices(isAsLeft(left, { host, sandbox }), signal))) {
+    const scans = { host, sandbox }
+    const changed =
+      left?.isInStep === true ? await inSlices(changesSince(left, scans), signal) : undefined
+    const isUnchanged =
+      changed === undefined
+        ? left !== undefined && (await inSlices(isAsLeft(left, scans), signal))
+        : changed.size === 0
+    if (left !== undefined && isUnchanged) {
       told.problems = left.problems
       told.isComplete = left.isComplete
       this.#left = { ...left, host, sandbox }
       return false
     }
-    const comparing = inSlices(this.#plan(host, sandbox, ancestor), signal)
+    const comparing = inSlices(this.#plan(host, sandbox, ancestor, changed), signal)
     const plan = await toldWhile(context, () => 'comparing both sides', comparing)
     const { root } = this.#options
     const made = await carryOut(plan, {
       scripts: this.#scripts,
       root: root(this.sandbox),
       host: { root: this.#options.host, owner: this.#options.owner },
-      scans: { host, sandbox },
+      scans,
       ancestor,
       context,
     })
-    const noting = this.#ancestor.write(made.agreed)
+    const noting = this.#ancestor.write(made.agreed, changed)
     const agreed = await toldWhile(context, () => 'noting what was agreed on', noting)
     const problems = [...plan.problems, ...made.refused]
     // A mount that only the host changes has nothing to bring back.
     const isComplete =
-      this.#options.oneWay === true || (await inSlices(isAllIn(agreed, made.left.sandbox)))
+      this.#options.oneWay === true || (await inSlices(isAllIn(made.agreed, made.left.sandbox)))
     told.add(plan, made, { problems, isComplete })
     // What was refused is tried again.
     const isDone = !made.isStale && made.refused.length === 0
-    this.#left = isDone ? { ...made.left, ancestor: agreed, problems, isComplete } : undefined
+    const isInStep = [made.left.host, made.left.sandbox].every(
+      ({ snapshot }) => snapshot === made.agreed,
+    )
+    this.#left = isDone
+      ? { ...made.left, ancestor: agreed, problems, isComplete, isInStep }
+      : undefined
     return made.isStale
   }
 
@@ -164,7 +182,7 @@ export class Partner {
     const looked = { entries: 0, readBytes: 0 }
     let isLooking = left === undefined || look !== 'sandbox'
     const host =
-      left === undefined || look !== 'sandbox' ? this.#scanHost(looked, signal) : left.host
+      left === undefined || look !== 'sandbox' ? this.#hostScanner.scan(signal, looked) : left.host
     const sandbox =
       left === undefined || look !== 'host' ? this.#scanner.scan(signal) : left.sandbox
     const both = [host, sandbox] as const
@@ -187,31 +205,25 @@ export class Partner {
     }
   }
 
-  *#plan(host: Scan, sandbox: Scan, ancestor: Snapshot): Steps<Plan> {
+  /** `changed` as `reconcileChanged` has it, if both sides were in step before. */
+  *#plan(
+    host: Scan,
+    sandbox: Scan,
+    ancestor: Snapshot,
+    changed: ReadonlySet<TreePath> | undefined,
+  ): Steps<Plan> {
     const { oneWay } = this.#options
     if (!oneWay) refuseEmptied(host, sandbox, ancestor)
-    return yield* reconcile({
+    const found: Found = {
       host,
       sandbox,
       // As if the sandbox had changed nothing.
       ancestor: oneWay ? sandbox.snapshot : ancestor,
       leavesOut: (path) => this.#rules.leavesOut(path) || this.#ignore?.leavesOut(path) === true,
       hostFoldsCase: this.#foldsCase,
-    })
-  }
-
-  async #scanHost(looked: Looked, signal: AbortSignal): Promise<Scan> {
-    const { host: root } = this.#options
-    const before = this.#hostScan
-    this.#hostScan = await scanHost({
-      root,
-      rules: this.#rules,
-      cache: this.#cache,
-      before,
-      signal,
-      looked,
-    })
-    return this.#hostScan
+    }
+    const some = changed && (yield* reconcileChanged(found, changed))
+    return some ?? (yield* reconcile(found))
   }
 }
 

@@ -8,17 +8,54 @@ cd -P ${quote(root)} 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noR
 
 /**
  * Prints, each ended by NUL: the moment, the mounts, and the lines of all that has a ctime younger than
- * `since`; and then digests of `asked`. Any exit code but 0 and `noRoot` is: all has to be listed.
+ * `since`; and then digests of `asked`. Any exit code but 0 and `noRoot` is: all has to be listed. With `beside`, a
+ * directory outside of the root for a file of ours, two look at the same time, each at half of the directories.
  */
-export function recentScript(root: string, since: number, asked: readonly string[]): string {
+export function recentScript(
+  root: string,
+  since: number,
+  asked: readonly string[],
+  beside?: string,
+): string {
+  const tests = `-newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' 2>/dev/null`
+  const find =
+    beside === undefined
+      ? `find . ${tests} || exit ${scanExits.incomplete}`
+      : inHalves(tests, beside)
   return `${opening(root)}
 ${tellMoment}
 printf '%s\\0' "$now $up $up2"
 ${tellMounts} || exit ${scanExits.incomplete}
 printf '\\0'
-find . -newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' 2>/dev/null || exit ${scanExits.incomplete}
+${find}
 ${asked.length === 0 ? '' : `printf '\\0'\n${digests(asked)}\n`}exit 0`
 }
+
+/**
+ * What is new at the top by now is among the arguments, and what comes later is for the next look. Without the
+ * directory for the file, or when one of the directories goes away, all is listed.
+ */
+const inHalves = (tests: string, beside: string) => `half=${quote(beside)}/half.$$
+trap 'rm -f "$half"' EXIT
+set --
+for dir in ./* ./.[!.]* ./..?*; do
+  if [ -d "$dir" ] && [ ! -L "$dir" ]; then set -- "$@" "$dir"; fi
+done
+below() { [ "$#" -eq 0 ] || find "$@" -mindepth 1 ${tests}; }
+(shift $(($# / 2)); below "$@") >"$half" || exit ${scanExits.incomplete} &
+other=$!
+find . -maxdepth 1 ${tests} || exit ${scanExits.incomplete}
+(
+  first=$(($# / 2)) n=0
+  for dir; do
+    shift
+    if [ $((n += 1)) -le "$first" ]; then set -- "$@" "$dir"; fi
+  done
+  below "$@"
+) || exit ${scanExits.incomplete}
+wait "$other" || exit ${scanExits.incomplete}
+[ -f "$half" ] || exit ${scanExits.incomplete}
+if [ -s "$half" ]; then cat "$half"; fi`
 
 /** Prints the lines of all that is in `directories`, each ended by NUL; an empty one; what links lead to, and the digests of files. */
 export function detailScript(

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
 import { digestAsSent } from './as-sent.ts'
+import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
 import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
@@ -28,9 +29,6 @@ export interface SandboxScannerOptions {
   readonly sent?: SentFiles | undefined
 }
 
-/** So many paths are asked about by name, in a script of no more than so many bytes; else all is listed. */
-const fewPaths = 200
-const fewBytes = 64 * 1024
 /** After more than this has changed all is listed once more. */
 const manyLines = 2_000
 
@@ -221,7 +219,9 @@ export class SandboxScanner {
     const before = this.#moment
     const asked = this.#unsettled
     if (before === undefined || this.#wereMany || !areFew(asked)) return false
-    const script = recentScript(this.#options.root, youngerThan(before), asked)
+    const { root, stateDirectory } = this.#options
+    const beside = (await inSlices(worthHalves(this.#lines), signal)) ? stateDirectory : undefined
+    const script = recentScript(root, youngerThan(before), asked, beside)
     const { code, stdout } = await this.#ask(script, undefined, signal)
     const answer = code === 0 ? readRecent(stdout, asked.length > 0) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false
@@ -259,12 +259,6 @@ export class SandboxScanner {
     this.#latest &&= await inSlices(nextScan(this.#latest, touched, this.#known, rules))
     return true
   }
-}
-
-function areFew(paths: readonly string[]): boolean {
-  // Each may take four times its length when it is quoted.
-  const bytes = () => paths.reduce((sum, path) => sum + 4 * Buffer.byteLength(path), 0)
-  return paths.length <= fewPaths && bytes() <= fewBytes
 }
 
 /** Whether a change after `now` must leave another ctime than the one that the file has. */

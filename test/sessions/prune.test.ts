@@ -110,7 +110,12 @@ test('an idle sandbox is removed, with what is kept of it', async () => {
   const { state, name, names, prune } = await place()
   writeUse(state, name, idle)
   mkdirSync(join(state, 'sync'))
-  const files = [`${name}.ancestor`, `${name}-1.ancestor`, `${name}x.ancestor`]
+  const files = [
+    `${name}.ancestor`,
+    `${name}.ancestor.changes`,
+    `${name}-1.ancestor`,
+    `${name}x.ancestor`,
+  ]
   for (const file of files) writeFileSync(join(state, 'sync', file), '')
   expect(await prune()).toEqual([expect.stringContaining(`${name} of /nowhere was idle`)])
   expect(await names()).toEqual([])

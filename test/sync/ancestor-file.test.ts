@@ -1,7 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { AncestorFile } from '../../src/sync/ancestor-file.ts'
 import { treePath } from '../../src/tree.ts'
 import { snapshot } from './layout.ts'
@@ -51,7 +51,7 @@ test('a file that is damaged anywhere is set aside, and nothing is agreed on', a
       return bytes
     }),
     Buffer.concat([whole, Buffer.from('["b","file","1",false]\n')]),
-    Buffer.from(whole.toString().replace('"version":1', '"version":2')),
+    Buffer.from(whole.toString().replace('"version":2', '"version":1')),
   ]
   const names = damaged.map((_, i) => `${path}.damaged${i === 0 ? '' : `-${i + 1}`}`)
   for (const [i, bytes] of damaged.entries()) {
@@ -61,6 +61,81 @@ test('a file that is damaged anywhere is set aside, and nothing is agreed on', a
   }
   // Each is kept.
   expect(names.map((name) => readFileSync(name))).toEqual(damaged)
+})
+
+describe('of a large workspace', () => {
+  const large = (rest = '') =>
+    snapshot(`${Array.from({ length: 600 }, (_, i) => `d/f${i}=${i}`).join(' ')} ${rest}`)
+  const changesFile = () => `${path}.changes`
+  const paths = (...names: string[]) => new Set(names.map(treePath))
+  const fresh = () => new AncestorFile(path, 'host + sandbox 1')
+  /** `d/f3` is gone, `a` is there, `b` has come and gone. */
+  const later = () => {
+    const next = new Map(large('a=2'))
+    next.delete(treePath('d/f3'))
+    return next
+  }
+  beforeEach(async () => {
+    await file.write(large())
+    await file.write(large('a=1 b=1'), paths('a', 'b'))
+    await file.write(later(), paths('a', 'b', 'd/f3'))
+  })
+
+  test('what has changed is noted beside what was written', async () => {
+    const whole = readFileSync(path)
+    const noted = readFileSync(changesFile(), 'utf8')
+    expect(noted.split('\n').slice(1)).toEqual(['["a","file","2",false]', '["b"]', '["d/f3"]', ''])
+    expect(await file.read()).toEqual({ snapshot: later() })
+    expect(await fresh().read()).toEqual({ snapshot: later() })
+    // Also when it goes on from what was read.
+    const next = fresh()
+    await next.read()
+    await next.write(large('a=2'), paths('d/f3'))
+    expect(readFileSync(path)).toEqual(whole)
+    expect(await file.read()).toEqual({ snapshot: large('a=2') })
+    await file.forget()
+    expect(readdirSync(join(folder, 'state'))).toEqual([])
+  })
+
+  test('many changes are written with all the rest', async () => {
+    const names = Array.from({ length: 501 }, (_, i) => `n${i}`)
+    const all = new Map([...later(), ...snapshot(names.map((name) => `${name}=1`).join(' '))])
+    await file.write(all, paths(...names))
+    expect(readdirSync(join(folder, 'state'))).toEqual(['one'])
+    expect(await fresh().read()).toEqual({ snapshot: all })
+  })
+
+  test('changes that are damaged anywhere are not believed, nor is what they are of', async () => {
+    const [whole, noted] = [readFileSync(path), readFileSync(changesFile())]
+    const damaged = [
+      ...[0, 1, 60, 150, noted.length - 1].map((length) => noted.subarray(0, length)),
+      ...[3, 70, 200, noted.length - 3].map((at) => {
+        const bytes = Buffer.from(noted)
+        bytes[at] = (bytes[at] ?? 0) ^ 1
+        return bytes
+      }),
+      Buffer.concat([noted, Buffer.from('["b","file","1",false]\n')]),
+    ]
+    for (const bytes of damaged) {
+      writeFileSync(path, whole)
+      writeFileSync(changesFile(), bytes)
+      expect(await file.read()).toMatchObject({ ...nothing, setAside: expect.any(String) })
+      expect(await file.read()).toEqual(nothing)
+    }
+  })
+
+  test('changes of what was written over are none of what is there', async () => {
+    const noted = readFileSync(changesFile())
+    await file.write(large('c=1'))
+    expect(readdirSync(join(folder, 'state'))).toEqual(['one'])
+    // As a crash leaves it, between the one file and the other.
+    writeFileSync(changesFile(), noted)
+    expect(await fresh().read()).toEqual({ snapshot: large('c=1') })
+    // The same content written once more is another file all the same.
+    await file.write(large())
+    writeFileSync(changesFile(), noted)
+    expect(await fresh().read()).toEqual({ snapshot: large() })
+  })
 })
 
 test('what cannot be written leaves what was there', async () => {

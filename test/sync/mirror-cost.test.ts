@@ -1,7 +1,8 @@
 /** What a sync of a large workspace moves: what has changed, and nothing else. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Sandbox } from '../../src/sandbox.ts'
 import { channelScripts } from '../../src/script.ts'
 import { Mirror } from '../../src/sync/mirror.ts'
 import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
@@ -24,14 +25,15 @@ test('of 10,000 files none is moved when none has changed, and one each way when
       writeFileSync(join(host, `d${directory}/f${file}`), `${directory} ${file}`)
     }
   }
-  const mirror = new Mirror({
+  const options = {
     host,
     owner: undefined,
-    root: ({ root }) => root,
+    root: ({ root }: Sandbox) => root,
     ignore: [],
     gitignore: false,
     ancestorFile: join(sandbox.folder, 'ancestor'),
-  })
+  }
+  const mirror = new Mirror(options)
   await mirror.sync(channelScripts(sandbox), 'both', context)
   expect(readFileSync(join(sandbox.root, 'd99/f99'), 'utf8')).toBe('99 99')
 
@@ -53,4 +55,11 @@ test('of 10,000 files none is moved when none has changed, and one each way when
   })
   // A look, one at what it has found, what comes, and what goes.
   expect(sandbox.started - started).toBe(6)
+
+  // What was noted of that, beside all the rest, is what another server finds to have been agreed on.
+  rmSync(join(host, 'd4/f4'))
+  expect(await new Mirror(options).sync(channelScripts(sandbox), 'both', context)).toMatchObject({
+    toHost: [],
+    toSandbox: ['d4/f4'],
+  })
 })

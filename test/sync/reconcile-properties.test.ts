@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Plan, reconcile, type SyncChange } from '../../src/sync/reconcile.ts'
+import { changesSince, reconcileChanged } from '../../src/sync/reconcile-changed.ts'
 import { atOnce } from '../../src/sync/slices.ts'
-import type { Entry, Side, Snapshot } from '../../src/sync/snapshot.ts'
-import { treePath } from '../../src/tree.ts'
+import type { Entry, Scan, Side, Snapshot } from '../../src/sync/snapshot.ts'
+import { type TreePath, treePath } from '../../src/tree.ts'
 import { applied } from './applied.ts'
 import { layout, snapshot } from './layout.ts'
 
@@ -114,6 +115,30 @@ function distinct(one: World): World {
 }
 
 describe('whatever has happened on both sides', () => {
+  test('a look at what has changed decides as a look at everything does', () => {
+    let decided = 0
+    holds((before) => {
+      const scan = (found: Snapshot) => ({ snapshot: found, problems: [] })
+      const [host, sandbox, agreed] = [before.host, before.sandbox, before.ancestor].map(scan)
+      const was = { host: agreed as Scan, sandbox: agreed as Scan }
+      const now = { host: host as Scan, sandbox: sandbox as Scan }
+      const changed = atOnce(changesSince(was, now)) as Set<TreePath>
+      const { ancestor } = before
+      const found = { ...now, ancestor, leavesOut: () => false, hostFoldsCase: false }
+      const some = atOnce(reconcileChanged(found, changed))
+      if (some === undefined) return
+      decided += changed.size > 0 ? 1 : 0
+      const { agreed: agreedNow, ...all } = atOnce(reconcile(found))
+      expect(some).toEqual({ ...all, agreed: expect.any(Map) })
+      expect(layout(some.agreed)).toBe(layout(agreedNow))
+      // What is not among the changed is agreed on as before.
+      for (const path of new Set([...some.agreed.keys(), ...ancestor.keys()])) {
+        if (!changed.has(path)) expect(some.agreed.get(path)).toEqual(ancestor.get(path))
+      }
+    })
+    expect(decided).toBeGreaterThan(500)
+  })
+
   test('what is agreed on is what both sides hold afterwards', () =>
     holds((before) => {
       const { host, sandbox, ancestor, plan } = synced(before)

@@ -1,0 +1,163 @@
+/** A scan that follows another one finds what a first scan of the same files would. */
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { DigestCache } from '../../src/sync/digest-cache.ts'
+import { HostScanner, scanHost } from '../../src/sync/host-scan.ts'
+import type { Scan } from '../../src/sync/snapshot.ts'
+import { SyncRules } from '../../src/sync/sync-rules.ts'
+
+let root: string
+let scanner: HostScanner
+const rules = new SyncRules(['*.log'])
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-scanner-')))
+  scanner = new HostScanner({ root, rules, cache: new DigestCache() })
+})
+afterEach(() => rmSync(root, { recursive: true, force: true }))
+
+const at = (path: string) => join(root, path)
+const put = (path: string, text = path) => {
+  mkdirSync(dirname(at(path)), { recursive: true })
+  writeFileSync(at(path), text)
+}
+/** Until another change of any file must leave another ctime. */
+const untilSettled = () => {
+  const youngestMs = () =>
+    Math.max(
+      ...readdirSync(root, { recursive: true }).map((path) => lstatSync(at(`${path}`)).ctimeMs),
+    )
+  return expect.poll(() => Date.now() - youngestMs(), { interval: 10 }).toBeGreaterThan(60)
+}
+const plain = ({ snapshot, problems }: Scan) => ({
+  snapshot: Object.fromEntries(snapshot),
+  problems: [...problems].sort((a, b) => (a.path < b.path ? -1 : 1)),
+})
+const fresh = async () => plain(await scanHost({ root, rules, cache: new DigestCache() }))
+
+const changes: readonly (readonly [string, () => void])[] = [
+  ['nothing', () => {}],
+  ['a file is written', () => put('d/e/f1', 'other')],
+  [
+    'a file of the same size is written, and its time set back',
+    () => {
+      put('d/f2', 'd/fX')
+      utimesSync(at('d/f2'), 1e9, 1e9)
+    },
+  ],
+  ['a file becomes executable', () => chmodSync(at('d/f2'), 0o755)],
+  ['a file is new', () => put('d/new')],
+  ['what is left out is new', () => put('d/x.log')],
+  ['a file is at the top', () => put('top')],
+  ['a directory is new, with others in it', () => put('n/o/p/q')],
+  ['something is new in a directory that was new', () => put('n/o/p/r')],
+  ['a file is gone', () => rmSync(at('d/new'))],
+  ['a directory is gone', () => rmSync(at('d/e'), { recursive: true })],
+  ['a directory is there again', () => put('d/e/f1', 'again')],
+  ['a directory is renamed', () => renameSync(at('n'), at('m'))],
+  [
+    'a directory takes the place of another',
+    () => {
+      put('d2/e/only')
+      renameSync(at('d'), at('d3'))
+      renameSync(at('d2'), at('d'))
+    },
+  ],
+  [
+    'a file becomes a directory',
+    () => {
+      rmSync(at('top'))
+      put('top/in')
+    },
+  ],
+  [
+    'a directory becomes a file',
+    () => {
+      rmSync(at('m'), { recursive: true })
+      put('m')
+    },
+  ],
+  [
+    'a directory becomes a link to it',
+    () => {
+      renameSync(at('d3'), at('d4'))
+      symlinkSync('d4', at('d3'))
+    },
+  ],
+  [
+    'a link is turned',
+    () => {
+      rmSync(at('d3'))
+      symlinkSync('d', at('d3'))
+    },
+  ],
+  ['a name is a problem', () => put('d4/two\nlines')],
+  ['a file is written where there is a problem', () => put('d4/f2', 'beside')],
+  ['the problem is gone', () => rmSync(at('d4/two\nlines'))],
+  ['a file is written after that', () => put('d4/f2', 'after')],
+  [
+    'all is gone but an empty directory',
+    () => {
+      for (const path of ['d', 'd3', 'd4', 'm', 'top']) rmSync(at(path), { recursive: true })
+      mkdirSync(at('empty'))
+    },
+  ],
+]
+
+test.each([true, false])('whatever has changed (files are settled: %s)', async (isSettled) => {
+  for (const path of ['d/e/f1', 'd/f2', 'd/e/f3', 'keep/me']) put(path)
+  await scanner.scan()
+  for (const [what, change] of changes) {
+    if (isSettled) {
+      await untilSettled()
+      await scanner.scan()
+    }
+    change()
+    expect([what, plain(await scanner.scan())]).toEqual([what, await fresh()])
+    expect([what, plain(await scanner.scan())]).toEqual([what, await fresh()])
+  }
+})
+
+test('reads what has changed, and nothing else', async () => {
+  for (let i = 0; i < 20; i++) put(`d${i}/f`, 'x'.repeat(100))
+  await untilSettled()
+  const first = await scanner.scan()
+  const read = async () => {
+    const looked = { entries: 0, readBytes: 0 }
+    return [await scanner.scan(undefined, looked), looked.readBytes] as const
+  }
+  expect(await read()).toEqual([first, 0])
+  expect((await read())[0]).toBe(first)
+  put('d3/f', 'y'.repeat(50))
+  await untilSettled()
+  const [second, bytes] = await read()
+  expect(bytes).toBe(50)
+  expect(second.snapshot.get('d4/f' as never)).toBe(first.snapshot.get('d4/f' as never))
+  expect((await read())[0]).toBe(second)
+})
+
+test('a workspace that is gone, or has become a link, halts the sync', async () => {
+  mkdirSync(at('d'))
+  await scanner.scan()
+  renameSync(root, `${root}-moved`)
+  try {
+    await expect(scanner.scan()).rejects.toMatchObject({ code: 'SYNC_HALTED' })
+    symlinkSync(`${root}-moved`, root)
+    await expect(scanner.scan()).rejects.toMatchObject({ code: 'SYNC_HALTED' })
+  } finally {
+    rmSync(`${root}-moved`, { recursive: true })
+  }
+})
