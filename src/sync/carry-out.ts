@@ -27,6 +27,8 @@ export interface Grounds {
   readonly host: HostTarget
   /** What the plan was made from. */
   readonly scans: Readonly<Record<Side, Scan>>
+  /** Bytes of a file of the sandbox, as it was looked at. */
+  readonly sizeOf: (path: TreePath) => number
   readonly ancestor: Snapshot
   readonly context: OpenContext
 }
@@ -84,10 +86,10 @@ async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise
   const paths = [...new Set(needed.map(({ path, from }) => from?.path ?? path))]
   const stage = new HostStage(host.root)
   try {
-    const progress = new TransferProgress(context, 'fetching from the sandbox', {
-      files: paths.length,
-    })
-    const fetching = pull(scripts, root, paths, stage, progress, context.signal)
+    const bytes = await inSlices(bytesOf(paths, grounds.sizeOf), context.signal)
+    const amount = { files: paths.length, bytes }
+    const progress = new TransferProgress(context, 'fetching from the sandbox', amount)
+    const fetching = pull(scripts, root, { paths, bytes }, stage, progress, context.signal)
     const files = await toldWhile(context, () => progress.words, fetching)
     const content = new Map<SyncChange, StagedFile>()
     for (const change of needed) {
@@ -117,6 +119,16 @@ async function toSandbox(changes: readonly SyncChange[], grounds: Grounds): Prom
       : progress.words
   const source = { root: host.root, bytes, progress }
   return toldWhile(context, words, push(scripts, root, changes, source, context.signal))
+}
+
+function* bytesOf(paths: readonly TreePath[], sizeOf: (path: TreePath) => number): Steps<number> {
+  const pace = new Pace()
+  let bytes = 0
+  for (const path of paths) {
+    if (pace.isDue) yield
+    bytes += sizeOf(path)
+  }
+  return bytes
 }
 
 function* amountOf(

@@ -137,6 +137,7 @@ export class Partner {
       root: root(this.sandbox),
       host: { root: this.#options.host, owner: this.#options.owner },
       scans: { host, sandbox },
+      sizeOf: (path) => this.#scanner.sizeOf(path),
       ancestor,
       context,
     })

@@ -9,8 +9,15 @@ import type { HostStage, StagedFile } from './host-stage.ts'
 import { type IncomingEntry, tarEntries } from './tar-entries.ts'
 import type { TransferProgress } from './transfer-progress.ts'
 
-/** So few go with the commands: a connection of its own would cost more. */
+/** So few and small files go with the commands: a connection of its own would cost more. */
 const fewFiles = 8
+const fewBytes = 1024 * 1024
+
+/** What is to be brought: `bytes` is what it was when it was looked at. */
+interface Wanted {
+  readonly paths: readonly TreePath[]
+  readonly bytes: number
+}
 
 /**
  * The files at `paths` below `root` (absolute in the sandbox), durable on the host but not in place. What is not there (any more), or is no
@@ -20,7 +27,7 @@ const fewFiles = 8
 export async function pull(
   scripts: Scripts,
   root: string,
-  paths: readonly TreePath[],
+  { paths, bytes }: Wanted,
   stage: HostStage,
   progress: TransferProgress,
   signal: AbortSignal,
@@ -29,7 +36,7 @@ export async function pull(
   if (paths.length === 0) return files
   const asked = new Set<string>(paths)
   const list = Buffer.from(paths.map((path) => `./${path}\n`).join(''))
-  const traffic = paths.length > fewFiles ? 'bulk' : 'command'
+  const traffic = paths.length > fewFiles || bytes > fewBytes ? 'bulk' : 'command'
   const stream = await scripts.stream(pullScript(root), list, signal, traffic)
   try {
     for await (const entry of tarEntries(stream.stdout)) {

@@ -4,12 +4,13 @@
  */
 import { randomBytes } from 'node:crypto'
 import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
+import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
 import { digestAsSent } from './as-sent.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
 import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
-import { type Facts, factsOf, isNote, placeOf, readDigests } from './sandbox-lines.ts'
+import { type Facts, factsOf, isNote, placeOf, readDigests, sizeOf } from './sandbox-lines.ts'
 import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
 import { type KnownLines, nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
@@ -75,6 +76,11 @@ export class SandboxScanner {
     if (!(await this.#scanRecent(signal))) await this.#scanWhole(signal)
     this.#latest ??= await inSlices(scanOf(this.#known, this.#options.rules), signal)
     return this.#latest
+  }
+
+  /** How large the file at `path` was when it was looked at; 0 for what was not there. */
+  sizeOf(path: TreePath): number {
+    return sizeOf(this.#lines.get(path) ?? '')
   }
 
   async #scanWhole(signal: AbortSignal | undefined): Promise<void> {
