@@ -2,6 +2,20 @@
 
 import { Pace, type Steps } from './slices.ts'
 
+/** Those of `bytes`. Of a large sandbox there are more bytes than one string can hold: each line is made one. */
+export function* linesOf(bytes: Buffer): Steps<string[]> {
+  const pace = new Pace()
+  const lines: string[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const newline = bytes.indexOf(0x0a, at)
+    const end = newline < 0 ? bytes.length : newline
+    lines.push(bytes.toString('utf8', at, end))
+    at = end + 1
+    if (pace.isDue) yield
+  }
+  return lines
+}
+
 /** What a line is about. Keys sort directories before what is in them, and notes behind theirs. */
 export function placeOf(line: string): { key: string; path: string } {
   const start = line.indexOf(' ./')

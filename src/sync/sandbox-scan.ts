@@ -10,11 +10,19 @@ import { digestAsSent } from './as-sent.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
 import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
-import { type Facts, factsOf, isNote, placeOf, readDigests, sizeOf } from './sandbox-lines.ts'
+import {
+  type Facts,
+  factsOf,
+  isNote,
+  linesOf,
+  placeOf,
+  readDigests,
+  sizeOf,
+} from './sandbox-lines.ts'
 import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
 import { type KnownLines, nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
-import { inSlices, Pace, type Steps, united } from './slices.ts'
+import { bytesOf, inSlices, Pace, type Steps, united } from './slices.ts'
 import type { Scan } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { isLocal, isSteady, type Moment, tickSeconds, youngerThan } from './vantage.ts'
@@ -117,8 +125,13 @@ export class SandboxScanner {
     const { known, asked } = await inSlices(this.#asSent(added, sent), signal)
     if (asked.length === 0) return known
     const script = digestScript(this.#options.root)
-    const { stdout } = await this.#ask(script, Buffer.from(asked.join('')), signal)
-    const told = await inSlices(readDigests(stdout.toString().split('\n')), signal)
+    const list = await inSlices(
+      bytesOf(asked, (line) => line),
+      signal,
+    )
+    const { stdout } = await this.#ask(script, list, signal)
+    const lines = await inSlices(linesOf(stdout), signal)
+    const told = await inSlices(readDigests(lines), signal)
     return inSlices(united(known, told), signal)
   }
 
