@@ -8,7 +8,7 @@ export interface SyncReport {
   readonly toHost: readonly TreePath[]
   readonly toSandbox: readonly TreePath[]
   readonly conflicts: Plan['conflicts']
-  /** The host has all that the sandbox holds, but for what is left out. */
+  /** The host has all that the sandbox holds, but for what is left out and for links that lead out of it. */
   readonly isComplete: boolean
   /** All there are, each time. */
   readonly problems: readonly Problem[]

@@ -1,5 +1,6 @@
 /** What a client is told about a workspace that is kept in step. */
 import { isSandboxError, shown } from '../errors.ts'
+import { type Problem, reasons } from '../sync/snapshot.ts'
 import type { SyncReport } from '../sync/sync-report.ts'
 import type { News } from '../workspace.ts'
 
@@ -10,6 +11,15 @@ export class SyncNews {
   #news: News[] = []
   /** Problems stay from sync to sync, and are told once. */
   #told = new Set<string>()
+  /** Those that somebody has taken. */
+  #taken: ReadonlySet<string> = this.#told
+
+  /** Whether the links among `problems` that lead out have been taken by whoever is told the news. */
+  hasToldLinks(problems: readonly Problem[]): boolean {
+    return problems.every(
+      (problem) => problem.reason !== reasons.leadsOut || this.#taken.has(keyOf(problem)),
+    )
+  }
 
   add({ conflicts, problems, setAside }: SyncReport): void {
     for (const { path, kept } of conflicts) {
@@ -18,9 +28,8 @@ export class SyncNews {
         file: kept,
       })
     }
-    const keys = problems.map(({ path, reason }) => `${path}\0${reason}`)
-    const untold = problems.filter((_, i) => !this.#told.has(keys[i] ?? ''))
-    this.#told = new Set(keys)
+    const untold = problems.filter((problem) => !this.#told.has(keyOf(problem)))
+    this.#told = new Set(problems.map(keyOf))
     if (untold.length > 0) {
       const named = untold.slice(0, namedProblems)
       const more = untold.length - named.length
@@ -49,6 +58,9 @@ export class SyncNews {
   take(): readonly News[] {
     const news = this.#news
     this.#news = []
+    this.#taken = this.#told
     return news
   }
 }
+
+const keyOf = ({ path, reason }: Problem) => `${path}\0${reason}`
