@@ -14,6 +14,8 @@ export interface SyncReport {
   readonly problems: readonly Problem[]
   /** Where an ancestor was put that could not be believed. */
   readonly setAside: string | undefined
+  /** As `Seeded` has it; told once. */
+  readonly aside?: string
 }
 
 /** What a sync of several passes did. */

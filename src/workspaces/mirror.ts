@@ -35,7 +35,7 @@ export class MirrorWorkspace implements Workspace {
 
   constructor(options: MirrorWorkspaceOptions) {
     this.#options = options
-    this.#news = options.mirrors.map(() => new SyncNews())
+    this.#news = options.spec.mounts.map(({ sandbox }) => new SyncNews(sandbox))
     const { spec, trees, inside, roots } = options
     this.files = new SentOnTree(trees[0], () => this.#sendOn())
     const [workspace, ...others] = spec.mounts.map(({ host, sandbox: alias }, i): TreeMount => {

@@ -3,16 +3,23 @@ import { isSandboxError, shown } from '../errors.ts'
 import { type Problem, reasons } from '../sync/snapshot.ts'
 import type { SyncReport } from '../sync/sync-report.ts'
 import type { News } from '../workspace.ts'
+import { asideNews } from './seed-news.ts'
 
 /** More are counted. */
 const namedProblems = 5
 
 export class SyncNews {
+  readonly #name: string
   #news: News[] = []
   /** Problems stay from sync to sync, and are told once. */
   #told = new Set<string>()
   /** Those that somebody has taken. */
   #taken: ReadonlySet<string> = this.#told
+
+  /** `name` is what commands call the directory. */
+  constructor(name: string) {
+    this.#name = name
+  }
 
   /** Whether the links among `problems` that lead out have been taken by whoever is told the news. */
   hasToldLinks(problems: readonly Problem[]): boolean {
@@ -21,7 +28,8 @@ export class SyncNews {
     )
   }
 
-  add({ conflicts, problems, setAside }: SyncReport): void {
+  add({ conflicts, problems, setAside, aside }: SyncReport): void {
+    if (aside !== undefined) this.#news.push({ text: asideNews(this.#name, aside) })
     for (const { path, kept } of conflicts) {
       this.#news.push({
         text: `${shown(path)} was changed on the host and in the sandbox: the host's version stays at that path, the sandbox's is kept beside it as ${shown(kept)}; merge them and delete that file`,
