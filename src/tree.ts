@@ -62,7 +62,10 @@ export interface ListedEntry {
   readonly target?: string
 }
 
-/** What a change relies on. A digest is `digestOf` the whole file's bytes as they were read. */
+/**
+ * What a change relies on. A digest is `digestOf` the whole file's bytes as they were read, so a file of more than
+ * `readLimitBytes` has none.
+ */
 export type Before = 'absent' | 'anything' | { readonly digest: string }
 
 /**

@@ -5,10 +5,10 @@ import type { Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import { applyToHost, type HostTarget, type Unmade } from './host-apply.ts'
 import { HostStage, type StagedFile } from './host-stage.ts'
-import { pull } from './pull.ts'
+import { pull, type Wanted } from './pull.ts'
 import { push } from './push.ts'
 import type { Plan, SyncChange } from './reconcile.ts'
-import { copied, inSlices, Pace, type Steps, sorted } from './slices.ts'
+import { chosen, copied, inSlices, Pace, type Steps, sorted } from './slices.ts'
 import {
   type Entry,
   type Problem,
@@ -27,6 +27,8 @@ export interface Grounds {
   readonly host: HostTarget
   /** What the plan was made from. */
   readonly scans: Readonly<Record<Side, Scan>>
+  /** Bytes of a file of the sandbox, as it was looked at. */
+  readonly sizeOf: (path: TreePath) => number
   readonly ancestor: Snapshot
   readonly context: OpenContext
 }
@@ -59,10 +61,10 @@ export async function carryOut(plan: Plan, grounds: Grounds): Promise<Made> {
     }
   }
   const done = (changes: readonly SyncChange[], { stale, refused }: Unmade) =>
-    changes.filter(({ path }) => !stale.has(path) && !refused.has(path))
+    inSlices(chosen(changes, ({ path }) => !stale.has(path) && !refused.has(path)))
   const made = {
-    host: done(plan.toHost, unmade.host),
-    sandbox: done(plan.toSandbox, unmade.sandbox),
+    host: await done(plan.toHost, unmade.host),
+    sandbox: await done(plan.toSandbox, unmade.sandbox),
   }
   const agreed = await inSlices(agreedNow(plan, grounds.ancestor, [unmade.host, unmade.sandbox]))
   return {
@@ -96,23 +98,16 @@ async function leftOf(
 
 async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise<Unmade> {
   const { scripts, root, host, context } = grounds
-  const needed = changes.filter(({ from }) => from?.side === 'sandbox')
-  const paths = [...new Set(needed.map(({ path, from }) => from?.path ?? path))]
+  const isNeeded = ({ from }: SyncChange) => from?.side === 'sandbox'
+  const needed = await inSlices(chosen(changes, isNeeded), context.signal)
   const stage = new HostStage(host.root)
   try {
-    const progress = new TransferProgress(context, 'fetching from the sandbox', {
-      files: paths.length,
-    })
-    const fetching = pull(scripts, root, paths, stage, progress, context.signal)
+    const wanted = await inSlices(wantedFor(needed, grounds.sizeOf), context.signal)
+    const amount = { files: wanted.paths.size, bytes: wanted.bytes }
+    const progress = new TransferProgress(context, 'fetching from the sandbox', amount)
+    const fetching = pull(scripts, root, wanted, stage, progress, context.signal)
     const files = await toldWhile(context, () => progress.words, fetching)
-    const content = new Map<SyncChange, StagedFile>()
-    for (const change of needed) {
-      const path = change.from?.path ?? change.path
-      const file = files.get(path)
-      // A file that is staged once can be put in one place only; the next pass sees to another.
-      if (file !== undefined) content.set(change, file)
-      files.delete(path)
-    }
+    const content = await inSlices(contentFor(needed, files), context.signal)
     const placing = new TransferProgress(context, 'putting in place on the host', {
       files: changes.length,
     })
@@ -134,6 +129,43 @@ async function toSandbox(changes: readonly SyncChange[], grounds: Grounds): Prom
   const source = { root: host.root, bytes, progress }
   return toldWhile(context, words, push(scripts, root, changes, source, context.signal))
 }
+
+function* wantedFor(
+  changes: readonly SyncChange[],
+  sizeOf: (path: TreePath) => number,
+): Steps<Wanted> {
+  const pace = new Pace()
+  const paths = new Set<TreePath>()
+  let bytes = 0
+  for (const change of changes) {
+    if (pace.isDue) yield
+    const path = sourceOf(change)
+    if (paths.has(path)) continue
+    paths.add(path)
+    bytes += sizeOf(path)
+  }
+  return { paths, bytes }
+}
+
+/** A file that is staged once can be put in one place only; the next pass sees to another. */
+function* contentFor(
+  changes: readonly SyncChange[],
+  files: ReadonlyMap<TreePath, StagedFile>,
+): Steps<Map<SyncChange, StagedFile>> {
+  const pace = new Pace()
+  const content = new Map<SyncChange, StagedFile>()
+  const placed = new Set<TreePath>()
+  for (const change of changes) {
+    if (pace.isDue) yield
+    const path = sourceOf(change)
+    const file = files.get(path)
+    if (file !== undefined && !placed.has(path)) content.set(change, file)
+    placed.add(path)
+  }
+  return content
+}
+
+const sourceOf = ({ path, from }: SyncChange) => from?.path ?? path
 
 function* amountOf(
   changes: readonly SyncChange[],

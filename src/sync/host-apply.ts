@@ -25,10 +25,11 @@ import { withFile } from '../trees/host-file.ts'
 import { giveAway, type Owner } from '../trees/host-temporary.ts'
 import type { Directory } from '../trees/host-walk.ts'
 import { exclusively } from '../trees/workspace-lock.ts'
+import { HostAhead } from './host-ahead.ts'
 import { HostParents } from './host-parents.ts'
 import { inPlace, linked, newMode, withExecutable } from './host-place.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
-import { isSame, type ReadAhead, type Replaced, readAhead, verified } from './host-verify.ts'
+import { isSame, type Replaced, verified } from './host-verify.ts'
 import type { SyncChange } from './reconcile.ts'
 import type { Entry } from './snapshot.ts'
 import type { TransferProgress } from './transfer-progress.ts'
@@ -69,7 +70,7 @@ export async function applyToHost(
   try {
     for (let at = 0; at < changes.length; at += changesPerTurn) {
       const some = changes.slice(at, at + changesPerTurn)
-      for (const change of some) await apply.lookAhead(change, (n) => progress.moved(n), signal)
+      for (const change of some) await apply.prepare(change, (n) => progress.moved(n), signal)
       const makeAll = () => {
         for (const change of some) apply.one(change)
       }
@@ -79,7 +80,7 @@ export async function applyToHost(
     await apply.settle()
     return apply
   } finally {
-    apply.close()
+    await apply.close()
   }
 }
 
@@ -92,7 +93,7 @@ class HostApply implements Unmade {
   readonly #parents: HostParents
   /** Directories whose names changed, each with one path in it. */
   readonly #touched = new Map<string, TreePath>()
-  readonly #ahead = new Map<SyncChange, ReadAhead>()
+  readonly #ahead: HostAhead
   #kept = 0
 
   constructor(content: ReadonlyMap<SyncChange, StagedFile>, stage: HostStage, target: HostTarget) {
@@ -100,23 +101,11 @@ class HostApply implements Unmade {
     this.#stage = stage
     this.#target = target
     this.#parents = new HostParents(target.root)
+    this.#ahead = new HostAhead(this.#parents)
   }
 
-  /** Reads what `change` replaces, where that would take too long within a turn. */
-  async lookAhead(
-    change: SyncChange,
-    moved: (bytes: number) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
-    if (change.before?.kind !== 'file') return
-    try {
-      const place = this.#parents.of(change.path)?.at(basename(change.path))
-      const read = place === undefined ? undefined : await readAhead(place, moved, signal)
-      if (read !== undefined) this.#ahead.set(change, read)
-    } catch (error) {
-      // What cannot be read now is told by the attempt.
-      if (errnoOf(error) === undefined) throw error
-    }
+  prepare(change: SyncChange, moved: (bytes: number) => void, signal: AbortSignal): Promise<void> {
+    return this.#ahead.prepare(change, this.#content.get(change), moved, signal)
   }
 
   one(change: SyncChange): void {
@@ -144,7 +133,8 @@ class HostApply implements Unmade {
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#ahead.close()
     this.#parents.close()
   }
 
@@ -177,7 +167,7 @@ class HostApply implements Unmade {
       symlinkSync(entry.target, place)
       giveAway(place, this.#target.owner)
     } else {
-      const staged = this.#staged(change, entry)
+      const staged = this.#staged(change, entry, place)
       if (staged === undefined) return false
       chmodSync(staged.at, newMode(staged.mode, entry.executable))
       giveAway(staged.at, this.#target.owner)
@@ -193,7 +183,7 @@ class HostApply implements Unmade {
     if (before.kind === 'file' && after.kind === 'file' && before.digest === after.digest) {
       return this.#setExecutable(change, before, after.executable, place)
     }
-    const was = verified(place, before, this.#ahead.get(change))
+    const was = verified(place, before, this.#ahead.readOf(change))
     if (was === undefined) return false
     let source: string
     if (after.kind === 'link') {
@@ -201,7 +191,7 @@ class HostApply implements Unmade {
       symlinkSync(after.target, source)
       giveAway(source, this.#target.owner)
     } else {
-      const staged = this.#staged(change, after)
+      const staged = this.#staged(change, after, place)
       if (staged === undefined) return false
       source = staged.at
       giveAway(source, { uid: was.uid, gid: was.gid })
@@ -225,7 +215,7 @@ class HostApply implements Unmade {
 
   /** Out of the way first, for good only when nobody has written to it meanwhile. */
   #takeAway(change: SyncChange, before: Replaced, place: string): boolean {
-    const was = verified(place, before, this.#ahead.get(change))
+    const was = verified(place, before, this.#ahead.readOf(change))
     if (was === undefined) return false
     const kept = join(this.#stage.directory, `gone-${this.#kept++}`)
     try {
@@ -246,7 +236,7 @@ class HostApply implements Unmade {
     executable: boolean,
     place: string,
   ): boolean {
-    const was = verified(place, before, this.#ahead.get(change))
+    const was = verified(place, before, this.#ahead.readOf(change))
     if (was === undefined) return false
     return withFile(place, ({ descriptor, stats }) => {
       if (!isSame(was, stats)) return false
@@ -255,8 +245,9 @@ class HostApply implements Unmade {
     })
   }
 
-  #staged(change: SyncChange, entry: Entry): StagedFile | undefined {
+  #staged(change: SyncChange, entry: Entry, place: string): StagedFile | undefined {
     const staged = this.#content.get(change)
-    return entry.kind === 'file' && staged?.digest === entry.digest ? staged : undefined
+    if (entry.kind !== 'file' || staged?.digest !== entry.digest) return undefined
+    return this.#ahead.movable(change, staged, place)
   }
 }

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto'
 import {
   closeSync,
   fchmodSync,
+  fdatasync,
   fsync,
   mkdirSync,
   opendirSync,
@@ -22,9 +23,12 @@ import { isTemporaryName, temporaryName } from '../trees/temporary-name.ts'
 import { inSlices, type Steps } from './slices.ts'
 
 const fsyncDone = promisify(fsync)
+const fdatasyncDone = promisify(fdatasync)
 /** How many files wait for the disk at once. */
 const waitingFiles = 32
 const namesAtOnce = 256
+/** So much of a large file goes to the disk while the rest comes in: at the end little is left to wait for. */
+const earlyBytes = 16 * 1024 * 1024
 
 export interface StagedFile {
   /** Its path on the host. */
@@ -59,14 +63,24 @@ export class HostStage {
     const at = join(this.directory, String(this.#count++))
     const descriptor = openSync(at, 'wx', 0o600)
     const hash = createHash('sha256')
+    let unflushed = 0
+    let early: Promise<void> | undefined
     try {
       for await (const chunk of content) {
         hash.update(chunk)
         for (let written = 0; written < chunk.length; )
           written += writeSync(descriptor, chunk, written)
+        unflushed += chunk.length
+        if (unflushed < earlyBytes || early !== undefined) continue
+        unflushed = 0
+        early = this.#flushEarly(descriptor).finally(() => {
+          early = undefined
+        })
       }
       fchmodSync(descriptor, 0o600)
+      await early
     } catch (error) {
+      await early
       closeSync(descriptor)
       throw error
     }
@@ -83,6 +97,13 @@ export class HostStage {
   /** With all that is in it. Never rejects for what is gone already. */
   async remove(): Promise<void> {
     await inSlices(removed(this.directory))
+  }
+
+  /** A failure is told once, and not again by the flush at the end. */
+  async #flushEarly(descriptor: number): Promise<void> {
+    await fdatasyncDone(descriptor).catch((error: unknown) => {
+      this.#failure ??= error
+    })
   }
 
   async #flush(descriptor: number): Promise<void> {

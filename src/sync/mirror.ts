@@ -23,6 +23,8 @@ export class Mirror {
   readonly #options: MirrorOptions
   readonly #cache = new DigestCache()
   #partner: Partner | undefined
+  /** Not told yet. */
+  #aside: string | undefined
 
   constructor(options: MirrorOptions) {
     this.#options = options
@@ -36,7 +38,10 @@ export class Mirror {
     const waiting = () => context.report('waiting for another sync of this workspace')
     const sync = async () => {
       const partner = await this.#with(scripts.sandbox, context)
-      return partner.sync(scripts, look, context)
+      const report = await partner.sync(scripts, look, context)
+      const aside = this.#aside
+      this.#aside = undefined
+      return aside === undefined ? report : { ...report, aside }
     }
     try {
       return await holding(this.#lockKey(), sync, context.signal, waiting)
@@ -71,6 +76,7 @@ export class Mirror {
     const rules = leavingOut(new SyncRules(ignore), own)
     const seed = { host, rules, root: root(sandbox), digests: this.#cache }
     const seeded = await seedOnce(sandbox, seed, context)
+    this.#aside = seeded.aside ?? this.#aside
     // What an image brought along is none of the project's files.
     const kept = oneWay ? [] : seeded.unseeded.map(literalPattern)
     const ancestor = new AncestorFile(ancestorFile, `${sandbox.name} ${seeded.generation}`)

@@ -4,6 +4,7 @@ import type { OpenContext, Sandbox } from '../sandbox.ts'
 import { channelScripts, type Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import type { Owner } from '../trees/host-temporary.ts'
+import { isAllIn } from './all-in.ts'
 import type { AncestorFile } from './ancestor-file.ts'
 import { carryOut } from './carry-out.ts'
 import type { DigestCache } from './digest-cache.ts'
@@ -16,15 +17,7 @@ import { changesSince, reconcileChanged } from './reconcile-changed.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
 import type { SentFiles } from './seed.ts'
 import { inSlices, type Steps } from './slices.ts'
-import {
-  type Problem,
-  reasons,
-  type Scan,
-  type Side,
-  type Snapshot,
-  sameScan,
-  sameSnapshot,
-} from './snapshot.ts'
+import { type Scan, type Side, type Snapshot, sameScan } from './snapshot.ts'
 import { type SyncReport, Telling } from './sync-report.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { toldWhile } from './transfer-progress.ts'
@@ -150,6 +143,7 @@ export class Partner {
       root: root(this.sandbox),
       host: { root: this.#options.host, owner: this.#options.owner },
       scans,
+      sizeOf: (path) => this.#scanner.sizeOf(path),
       ancestor,
       context,
     })
@@ -158,7 +152,8 @@ export class Partner {
     const problems = [...plan.problems, ...made.refused]
     // A mount that only the host changes has nothing to bring back.
     const isComplete =
-      this.#options.oneWay === true || (await inSlices(isAllIn(made.agreed, made.left.sandbox)))
+      this.#options.oneWay === true ||
+      (await inSlices(isAllIn(made.agreed, made.left.sandbox, plan.problems)))
     told.add(plan, made, { problems, isComplete })
     // What was refused is tried again.
     const isDone = !made.isStale && made.refused.length === 0
@@ -225,12 +220,6 @@ export class Partner {
     const some = changed && (yield* reconcileChanged(found, changed))
     return some ?? (yield* reconcile(found))
   }
-}
-
-/** A FIFO or a socket holds nothing that could be brought anywhere. */
-function* isAllIn(agreed: Snapshot, { snapshot, problems }: Scan): Steps<boolean> {
-  const isEmpty = ({ side, reason }: Problem) => side === 'host' || reason === reasons.special
-  return problems.every(isEmpty) && (yield* sameSnapshot(agreed, snapshot))
 }
 
 function* isAsLeft(left: Record<Side, Scan>, now: Record<Side, Scan>): Steps<boolean> {

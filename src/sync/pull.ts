@@ -6,11 +6,19 @@ import type { Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
+import { bytesOf, inSlices } from './slices.ts'
 import { type IncomingEntry, tarEntries } from './tar-entries.ts'
 import type { TransferProgress } from './transfer-progress.ts'
 
-/** So few go with the commands: a connection of its own would cost more. */
+/** So few and small files go with the commands: a connection of its own would cost more. */
 const fewFiles = 8
+const fewBytes = 1024 * 1024
+
+/** What is to be brought: `bytes` is what it was when it was looked at. */
+export interface Wanted {
+  readonly paths: ReadonlySet<TreePath>
+  readonly bytes: number
+}
 
 /**
  * The files at `paths` below `root` (absolute in the sandbox), durable on the host but not in place. What is not there (any more), or is no
@@ -20,16 +28,20 @@ const fewFiles = 8
 export async function pull(
   scripts: Scripts,
   root: string,
-  paths: readonly TreePath[],
+  { paths, bytes }: Wanted,
   stage: HostStage,
   progress: TransferProgress,
   signal: AbortSignal,
 ): Promise<Map<TreePath, StagedFile>> {
   const files = new Map<TreePath, StagedFile>()
-  if (paths.length === 0) return files
-  const asked = new Set<string>(paths)
-  const list = Buffer.from(paths.map((path) => `./${path}\n`).join(''))
-  const traffic = paths.length > fewFiles ? 'bulk' : 'command'
+  if (paths.size === 0) return files
+  const asked = new Set<string>()
+  const lineOf = (path: TreePath) => {
+    asked.add(path)
+    return `./${path}\n`
+  }
+  const list = await inSlices(bytesOf(paths, lineOf), signal)
+  const traffic = paths.size > fewFiles || bytes > fewBytes ? 'bulk' : 'command'
   const stream = await scripts.stream(pullScript(root), list, signal, traffic)
   try {
     for await (const entry of tarEntries(stream.stdout)) {

@@ -8,6 +8,7 @@ import { chunks } from '../trees/host-file.ts'
 import { HostParents } from './host-parents.ts'
 import { lineText, type PushLine, planLines } from './push-plan.ts'
 import type { SyncChange } from './reconcile.ts'
+import { bytesOf, chosen, inSlices } from './slices.ts'
 import type { Entry } from './snapshot.ts'
 import { tarEnd, tarHeader, tarPadding } from './tar-archive.ts'
 import type { TransferProgress } from './transfer-progress.ts'
@@ -24,12 +25,16 @@ export interface PushSource {
 const batchBytes = 256 * 1024
 const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | (constants.O_NONBLOCK ?? 0)
 
-/** The files and links below `new/`, then the plan: of that, only what was sent as it should be. */
+/**
+ * The files and links below `new/`, then the plan: of that, only what was sent as it should be. `planned` is
+ * told its lines before they are sent.
+ */
 export async function* archiveOf(
   changes: readonly SyncChange[],
   source: PushSource,
   stale: Set<TreePath>,
-  lines: PushLine[],
+  planned: (lines: readonly PushLine[]) => void,
+  signal: AbortSignal,
 ): AsyncGenerator<Buffer> {
   const parents = new HostParents(source.root)
   try {
@@ -37,8 +42,11 @@ export async function* archiveOf(
   } finally {
     parents.close()
   }
-  lines.push(...planLines(changes.filter(({ path }) => !stale.has(path))))
-  const plan = Buffer.from(lines.map(lineText).join(''))
+  const isSent = ({ path }: SyncChange) => !stale.has(path)
+  const sent = await inSlices(chosen(changes, isSent), signal)
+  const lines = await inSlices(planLines(sent), signal)
+  planned(lines)
+  const plan = await inSlices(bytesOf(lines, lineText), signal)
   const about = { mode: 0o600, mtimeMs: 0, size: plan.length }
   yield Buffer.concat([
     tarHeader({ path: 'plan', kind: 'file', ...about }),

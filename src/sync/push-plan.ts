@@ -2,6 +2,7 @@
 import type { TreePath } from '../tree.ts'
 import type { PushVerb } from './push-script.ts'
 import type { SyncChange } from './reconcile.ts'
+import { Pace, type Steps, sorted } from './slices.ts'
 import type { Entry } from './snapshot.ts'
 
 export interface PushLine {
@@ -11,7 +12,7 @@ export interface PushLine {
 }
 
 /** The plan's lines, in an order in which they can be carried out. */
-export function planLines(changes: readonly SyncChange[]): PushLine[] {
+export function* planLines(changes: readonly SyncChange[]): Steps<PushLine[]> {
   const phases: Record<'rm' | 'rmdir' | 'mkdir' | 'put' | 'mode', PushLine[]> = {
     rm: [],
     rmdir: [],
@@ -19,7 +20,9 @@ export function planLines(changes: readonly SyncChange[]): PushLine[] {
     put: [],
     mode: [],
   }
+  const pace = new Pace()
   for (const { path, before, after } of changes) {
+    if (pace.isDue) yield
     if (before?.kind === 'file' && after?.kind === 'file' && before.digest === after.digest) {
       phases.mode.push({ verb: after.executable ? '+x' : '-x', before, path })
       continue
@@ -35,13 +38,12 @@ export function planLines(changes: readonly SyncChange[]): PushLine[] {
     if (after?.kind === 'directory') phases.mkdir.push({ verb: 'mkdir', before: free, path })
     else if (after !== undefined) phases.put.push({ verb: 'new', before: free, path })
   }
-  const byPlace = (a: PushLine, b: PushLine) => (placeOf(a) < placeOf(b) ? -1 : 1)
   return [
-    ...phases.rm.sort(byPlace),
+    ...(yield* sorted(phases.rm, placeOf)),
     ...phases.rmdir,
     ...phases.mkdir,
-    ...phases.put.sort(byPlace),
-    ...phases.mode.sort(byPlace),
+    ...(yield* sorted(phases.put, placeOf)),
+    ...(yield* sorted(phases.mode, placeOf)),
   ]
 }
 

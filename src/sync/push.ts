@@ -31,10 +31,12 @@ export async function push(
 ): Promise<Unmade> {
   const unmade = { stale: new Set<TreePath>(), refused: new Map<TreePath, string>() }
   if (changes.length === 0) return unmade
-  const lines: PushLine[] = []
-  const archive = Readable.from(archiveOf(changes, source, unmade.stale, lines), {
-    objectMode: false,
-  })
+  let lines: readonly PushLine[] = []
+  const planned = (all: readonly PushLine[]) => {
+    lines = all
+  }
+  const pieces = archiveOf(changes, source, unmade.stale, planned, signal)
+  const archive = Readable.from(pieces, { objectMode: false })
   let broken: unknown
   archive.once('error', (error) => {
     broken = error

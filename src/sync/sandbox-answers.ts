@@ -1,6 +1,6 @@
 /** What the scripts of a scan answer, read; undefined for what none of them prints when it runs to its end. */
-import { readDigests, readTargets } from './sandbox-lines.ts'
-import { atOnce, Pace, type Steps } from './slices.ts'
+import { linesOf, readDigests, readTargets } from './sandbox-lines.ts'
+import { atOnce, type Steps } from './slices.ts'
 import type { Moment } from './vantage.ts'
 
 /** Of `scanScript`. */
@@ -35,7 +35,6 @@ export function* readScan(stdout: Buffer): Steps<ScanAnswer | undefined> {
   return { now, isAll: what === 'all', moment, top, root, added, removed, digests, targets }
 }
 
-/** Of a large sandbox there is more than one string can hold: each line is made one. */
 class Parts {
   readonly #bytes: Buffer
   #at = 0
@@ -54,14 +53,7 @@ class Parts {
     const isEmpty = this.#bytes.toString('latin1', this.#at, this.#at + 2) === '.\n'
     const end = isEmpty ? this.#at : this.#bytes.indexOf('\n.\n', this.#at) + 1
     if (end === 0) return undefined
-    const pace = new Pace()
-    const lines: string[] = []
-    while (this.#at < end) {
-      const stop = this.#bytes.indexOf(0x0a, this.#at)
-      lines.push(this.#bytes.toString('utf8', this.#at, stop))
-      this.#at = stop + 1
-      if (pace.isDue) yield
-    }
+    const lines = yield* linesOf(this.#bytes.subarray(this.#at, end))
     this.#at = end + 2
     return lines
   }

@@ -2,6 +2,20 @@
 
 import { Pace, type Steps } from './slices.ts'
 
+/** Those of `bytes`. Of a large sandbox there are more bytes than one string can hold: each line is made one. */
+export function* linesOf(bytes: Buffer): Steps<string[]> {
+  const pace = new Pace()
+  const lines: string[] = []
+  for (let at = 0; at < bytes.length; ) {
+    const newline = bytes.indexOf(0x0a, at)
+    const end = newline < 0 ? bytes.length : newline
+    lines.push(bytes.toString('utf8', at, end))
+    at = end + 1
+    if (pace.isDue) yield
+  }
+  return lines
+}
+
 /** What a line is about. Keys sort directories before what is in them, and notes behind theirs. */
 export function placeOf(line: string): { key: string; path: string } {
   const start = line.indexOf(' ./')
@@ -35,6 +49,11 @@ export function factsOf(line: string): Facts | undefined {
   const bits = Number.parseInt(mode, 16)
   const kind = ({ 8: 'file', 10: 'link', 4: 'directory' } as const)[bits >> 12] ?? 'other'
   return { kind, executable: hasExecuteBit(bits), changed: Number(changed) }
+}
+
+/** Bytes of the file that a line is about; 0 where it tells none. */
+export function sizeOf(line: string): number {
+  return Number(/^(?:\w [0-7]+|[0-9a-f]{2,}) (\d+) /.exec(line)?.[1] ?? 0)
 }
 
 function hasExecuteBit(mode: number): boolean {

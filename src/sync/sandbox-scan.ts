@@ -4,17 +4,26 @@
  */
 import { randomBytes } from 'node:crypto'
 import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
+import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
 import { digestAsSent } from './as-sent.ts'
 import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
 import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
-import { type Facts, factsOf, isNote, placeOf, readDigests } from './sandbox-lines.ts'
+import {
+  type Facts,
+  factsOf,
+  isNote,
+  linesOf,
+  placeOf,
+  readDigests,
+  sizeOf,
+} from './sandbox-lines.ts'
 import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
 import { type KnownLines, nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
-import { inSlices, Pace, type Steps, united } from './slices.ts'
+import { bytesOf, inSlices, Pace, type Steps, united } from './slices.ts'
 import type { Scan } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { isLocal, isSteady, type Moment, tickSeconds, youngerThan } from './vantage.ts'
@@ -75,6 +84,11 @@ export class SandboxScanner {
     return this.#latest
   }
 
+  /** How large the file at `path` was when it was looked at; 0 for what was not there. */
+  sizeOf(path: TreePath): number {
+    return sizeOf(this.#lines.get(path) ?? '')
+  }
+
   async #scanWhole(signal: AbortSignal | undefined): Promise<void> {
     const { root, stateDirectory } = this.#options
     const next = `listing-${randomBytes(8).toString('hex')}`
@@ -109,8 +123,13 @@ export class SandboxScanner {
     const { known, asked } = await inSlices(this.#asSent(added, sent), signal)
     if (asked.length === 0) return known
     const script = digestScript(this.#options.root)
-    const { stdout } = await this.#ask(script, Buffer.from(asked.join('')), signal)
-    const told = await inSlices(readDigests(stdout.toString().split('\n')), signal)
+    const list = await inSlices(
+      bytesOf(asked, (line) => line),
+      signal,
+    )
+    const { stdout } = await this.#ask(script, list, signal)
+    const lines = await inSlices(linesOf(stdout), signal)
+    const told = await inSlices(readDigests(lines), signal)
     return inSlices(united(known, told), signal)
   }
 

@@ -8,6 +8,9 @@ import { ownName } from './sync-rules.ts'
 /** The first line of what a script prints that found a mark without a root. */
 export const removed = 'removed'
 
+/** The line before a mark begins with it where something was put aside for what is seeded; where follows. */
+export const aside = 'aside '
+
 /** What it prints in the place of a mark where there is none and what is sent may be packed. */
 export const packs = 'packs'
 
@@ -119,5 +122,6 @@ set -- "$@" "$name"
 [ "$#" -lt 100 ] || { put "$@"; set --; }
 done
 put "$@"
+[ ! -d "$own/before$stage" ] || printf '${aside}%s\\n' "$own/before$stage"
 cd -- "$root" && mv -f -- "$own/$stage/mark" "$mark" && rm -rf -- "$own/$stage" "$claim"
 fi`

@@ -13,6 +13,7 @@ import type { DigestCache } from './digest-cache.ts'
 import { packed } from './packing.ts'
 import { type LeavingOut, SeedArchive, type SentFile } from './seed-archive.ts'
 import {
+  aside,
   packs,
   probeScript,
   removed,
@@ -45,6 +46,8 @@ interface SeedMark {
 export interface Seeded extends SeedMark {
   /** It had been seeded before, and somebody has removed the whole directory since. */
   readonly wasRemoved: boolean
+  /** Absolute in the sandbox: what was at the places of what came from the host has been put there now. */
+  readonly aside?: string
   /** What was sent now; undefined when the workspace had been seeded before. */
   readonly sent: { readonly files: number; readonly bytes: number } | undefined
   /** What could not be sent, and why. */
@@ -71,7 +74,9 @@ export async function seedOnce(
   const place = seedPlace(root, sandbox.ownDirectory)
   const before = await markIn(sandbox, place, signal)
   const { mark: found, wasRemoved, packs: isPacked } = before
-  if (found !== undefined) return { ...found, wasRemoved, sent: undefined, problems: [] }
+  if (found !== undefined) {
+    return { ...found, ...putAside(before), wasRemoved, sent: undefined, problems: [] }
+  }
 
   const archive = new SeedArchive(host, rules, digests)
   const counting = () => `looking at what there is to send: ${archive.files} files so far`
@@ -94,11 +99,12 @@ export async function seedOnce(
     const { code, stdout, stderr } = await runScript(sandbox, script, source, either, 'bulk')
     const lost = code === seedExits.raced
     if (code !== 0 && !lost) throw new Error(stderr.trim() || `exit code ${code}`)
-    const { mark } = await markIn(sandbox, place, signal)
-    if (mark === undefined) throw new Error('what was sent is not there')
-    if (lost) return { ...mark, wasRemoved, sent: undefined, problems: [] }
+    const now = await markIn(sandbox, place, signal)
+    if (now.mark === undefined) throw new Error('what was sent is not there')
+    const mark = { ...now.mark, ...putAside(now), wasRemoved }
+    if (lost) return { ...mark, sent: undefined, problems: [] }
     const { sentFiles: files, sentBytes: bytes } = archive.progress
-    const sent = { ...mark, wasRemoved, sent: { files, bytes }, problems: archive.problems }
+    const sent = { ...mark, sent: { files, bytes }, problems: archive.problems }
     if (digests === undefined) return sent
     digests.turn()
     return { ...sent, files: { seconds: Number(stdout), files: archive.sent } }
@@ -119,6 +125,8 @@ export async function seedOnce(
 
 interface Found {
   readonly mark: SeedMark | undefined
+  /** Told once, by the look that has put it there. */
+  readonly aside: string | undefined
   readonly wasRemoved: boolean
   /** What is sent may be packed. */
   readonly packs: boolean
@@ -136,11 +144,15 @@ async function markIn(sandbox: Sandbox, place: SeedPlace, signal: AbortSignal): 
   }
   const lines = stdout.toString().trimEnd().split('\n')
   const wasRemoved = lines[0] === removed
-  const [generation = '', ...names] = wasRemoved ? lines.slice(1) : lines
+  if (wasRemoved) lines.shift()
+  const kept = lines[0]?.startsWith(aside) ? lines.shift()?.slice(aside.length) : undefined
+  const [generation = '', ...names] = lines
   const isMark = generation !== '' && generation !== packs
   const mark = isMark ? { generation, unseeded: names } : undefined
-  return { mark, wasRemoved, packs: generation === packs }
+  return { mark, wasRemoved, aside: kept, packs: generation === packs }
 }
+
+const putAside = ({ aside: kept }: Found) => (kept === undefined ? {} : { aside: kept })
 
 function progressText({ progress, files, bytes }: SeedArchive): string {
   const mib = (count: number) => (count / 1024 / 1024).toFixed(1)

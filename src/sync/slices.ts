@@ -75,6 +75,32 @@ export function* united<K, V>(
   return all
 }
 
+/** What each comes to as text, one after another. */
+export function* bytesOf<T>(items: Iterable<T>, textOf: (item: T) => string): Steps<Buffer> {
+  const pieces: Buffer[] = []
+  const pace = new Pace()
+  let text = ''
+  for (const item of items) {
+    text += textOf(item)
+    if (!pace.isDue) continue
+    pieces.push(Buffer.from(text))
+    text = ''
+    yield
+  }
+  return Buffer.concat([...pieces, Buffer.from(text)])
+}
+
+/** Those of which it holds. */
+export function* chosen<T>(items: Iterable<T>, holds: (item: T) => boolean): Steps<T[]> {
+  const some: T[] = []
+  const pace = new Pace()
+  for (const item of items) {
+    if (holds(item)) some.push(item)
+    if (pace.isDue) yield
+  }
+  return some
+}
+
 /** A sorted copy, by a key that each has; of equal ones the order stays. */
 export function* sorted<T>(items: Iterable<T>, keyOf: (item: T) => string): Steps<T[]> {
   const pace = new Pace()

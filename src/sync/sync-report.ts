@@ -8,12 +8,14 @@ export interface SyncReport {
   readonly toHost: readonly TreePath[]
   readonly toSandbox: readonly TreePath[]
   readonly conflicts: Plan['conflicts']
-  /** The host has all that the sandbox holds, but for what is left out. */
+  /** The host has all that the sandbox holds, but for what is left out and for links that lead out of it. */
   readonly isComplete: boolean
   /** All there are, each time. */
   readonly problems: readonly Problem[]
   /** Where an ancestor was put that could not be believed. */
   readonly setAside: string | undefined
+  /** As `Seeded` has it; told once. */
+  readonly aside?: string
 }
 
 /** What a sync of several passes did. */

@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { promisify } from 'node:util'
 import { cancelled, fileExists, fileStale, notAFile, sameFileTwice } from '../errors.ts'
-import type { Change } from '../tree.ts'
+import { type Change, readLimitBytes } from '../tree.ts'
 import { type Made, makeMissing, syncDirectory } from './host-directories.ts'
 import { errnoOf, kindName, writeFailure } from './host-failure.ts'
 import { digestOfFile, withFile } from './host-file.ts'
@@ -176,7 +176,11 @@ export class HostBatch {
     const path = at.directory.at(at.name)
     if (change.before === 'absent') return lookAt(path) && 'something'
     try {
-      return withFile(path, (file) => (file.stats.isFile() ? digestOfFile(file) : 'no file'))
+      return withFile(path, (file) => {
+        if (!file.stats.isFile()) return 'no file'
+        // Nobody has read such a file whole: to hash it would hold up everybody to no avail.
+        return file.stats.size > readLimitBytes ? 'too large' : digestOfFile(file)
+      })
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined
       if (errnoOf(error) === 'ELOOP') return 'a link that came between'

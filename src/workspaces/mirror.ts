@@ -29,11 +29,13 @@ export class MirrorWorkspace implements Workspace {
   readonly files: Tree
   readonly #options: MirrorWorkspaceOptions
   readonly #table: MountTable
-  readonly #news = new SyncNews()
+  /** Of each mount: what is told of one is not told of another. */
+  readonly #news: readonly SyncNews[]
   #backend: Backend | undefined
 
   constructor(options: MirrorWorkspaceOptions) {
     this.#options = options
+    this.#news = options.spec.mounts.map(({ sandbox }) => new SyncNews(sandbox))
     const { spec, trees, inside, roots } = options
     this.files = new SentOnTree(trees[0], () => this.#sendOn())
     const [workspace, ...others] = spec.mounts.map(({ host, sandbox: alias }, i): TreeMount => {
@@ -61,16 +63,17 @@ export class MirrorWorkspace implements Workspace {
 
   async sync(scripts: Scripts, look: Look, context: OpenContext): Promise<boolean> {
     let isComplete = true
-    for (const mirror of this.#options.mirrors) {
+    for (const [i, mirror] of this.#options.mirrors.entries()) {
       const report = await mirror.sync(scripts, look, context)
-      this.#news.add(report)
-      if (!report.isComplete) isComplete = false
+      const news = this.#news[i]
+      news?.add(report)
+      if (!report.isComplete || news?.hasToldLinks(report.problems) === false) isComplete = false
     }
     return isComplete
   }
 
   takeNews(): readonly News[] {
-    return this.#news.take()
+    return this.#news.flatMap((news) => news.take())
   }
 
   async remove(signal: AbortSignal): Promise<void> {
@@ -84,6 +87,6 @@ export class MirrorWorkspace implements Workspace {
     const scripts = this.#options.scripts()
     if (scripts === undefined) return
     const context = { signal: new AbortController().signal, report: () => {} }
-    this.sync(scripts, 'host', context).catch((error: unknown) => this.#news.failed(error))
+    this.sync(scripts, 'host', context).catch((error: unknown) => this.#news[0]?.failed(error))
   }
 }

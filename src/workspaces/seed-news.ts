@@ -12,7 +12,7 @@ const namedProblems = 5
  */
 export function seedNews(
   { sandbox: name }: Mount,
-  { generation, wasRemoved, sent, problems }: Seeded,
+  { generation, wasRemoved, sent, problems, aside }: Seeded,
   before: string | undefined,
 ): readonly string[] {
   const news: string[] = []
@@ -24,6 +24,7 @@ export function seedNews(
     const mib = (sent.bytes / 1024 / 1024).toFixed(1)
     news.push(`${name} was filled from the host now: ${sent.files} files, ${mib} MiB`)
   }
+  if (aside !== undefined) news.push(asideNews(name, aside))
   if (problems.length > 0) {
     const named = problems.slice(0, namedProblems)
     const more = problems.length - named.length
@@ -32,4 +33,9 @@ export function seedNews(
     )
   }
   return news
+}
+
+/** Of a directory that was filled although it held something: `aside` is where that is now. */
+export function asideNews(name: string, aside: string): string {
+  return `${name} held files that were not marked as coming from the host, in the places of files that do: they are kept in the sandbox, in ${shown(aside)}`
 }

@@ -9,6 +9,7 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -159,14 +160,42 @@ describeWhere('openshell-double', 'a mirrored sandbox', () => {
       expect(await prune(it)).toContain('is removed')
     }))
 
-  test('with something that cannot come to the host is kept', () =>
+  test('whose links lead out is removed once they were told, as those of a Python venv', () =>
     withSession(async (it) => {
-      const { text } = await it.sh('ln -s /etc/hostname out')
-      expect(text).toContain('leads out of the workspace')
+      const { text } = await it.sh(
+        'mkdir -p venv/bin && cd venv && ln -s /usr/bin/env bin/python && ln -s python bin/python3 && echo made > pyvenv.cfg',
+      )
+      expect(text).toContain('"venv/bin/python" (in the sandbox: it is a link that leads out')
+      expect(text).toContain('"venv/bin/python3" (in the sandbox: it is a link that leads out')
+      expect(unsettled(it)).toBe(true)
+      await it.end()
+      expect(unsettled(it)).toBe(false)
+      expect(readdirSync(join(it.host, 'venv/bin'))).toEqual([])
+      expect(readFileSync(join(it.host, 'venv/pyvenv.cfg'), 'utf8')).toBe('made\n')
+      expect(await prune(it)).toContain('was idle and is removed')
+    }))
+
+  test('whose links lead out, and nobody was told, is kept', () =>
+    withSession(async (it) => {
+      await it.sh('read line', { background: true })
+      symlinkSync('/etc/hostname', join(server.double.newestWorkspace(), 'out'))
       await it.end()
       expect(unsettled(it)).toBe(true)
       expect(await prune(it)).toContain('is kept')
     }))
+
+  test.each([
+    ['a file whose name cannot be told', "echo made > 'two\nlines'"],
+    ['a link that leads to two lines', "ln -s 'two\nlines' odd"],
+  ])('with %s beside a link that leads out is kept', (_, make) =>
+    withSession(async (it) => {
+      await it.sh(`ln -s /etc/hostname out; ${make}`)
+      await it.sh('true')
+      await it.end()
+      expect(unsettled(it)).toBe(true)
+      expect(await prune(it)).toContain('is kept')
+    }),
+  )
 
   test('that two servers use is not settled by the one that has finished', () =>
     withSession(async (it) => {

@@ -11,6 +11,8 @@ export interface LocalSandbox extends Sandbox {
   readonly folder: string
   /** How many scripts were started. */
   readonly started: number
+  /** How many of them as bulk. */
+  readonly transfers: number
   /** How many of them have not ended. */
   readonly running: number
   /** Resolves when every script that was started has ended. */
@@ -59,7 +61,7 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
   const folder = options.folder ?? realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-local-')))
   const root = join(folder, 'box', 'workspace')
   mkdirSync(root, { recursive: true })
-  let [started, ended] = [0, 0]
+  let [started, transfers, ended] = [0, 0, 0]
   const ends: Promise<number>[] = []
   const sandbox: LocalSandbox = {
     name,
@@ -70,15 +72,19 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
     get started() {
       return started
     },
+    get transfers() {
+      return transfers
+    },
     get running() {
       return started - ended
     },
     quiet: async () => {
       await Promise.allSettled(ends)
     },
-    start: async (script) => {
+    start: async (script, _signal, traffic) => {
       await options.until?.()
       started += 1
+      if (traffic === 'bulk') transfers += 1
       const direct = localChannel(shell, path, script)
       const channel = options.through?.(direct) ?? direct
       ends.push(channel.exit)

@@ -6,13 +6,21 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { applyToHost } from '../../src/sync/host-apply.ts'
 import { HostStage, sweepStages } from '../../src/sync/host-stage.ts'
 import { readAhead, verified } from '../../src/sync/host-verify.ts'
+import { archiveOf } from '../../src/sync/push-archive.ts'
+import { lineText, type PushLine, planLines } from '../../src/sync/push-plan.ts'
 import { reconcile } from '../../src/sync/reconcile.ts'
-import { inSlices, type Steps, sorted } from '../../src/sync/slices.ts'
+import { linesOf } from '../../src/sync/sandbox-lines.ts'
+import { bytesOf, inSlices, type Steps, sorted } from '../../src/sync/slices.ts'
 import { type Entry, sameSnapshot } from '../../src/sync/snapshot.ts'
 import { Telling } from '../../src/sync/sync-report.ts'
 import { TransferProgress, toldWhile } from '../../src/sync/transfer-progress.ts'
 import { digestOf, type TreePath, treePath } from '../../src/tree.ts'
 
+const silent = new TransferProgress(
+  { signal: new AbortController().signal, report: () => {} },
+  'nothing',
+  { files: 0 },
+)
 const never = new AbortController().signal
 const size = 200_000
 
@@ -53,6 +61,34 @@ describe('of 200,000 entries', () => {
     const made = { toHost: [], toSandbox } as unknown as Parameters<Telling['add']>[1]
     told.add(plan, made, { problems: [], isComplete: true })
     expect(told.toSandbox.length).toBe(size)
+  })
+
+  test('what is sent, and how it is asked for, is written in steps and without an overflow', async () => {
+    const changes = [...many('1')].map(([path, after]) => ({ path, before: undefined, after }))
+    const planned = counted(planLines(changes))
+    expect(planned.value.length).toBe(size + 1)
+    expect(planned.value[0]?.path).toBe('d')
+    expect(planned.value.slice(1).map(({ path }) => path)).toEqual(
+      changes
+        .slice(1)
+        .map(({ path }) => path)
+        .sort(),
+    )
+    expect(planned.steps).toBeGreaterThan((2 * size) / 500)
+    const written = counted(bytesOf(planned.value, lineText))
+    expect(written.steps).toBeGreaterThan(size / 500)
+    const read = counted(linesOf(written.value))
+    expect(read.value).toEqual(planned.value.map((line) => lineText(line).trimEnd()))
+    expect(read.steps).toBeGreaterThan(size / 500)
+    // Nothing of it is there to be sent: a plan has a line for each all the same.
+    const gone = changes.map(({ path, after }) => ({ path, before: after, after: undefined }))
+    let sent = 0
+    const told = (lines: readonly PushLine[]) => {
+      sent = lines.length
+    }
+    const source = { root: tmpdir(), bytes: 0, progress: silent }
+    for await (const _ of archiveOf(gone, source, new Set(), told, never));
+    expect(sent).toBe(size + 1)
   })
 
   test('two are compared, and sorted, in steps', () => {

@@ -2,11 +2,19 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { Sandbox } from '../../src/sandbox.ts'
 import { channelScripts } from '../../src/script.ts'
 import { Mirror } from '../../src/sync/mirror.ts'
-import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
+import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
+const newMirror = (host: string) =>
+  new Mirror({
+    host,
+    owner: undefined,
+    root: ({ root }) => root,
+    ignore: [],
+    gitignore: false,
+    ancestorFile: join(sandbox.folder, 'ancestor'),
+  })
 const context = { signal: new AbortController().signal, report: () => {} }
 
 let sandbox: LocalSandbox
@@ -25,15 +33,7 @@ test('of 10,000 files none is moved when none has changed, and one each way when
       writeFileSync(join(host, `d${directory}/f${file}`), `${directory} ${file}`)
     }
   }
-  const options = {
-    host,
-    owner: undefined,
-    root: ({ root }: Sandbox) => root,
-    ignore: [],
-    gitignore: false,
-    ancestorFile: join(sandbox.folder, 'ancestor'),
-  }
-  const mirror = new Mirror(options)
+  const mirror = newMirror(host)
   await mirror.sync(channelScripts(sandbox), 'both', context)
   expect(readFileSync(join(sandbox.root, 'd99/f99'), 'utf8')).toBe('99 99')
 
@@ -58,8 +58,32 @@ test('of 10,000 files none is moved when none has changed, and one each way when
 
   // What was noted of that, beside all the rest, is what another server finds to have been agreed on.
   rmSync(join(host, 'd4/f4'))
-  expect(await new Mirror(options).sync(channelScripts(sandbox), 'both', context)).toMatchObject({
+  expect(await newMirror(host).sync(channelScripts(sandbox), 'both', context)).toMatchObject({
     toHost: [],
     toSandbox: ['d4/f4'],
   })
 })
+
+test.each(Object.entries(shells()))(
+  'what is large comes and goes as bulk, and what is small with the commands: %s',
+  async (_, tools) => {
+    sandbox.remove()
+    sandbox = localSandbox({ ...tools, beside: true })
+    const host = join(sandbox.folder, 'host')
+    mkdirSync(host)
+    const mirror = newMirror(host)
+    await mirror.sync(channelScripts(sandbox), 'both', context)
+    for (const [side, bytes, transfers] of [
+      [sandbox.root, 1000, 0],
+      [sandbox.root, 2_000_000, 1],
+      [host, 1000, 0],
+      [host, 2_000_000, 1],
+    ] as const) {
+      const before = sandbox.transfers
+      writeFileSync(join(side, 'file'), Buffer.alloc(bytes, side))
+      const { toHost, toSandbox } = await mirror.sync(channelScripts(sandbox), 'both', context)
+      expect([...toHost, ...toSandbox]).toEqual(['file'])
+      expect(sandbox.transfers - before).toBe(transfers)
+    }
+  },
+)

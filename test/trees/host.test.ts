@@ -10,13 +10,14 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { treePath, treeRoot } from '../../src/tree.ts'
+import { digestOf, treePath, treeRoot } from '../../src/tree.ts'
 import { HostTree } from '../../src/trees/host-tree.ts'
 import { canPin } from '../../src/trees/host-walk.ts'
 import { describeTree } from '../contract/tree.ts'
@@ -62,6 +63,18 @@ describe('HostTree', () => {
     chmodSync(base, 0o755)
   })
   afterEach(() => rmSync(base, { recursive: true }))
+
+  test('a file that grew beyond what can be read is stale, and is not read for that', async () => {
+    writeFileSync(join(root, 'f'), 'small')
+    const tree = new HostTree({ root, owner })
+    const { bytes } = await tree.read(treePath('f'))
+    // To hash it takes longer than any test.
+    truncateSync(join(root, 'f'), 2 ** 40)
+    const after = { bytes: Buffer.from('new') }
+    const changes = [{ path: treePath('f'), before: { digest: digestOf(bytes) }, after }]
+    await expect(tree.apply(changes)).rejects.toMatchObject({ code: 'FILE_STALE' })
+    expect(statSync(join(root, 'f')).size).toBe(2 ** 40)
+  })
 
   test('follows absolute links by the name that the sandbox has for the root', async () => {
     const tree = new HostTree({ root, owner, sandboxRoot })

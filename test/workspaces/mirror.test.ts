@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -91,6 +92,26 @@ describeWhere('bubblewrap', 'a mirrored workspace', () => {
     await session.sh('true')
     expect(server.double.invocations().length).toBe(calls)
     expect(await server.double.connections()).toEqual(before)
+  })
+
+  test('where the mark of its filling is gone, what it held is kept aside, and the result says where, once', async () => {
+    await session.sh('true')
+    await session.end()
+    const inside = server.double.newestWorkspace()
+    writeFileSync(join(inside, 'a.txt'), 'of the sandbox\n')
+    rmSync(join(inside, '.sandbox-mcp/seeded-sandbox'))
+    const later = await server.open({ beside: session })
+    const { text, facts } = await later.sh('cat a.txt')
+    expect(facts.output).toBe('of the host\n')
+    const [, kept = 'nowhere'] =
+      /\/workspace held files .*: they are kept in the sandbox, in "(\/sandbox\/\.sandbox-mcp\/before\.seed-[^"]+)"/.exec(
+        text,
+      ) ?? []
+    const again = await later.sh(`cat ${kept}/a.txt`)
+    expect(again.facts.output).toBe('of the sandbox\n')
+    expect(again.text).not.toContain('are kept in the sandbox')
+    expect(readFileSync(host('a.txt'), 'utf8')).toBe('of the host\n')
+    await later.end()
   })
 
   test('a command that deletes everything is stopped from deleting it on the host', async () => {
