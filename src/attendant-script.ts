@@ -6,8 +6,8 @@ export const attendantMarkByte = 0x1f
 
 /**
  * Each script is run by a subshell, which costs a fork and no program, and is there already when the script
- * comes. `functions` are defined once. A script can say by `eval "$tell"`, or with the last that it prints by
- * `printf "...$told"`, that what it is for is done and well; what it does after that nobody waits for.
+ * comes. `functions` are defined once, and `prepare`, if it is among them, is called once. A script can say by
+ * `printf "$told"` that what it is for is done and well; what it does after that nobody waits for.
  *
  * A script that was ended half way may have left whatever it holds by the number of this shell, which ends
  * with it. One that failed may have left bytes of its stdin: what does not begin with `token`, which is
@@ -17,8 +17,8 @@ export function attendantScript(token: string, functions: string): string {
   const mark = (word: string) => `\\037${token}:${word}\\037`
   return `${functions}
 told='${mark('told')}'
-tell="printf '$told'"
 over=
+! command -v prepare >/dev/null || prepare
 trap over=1 TERM
 while :; do
 (

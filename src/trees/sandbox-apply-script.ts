@@ -176,7 +176,7 @@ clear() {
   [ -n "$finished" ] || for i in $made; do eval "rmdir \\"\\$M$i\\""; done
 } 2>/dev/null
 # Nothing of ours is in the workspace any more: the lock's file goes when everybody has been told.
-ahead() { [ "\${lock%/*}" != /tmp ] || eval "$tell"; }
+ahead() { if [ "\${lock%/*}" = /tmp ]; then printf "$found$told"; else printf "$found"; fi; }
 begin() {
   token=$1 lockname=$2
   keys= count=0 staged= undo= made= lock= finished= many= stale= exists= same= found=
@@ -224,7 +224,6 @@ export function applyScript(
     'checked',
     ...each(({ after }, i) => `put ${i} ${after === 'absent' ? after : 'file'}`),
     'finished=1',
-    compare ? 'printf "$found"' : '',
     many ? '' : 'ahead',
     'exit 0',
   ].join('\n')

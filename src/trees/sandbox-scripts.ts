@@ -46,7 +46,7 @@ export const deniedReasons: Readonly<Record<string, string>> = {
  * links read by itself, so that a link counts as inside only when every step of it is.
  */
 export const walkFunctions = `
-tell= told=
+told=
 fail() { code=$1; shift; printf '%s' "$index $*"; exit "$code"; }
 enter() {
   LC_ALL=C; export LC_ALL
