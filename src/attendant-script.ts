@@ -5,36 +5,41 @@ import { block } from './runner-script.ts'
 export const attendantMarkByte = 0x1f
 
 /**
- * Each script is run by a subshell, which costs a fork and no program. `functions` are defined once. A script
- * can say by `eval "$tell"` that what it is for is done and well; what it does after that nobody waits for.
+ * Each script is run by a subshell, which costs a fork and no program, and is there already when the script
+ * comes. `functions` are defined once, and `prepare`, if it is among them, is called once. A script can say by
+ * `printf "$told"` that what it is for is done and well; what it does after that nobody waits for.
  *
- * A script that was ended half way may have left bytes of its stdin, and whatever it holds by the number of
- * this shell: both end with the shell. `token` is unguessable; it frames the marks.
+ * A script that was ended half way may have left whatever it holds by the number of this shell, which ends
+ * with it. One that failed may have left bytes of its stdin: what does not begin with `token`, which is
+ * unguessable and frames the marks too, is no request, and ends it as well.
  */
 export function attendantScript(token: string, functions: string): string {
-  const mark = (word: string) => `printf '\\037${token}:%s\\037' ${word}`
+  const mark = (word: string) => `\\037${token}:${word}\\037`
   return `${functions}
-tell="${mark('told')}"
-while IFS=' ' read -r lines bytes; do
+told='${mark('told')}'
+over=
+! command -v prepare >/dev/null || prepare
+trap over=1 TERM
+while :; do
+(
+IFS=' ' read -r key lines bytes && [ "$key" = ${token} ] || exit 128
 text=
 case $lines in
-+*) text=$(dd bs="\${lines#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126 ;;
++*) text=$(dd bs="\${lines#+}" count=1 iflag=fullblock 2>/dev/null) || exit 128 ;;
 *) while [ "$lines" -gt 0 ]; do IFS= read -r line; text="$text$line
 "; lines=$((lines - 1)); done ;;
 esac
-over=
-trap over=1 TERM
-if [ "$bytes" = 0 ]; then (eval "$text") </dev/null; else (eval "$text"); fi
+[ "$bytes" != 0 ] || exec </dev/null
+eval "$text"
+)
 code=$?
-trap - TERM
-${mark('"$code"')}
+printf '${mark('%s')}' "$code"
 [ -z "$over" ] && [ "$code" -lt 128 ] || exit
-[ "$code" = 0 ] || [ "$bytes" = 0 ] || exit
 done`
 }
 
 /** What an attendant is told, to run `script` with `stdin`. */
-export function request(script: string, stdin: Uint8Array): Buffer {
+export function request(token: string, script: string, stdin: Uint8Array): Buffer {
   const { size, text } = block('sh', script)
-  return Buffer.concat([Buffer.from(`${size} ${stdin.length}\n`), text, stdin])
+  return Buffer.concat([Buffer.from(`${token} ${size} ${stdin.length}\n`), text, stdin])
 }

@@ -24,7 +24,7 @@ export class Attendant {
   /**
    * As `spawnScript`. `functions` are definitions that come before the script, and the same ones each time. A
    * script that has them takes all of `stdin` unless it fails, starts nothing that outlives it, and prints
-   * nothing after `eval "$tell"`.
+   * nothing after it has told.
    */
   async run(
     script: string,
@@ -75,6 +75,7 @@ interface Running {
 
 class Shell {
   readonly #process: Process
+  readonly #token: string
   /** Settles when it has ended. */
   readonly over: Promise<void>
   #running: Running | undefined
@@ -85,6 +86,7 @@ class Shell {
 
   constructor(process: Process, token: string) {
     this.#process = process
+    this.#token = token
     process.stdin.on('error', () => {})
     process.stderr.on('data', (bytes: Buffer) => {
       if (this.#running !== undefined) this.#running.stderr += bytes.toString()
@@ -140,7 +142,7 @@ class Shell {
       }
       this.#running = running
       signal.addEventListener('abort', abort, { once: true })
-      this.#process.stdin.write(request(script, stdin))
+      this.#process.stdin.write(request(this.#token, script, stdin))
     })
   }
 
@@ -155,7 +157,10 @@ class Shell {
     if (running === undefined) return
     const code = isTold ? 0 : Number(text)
     if (isTold) this.#cleaning += 1
-    else if (code > 127 || (code !== 0 && running.hasStdin)) this.#isOver = true
+    else if (code > 127 || (code !== 0 && running.hasStdin)) {
+      this.#isOver = true
+      this.#process.stdin.end()
+    }
     running.end(code)
   }
 }

@@ -26,7 +26,8 @@ export interface CommandLine {
   readonly stdin: 'none' | 'open' | Uint8Array
 }
 
-export type Shell = 'bash' | 'sh'
+/** What waits: a bash before 5.0 or since, or sh where there is none. */
+export type Shell = 'bash4' | 'bash5' | 'sh'
 
 /** The ASCII record separator: opens and closes a mark, and is rare in real output. */
 export const markByte = 0x1e
@@ -40,10 +41,12 @@ export const markByte = 0x1e
  */
 
 /**
- * What a runner is told when it has marked an end: that it may take another command, unless something
- * that is younger than `base`, the youngest process when the command began, could write to its streams.
+ * What a runner is told when it has marked an end: that it may take another command, unless something of
+ * `group`, or that is younger than `base`, the youngest process when the command began, could write to its
+ * streams. Without `base` it stays for as long as members of the group live, and takes none.
  */
-export const mayGoOn = (token: string, base: number) => `${token} again ${base}\n`
+export const afterEnd = (token: string, group: number, base?: number) =>
+  `${token} ${group} ${base ?? ''}\n`
 
 /** More that was started in the meantime than this is not looked at one by one. */
 const youngest = 300
@@ -51,14 +54,16 @@ const youngest = 300
 /** What is left of a command that took longer than this is not looked for among the youngest. */
 export const briefMs = 2_000
 
+const mark = (token: string, word: string, values = '') =>
+  `printf '\\036${token}:${word}%s\\036' ${values}`
+const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
+
 /** `token` is unguessable; it frames the marks. */
 export function runnerScript(token: string): string {
-  const mark = (word: string, values = '') => `printf '\\036${token}:${word}%s\\036' ${values}`
-  const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
-  const ready = (leader: string, shell: Shell) => `${mark('ready ', `"${leader} ${shell}"`)} >&2`
+  const ready = (shell: string) => `${mark(token, 'ready ', `"$group ${shell}"`)} >&2; unset group`
   // In one line: the lines of the command are counted from here.
-  const bash = `${ready('$PPID', 'bash')}; take() { IFS= read -r lines || exit 0; text=; case $lines in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C IFS= read -r -N "\${lines#+}" text; else ${readLong}; fi ;; *) while ((lines-- > 0)); do IFS= read -r line; text+=$line$'\\n'; done ;; esac; }; take; eval "$text"; take; unset -f take; eval "unset lines line text; $text"`
-  const sh = `${ready('$$', 'sh')}
+  const bash = `${ready('bash$((BASH_VERSINFO[0] > 4 ? 5 : 4))')}; take() { IFS= read -r lines || exit 0; text=; case $lines in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C IFS= read -r -N "\${lines#+}" text; else ${readLong}; fi ;; *) while ((lines-- > 0)); do IFS= read -r line; text+=$line$'\\n'; done ;; esac; }; take; eval "$text"; take; unset -f take; eval "unset lines line text; $text"`
+  const sh = `${ready('sh')}
 IFS= read -r lines || exit 0
 text=
 case $lines in
@@ -67,49 +72,43 @@ case $lines in
 "; lines=$((lines - 1)); done ;;
 esac
 eval "unset lines line text; $text"`
-  const leader = `${lookForOthers}
+  return `${lookForOthers}
 ${traps}
-exec 3<&0 4>&2 2>/dev/null
-(
-exec 2>&4 3<&- 4>&-
-command -v bash >/dev/null && exec bash -c ${quote(bash)}
-eval ${quote(sh)}
-)
-code=$?
-${mark('', '"$code"')}
-${mark('', '"$code"')} >&4
-IFS= read -r answer <&3
-base=\${answer#"${token} again "}
-if [ "$answer" != "$base" ] && nobodyElse; then
-${mark('clean')} >&4
-exit 0
+shell=sh launcher=${quote(sh)}
+command -v bash >/dev/null && shell=bash launcher=${quote(bash)}
+setsid=setsid leads='$$'
+if ! command -v setsid >/dev/null; then
+setsid= leads='$PPID'
+read -r _ _ _ _ group _ </proc/$$/stat
+[ "$group" = "$$" ] || { echo 'sh: setsid: not found' >&2; exit 127; }
 fi
-${mark('kept')} >&4
+exec 3<&0 4>&2 2>/dev/null
+while :; do
+$setsid "$shell" -c "exec 2>&4 3<&- 4>&-; group=$leads; $launcher"
+code=$?
+${mark(token, '', '"$code"')}
+${mark(token, '', '"$code"')} >&4
+IFS=' ' read -r key group base <&3 && [ "$key" = ${token} ] || exit 1
+[ "$setsid" ] && [ "$base" ] && nobodyElse || break
+${mark(token, 'clean')} >&4
+done
+${keepUntilGone(token, '4')}
+exit 1`
+}
+
+/** Waits until no other than this shell is of `$group`; `stderr` is a descriptor. */
+const keepUntilGone = (token: string, stderr: string) =>
+  `${mark(token, 'kept')} >&${stderr}
 exec </dev/null >/dev/null 3<&-
 while :; do
 found=
-for stat in $(grep -lsE "[)] [^Z] [0-9]+ $$ " /proc/[0-9]*/stat); do
+for stat in $(grep -lsE "[)] [^Z] [0-9]+ $group " /proc/[0-9]*/stat); do
 [ "$stat" != "/proc/$$/stat" ] && [ -e "$stat" ] && found=1 && break
 done
 [ "$found" ] || break
 sleep 1
 done
-${mark('gone')} >&4
-exit 1`
-  return `${traps}
-leader=${quote(leader)}
-if ! command -v setsid >/dev/null; then
-read -r _ _ _ _ group _ </proc/$$/stat
-[ "$group" = "$$" ] || { echo 'sh: setsid: not found' >&2; exit 127; }
-eval "$leader"
-fi
-exec 4>&2 2>/dev/null
-code=0
-while [ "$code" = 0 ]; do setsid sh -c "$leader" 2>&4 4>&-; code=$?; done
-${mark('', '"$code"')}
-${mark('', '"$code"')} >&4
-exit "$code"`
-}
+${mark(token, 'gone')} >&${stderr}`
 
 const readLong = `text=$(dd bs="\${lines#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126`
 
@@ -122,14 +121,14 @@ const readLong = `text=$(dd bs="\${lines#+}" count=1 iflag=fullblock 2>/dev/null
 const lookForOthers = `nobodyElse() {
 [ -e /proc/1/stat ] || return 1
 pid=$base looks=0
-while read -r _ _ _ _ last </proc/loadavg && [ "$pid" -ge $$ ] && [ "$last" -ge "$pid" ]; do
+while read -r _ _ _ _ last </proc/loadavg && [ "$pid" -ge "$group" ] && [ "$last" -ge "$pid" ]; do
 [ "$last" = "$pid" ] && return 0
 [ $((last - base)) -le ${youngest} ] || return 1
 while [ "$pid" -lt "$last" ]; do
 IFS= read -r line <"/proc/$((pid += 1))/stat" || continue
 set -- \${line##*) }
 [ "$1" = Z ] && continue
-[ "\${3:-$$}" = $$ ] && return 1
+[ "\${3:-$group}" = "$group" ] && return 1
 for fd in "/proc/$pid/fd/"*; do
 [ "$fd" -ef "/proc/$$/fd/1" ] || [ "$fd" -ef "/proc/$$/fd/4" ] && return 1
 done
@@ -146,7 +145,11 @@ return 1
  * Lines are read with a system call for each byte. A longer text is read at once: by bash itself since 5.0,
  * and else by a process, which pays for more.
  */
-const longBytes: Readonly<Record<Shell, number>> = { bash: 1_000, sh: 3_000 }
+const longBytes: Readonly<Record<Shell, number>> = {
+  bash5: 60,
+  bash4: 1_000,
+  sh: 3_000,
+}
 
 /** Linux takes 128 KiB in one argument of a program. */
 const isTooLong = (text: string) => Buffer.byteLength(text) > 120_000
@@ -163,29 +166,44 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     'read -r _ _ _ _ last 2>/dev/null </proc/loadavg',
     `printf '\\036${token}:started %s\\036' "$last" >&2`,
     'unset last OLDPWD',
-    ...(digits === undefined ? [] : [wearDigits(digits)]),
-    ...exports,
   ]
+  const environment = [...(digits === undefined ? [] : [wearDigits(digits)]), ...exports]
   const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()
   const read = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null |`
-  if (typeof run === 'string' && (isTooLong(run) || (shell === 'bash' && isSameInEval(run, env)))) {
+  const isTaken =
+    typeof run === 'string' && (isTooLong(run) || (shell !== 'sh' && isSameInEval(run, env)))
+  const argv = () => {
+    const program = shell === 'sh' ? shell : 'bash'
+    return (typeof run === 'string' ? [program, '-c', run] : run).map(quote).join(' ')
+  }
+  const text = (lines: readonly string[]) => framed(shell, lines.join('\n'))
+  if (stdin === 'open') {
+    // What is left of its stdin could be taken for an answer, so the launcher stays, and leads the group.
+    const command = typeof run === 'string' && isTooLong(run) ? run : `exec ${argv()}`
+    const child = ['(', ...environment, `${command}\n)`]
+    return text([...prologue, traps, ...child, led(token)])
+  }
+  if (isTaken) {
     // On its first line, so that lines are counted as in a file of its own.
-    const text =
-      bytes.length > 0
-        ? `${read} {\n${run}\n}`
-        : `${stdin === 'open' ? '' : 'exec </dev/null; '}${run}`
+    const command = bytes.length > 0 ? `${read} {\n${run}\n}` : `exec </dev/null; ${run}`
+    const lines = [...prologue, ...environment]
     const blocks =
-      shell === 'bash'
-        ? [framed(shell, [...prologue, 'SECONDS=0'].join('\n')), framed(shell, text)]
-        : [framed(shell, [...prologue, text].join('\n'))]
+      shell === 'sh'
+        ? [text([...lines, command])]
+        : [text([...lines, 'SECONDS=0']), text([command])]
     return Buffer.concat([...blocks, bytes])
   }
-  const argv = (typeof run === 'string' ? [shell, '-c', run] : run).map(quote).join(' ')
   // A command that is found nowhere is told by the shell, as exit code 126 or 127.
-  const exec = stdin === 'open' ? `exec ${argv}` : `exec ${argv} </dev/null`
-  const text = [...prologue, bytes.length > 0 ? `${read} ${argv}` : exec].join('\n')
-  return Buffer.concat([framed(shell, text), bytes])
+  const command = bytes.length > 0 ? `${read} ${argv()}` : `exec ${argv()} </dev/null`
+  return Buffer.concat([text([...prologue, ...environment, command]), bytes])
 }
+
+/** The end of a command, as its launcher tells it. */
+const led = (token: string) => `code=$?
+${mark(token, '', '"$code"')}
+${mark(token, '', '"$code"')} >&2
+group=$$
+${keepUntilGone(token, '2')}`
 
 /**
  * The shell that waits takes text as if it had been started with it, but for what tells how a shell was

@@ -3,9 +3,9 @@ import { randomBytes } from 'node:crypto'
 import { MarkedStream } from './marked-stream.ts'
 import { type ChannelEnd, Command, type RunnerCommand } from './runner-command.ts'
 import {
+  afterEnd,
   type CommandLine,
   commandText,
-  mayGoOn,
   runnerScript,
   type Shell,
 } from './runner-script.ts'
@@ -129,7 +129,7 @@ export class Runner {
     const [word, value, shell] = text.split(' ')
     if (word === 'ready') {
       this.#group = Number(value)
-      this.#shell = shell === 'bash' ? shell : 'sh'
+      this.#shell = shell === 'bash4' || shell === 'bash5' ? shell : 'sh'
       this.#tellReady(Number.isSafeInteger(this.#group) && this.#group > 1)
     } else if (word === 'started') this.#answered((command) => command.begun(Number(value)))
     else if (word === 'workdir') this.#answered((command) => command.refused())
@@ -158,8 +158,9 @@ export class Runner {
     if (!command.stdout.finished || !command.stderr.finished) return
     this.#command = undefined
     this.#last = command
-    if (command.base === undefined || command.line.stdin === 'open') this.release()
-    else this.#channel.stdin.write(mayGoOn(this.#token, command.base))
+    const { base, line } = command
+    if (line.stdin !== 'open') this.#channel.stdin.write(afterEnd(this.#token, this.#group, base))
+    if (line.stdin === 'open' || base === undefined) this.release()
   }
 
   #over(end: ChannelEnd): void {

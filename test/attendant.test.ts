@@ -9,7 +9,7 @@ import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox
 
 const never = new AbortController().signal
 
-const functions = `tell=
+const functions = `told=
 greet() { printf 'hello %s' "$1"; }`
 
 for (const [name, { shell, path }] of Object.entries(shells())) {
@@ -79,9 +79,11 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
 
     test('one that fails before it took its stdin does not disturb the next', async () => {
       await attended()
-      expect(await told('exit 5', Buffer.from('1 0\necho stdin\n'))).toBe('5 ')
+      const left = `token 1 0\n: >'${file('trapped')}'\n`.repeat(9)
+      expect(await told('exit 5', Buffer.from(left))).toBe('5 ')
       expect(await told('echo next')).toBe('0 next\n')
       await attended()
+      expect(existsSync(file('trapped'))).toBe(false)
     })
 
     test('one that was killed does not leave its shell behind', async () => {
@@ -93,7 +95,7 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
     test('one that tells is not waited for, and the next comes after it', async () => {
       const shell = await attended()
       await told(`mkfifo '${file('wait')}'`)
-      const tells = `echo now; eval "$tell"; read -r line <'${file('wait')}'; : >'${file('after')}'`
+      const tells = `printf "now\\n$told"; read -r line <'${file('wait')}'; : >'${file('after')}'`
       expect(await told(tells)).toBe('0 now\n')
       const next = told(`[ -e '${file('after')}' ] && echo "$$"`)
       await writeFile(file('wait'), 'go on\n')

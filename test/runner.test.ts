@@ -132,10 +132,30 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       own.remove()
     })
 
-    test('each command has a group of its own', async () => {
+    test('each command has a group and a session of its own', async () => {
       const groups = new Set<number>()
-      for (let i = 0; i < 5; i++) groups.add((await sh('true')).group)
+      for (const stdin of ['none', 'open', new Uint8Array([1]), 'none', 'none'] as const) {
+        const told = await sh('read -r _ _ _ _ pgrp sid _ </proc/$$/stat; echo "$pgrp $sid"', {
+          stdin,
+        })
+        expect(told.stdout).toBe(`${told.group} ${told.group}\n`)
+        groups.add(told.group)
+      }
       expect(groups.size).toBe(5)
+    })
+
+    test('what is left of a command with stdin open is waited for', async () => {
+      const process = await start('cat; sleep 0.5 & echo " $!"', { stdin: 'open' })
+      process.stderr.resume()
+      const output = text(process.stdout)
+      process.stdin.end('given')
+      expect(await process.exit).toBe(0)
+      const [given, left] = (await output).trim().split(' ')
+      expect(given).toBe('given')
+      await process.gone
+      // Whoever adopts the dead may let them lie for a while.
+      const state = `line=; read -r line </proc/${left}/stat; echo "\${line##*) }"`
+      expect((await sh(`${state} 2>/dev/null`)).stdout).toMatch(/^($|[ZX] )/)
     })
 
     const cases: readonly [string, string, string, Partial<SpawnOptions>?][] = [
@@ -234,7 +254,7 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
     })
 
     test('a command whose waiting shell was killed is started in another', async () => {
-      const ours = "grep -l '^sh.-c.nobodyElse' /proc/[0-9]*/cmdline 2>/dev/null"
+      const ours = "grep -lE '^(ba)?sh.-c.exec 2>&4' /proc/[0-9]*/cmdline 2>/dev/null"
       const kill = `for f in $(${ours}); do p=\${f%/cmdline}; p=\${p#/proc/}; [ $p = $$ ] || [ $p = $PPID ] || kill -9 $p; done 2>/dev/null; true`
       // Two at a time, so that one of them waits.
       await Promise.all([sh('sleep 0.2'), sh('sleep 0.2')])

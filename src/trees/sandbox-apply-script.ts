@@ -42,14 +42,17 @@ why() {
   free=$(df -kP . | tail -n 1 | { read -r _ _ _ free _; echo "$free"; })
   if [ "\${free:-9999}" -lt 64 ] 2>/dev/null; then echo space; else echo failed; fi
 }
+# Prints what dd says, and in between what is known of both files: two programs at the same time.
 take() {
-  if [ "$1" -eq 0 ]; then printf '' > "$2"
-  elif [ "$1" -le 1048576 ]; then dd bs="$1" count=1 iflag=fullblock conv=fsync > "$2"
-  else
-    dd bs=1048576 count=$(($1 / 1048576)) iflag=fullblock conv=fsync > "$2" || return 1
-    [ $(($1 % 1048576)) -eq 0 ] ||
-      dd bs=$(($1 % 1048576)) count=1 iflag=fullblock conv=fsync >> "$2"
-  fi 2>/dev/null
+  printf '' > "$2" || return 1
+  if [ "$is" = entry ]; then stat -c '=%s %a %u:%g' "$2" "./$name" & fi
+  exec dd bs="$1" count=1 iflag=fullblock conv=fsync 2>&1 > "$2"
+}
+takeMany() {
+  if [ "$1" -eq 0 ]; then printf '' > "$2"; return; fi
+  dd bs=1048576 count=$(($1 / 1048576)) iflag=fullblock conv=fsync > "$2" || return 1
+  [ $(($1 % 1048576)) -eq 0 ] ||
+    dd bs=$(($1 % 1048576)) count=1 iflag=fullblock conv=fsync >> "$2"
 }
 stage() {
   index=$1 kind=$2 bytes=$3
@@ -70,24 +73,29 @@ stage() {
   eval "D$1=\\$PWD B$1= CD$1=\\$PWD CB$1="
   [ "$is" != entry ] || [ -w "./$name" ] || fail ${exits.denied} permission
   staged="$staged $1"
-  take "$bytes" "./$token-$1" || fail ${exits.denied} "$(why)"
-  if [ "$is" = entry ]; then
-    if [ -z "$4" ]; then facts=$(stat -c '%s %a %u:%g' "./$token-$1" "./$name")
-    else
-      # Both at the same time.
-      facts=$(stat -c '%s %a %u:%g' "./$token-$1" "./$name" & exec cmp -s "./$token-$1" "./$name") && same=1
-    fi
-    set -- "$1" $facts
-    [ "$#" -ne 7 ] || [ "$4" = "$7" ] || chown "$7" "./$token-$1" 2>/dev/null
-    mode=$6
-    # Set-id bits are not kept, as no write by an ordinary user would keep them.
-    case $mode in ????) mode=\${mode#?} ;; esac
-    [ "$#" -ne 7 ] || [ "$3" = "$mode" ] || chmod "$mode" "./$token-$1" || fail ${exits.denied} failed
+  if [ "$bytes" -gt 0 ] && [ "$bytes" -le 1048576 ]; then
+    facts=$(take "$bytes" "./$token-$1" 2>/dev/null) || fail ${exits.denied} "$(why)"
+    case $facts in *'1+0 records in'*) ;; *) fail ${exits.cutShort} ;; esac
   else
-    set -- "$1" $(stat -c %s "./$token-$1")
-    [ "$kind" != executable ] || chmod +x "./$token-$1" || fail ${exits.denied} failed
+    takeMany "$bytes" "./$token-$1" 2>/dev/null || fail ${exits.denied} "$(why)"
+    facts=$(stat -c '=%s %a %u:%g' "./$token-$1" "./$name" 2>/dev/null)
+    case $facts in "=$bytes "*) ;; *) fail ${exits.cutShort} ;; esac
   fi
-  [ "$2" = "$bytes" ] || fail ${exits.cutShort}
+  if [ "$is" = entry ]; then
+    case $facts in *=*) ;; *) fail ${exits.denied} failed ;; esac
+    set -- "$1" "$4" \${facts#*=}
+    case $6 in
+      =*)
+        [ "$5" = "$8" ] || chown "$8" "./$token-$1" 2>/dev/null
+        mode=$7
+        # Set-id bits are not kept, as no write by an ordinary user would keep them.
+        case $mode in ????) mode=\${mode#?} ;; esac
+        [ "$4" = "$mode" ] || chmod "$mode" "./$token-$1" || fail ${exits.denied} failed
+        [ -z "$2" ] || [ "$6" != "=$bytes" ] || ! cmp -s "./$token-$1" "./$name" || same=1 ;;
+    esac
+  elif [ "$kind" = executable ]; then
+    chmod +x "./$token-$1" || fail ${exits.denied} failed
+  fi
 }
 replaced() {
   found=absent
@@ -168,7 +176,7 @@ clear() {
   [ -n "$finished" ] || for i in $made; do eval "rmdir \\"\\$M$i\\""; done
 } 2>/dev/null
 # Nothing of ours is in the workspace any more: the lock's file goes when everybody has been told.
-ahead() { [ "\${lock%/*}" != /tmp ] || eval "$tell"; }
+ahead() { if [ "\${lock%/*}" = /tmp ]; then printf "$found$told"; else printf "$found"; fi; }
 begin() {
   token=$1 lockname=$2
   keys= count=0 staged= undo= made= lock= finished= many= stale= exists= same= found=
@@ -216,7 +224,6 @@ export function applyScript(
     'checked',
     ...each(({ after }, i) => `put ${i} ${after === 'absent' ? after : 'file'}`),
     'finished=1',
-    compare ? 'printf "$found"' : '',
     many ? '' : 'ahead',
     'exit 0',
   ].join('\n')

@@ -4,17 +4,23 @@ import { exits } from './sandbox-scripts.ts'
 
 /** A holder is named by pid and start time; one that is gone is moved aside, and put back if that was another. */
 export const takeTurn = `
+me=
 started() {
   life=
   { read -r life < "/proc/$1/stat"; } 2>/dev/null || { kill -0 "$1" 2>/dev/null && life=') - - - - - - - - - - - - - - - - - - - ?'; }
   set -- \${life##*)}
   life=\${20-}
 }
+# A shell that runs many scripts does it once: a number of /proc is read byte by byte.
+prepare() {
+  started $$
+  me="$$ $life"
+}
 lock() {
   held=/tmp/$lockname
   [ -w /tmp ] || held=\${base}/$lockname
-  started $$
-  me="$$ $life" tries=0
+  [ -n "$me" ] || prepare
+  tries=0
   until { set -C; { echo "$me" > "$held"; } 2>/dev/null; }; do
     set +C
     holder= since=

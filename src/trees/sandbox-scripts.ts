@@ -46,7 +46,7 @@ export const deniedReasons: Readonly<Record<string, string>> = {
  * links read by itself, so that a link counts as inside only when every step of it is.
  */
 export const walkFunctions = `
-tell=
+told=
 fail() { code=$1; shift; printf '%s' "$index $*"; exit "$code"; }
 enter() {
   LC_ALL=C; export LC_ALL
@@ -121,15 +121,44 @@ walk() {
 
 /** What every script begins with, after the functions; `root` is absolute. */
 export function opening(root: string): string {
-  return `enter ${quote(root.replace(/\/+$/, ''))}\n`
+  return `enter ${rooted(root)}\n`
 }
+
+const rooted = (root: string) => quote(root.replace(/\/+$/, ''))
 
 const present = `[ "$is" != nothing ] || fail ${exits.missing}\n`
 
-/** Prints `<mode> <size> <seconds> <time with its fraction>`. All scripts here need `walkFunctions`. */
+/** What `statScript` and `readScript` need beside `walkFunctions`. */
+export const readFunctions = `
+facts() { exec stat -c '%f %s %Y %y' "./$name"; }
+there() {
+  enter "$1"
+  walk "$2" follow
+  [ "$is" != nothing ] || fail ${exits.missing}
+}
+file() {
+  there "$1" "$2"
+  [ -f "./$name" ] || fail ${exits.notFile} "$(stat -c %f "./$name")"
+  [ -r "./$name" ] || fail ${exits.denied} permission
+}
+measured() {
+  facts=$(facts) || fail ${exits.missing}
+  size=\${facts#* } size=\${size%% *}
+  size=$((size - $1))
+  [ "$size" -le "$2" ] || fail ${exits.tooLarge} "$size"
+}
+part() { exec dd if="./$name" bs="$1" skip="$2" count="$3" 2>/dev/null; }
+# At the same time: each takes as long as its program takes to start.
+partAndFacts() {
+  exec 3>&1
+  facts=$(facts & part "$@" >&3) || exit
+}
+end() { printf "\\n%s$told" "$facts"; }
+`
+
+/** Prints `<mode> <size> <seconds> <time with its fraction>`. */
 export function statScript(root: string, path: string): string {
-  return `${opening(root)}walk ${quote(path)} follow
-${present}exec stat -c '%f %s %Y %y' "./$name"`
+  return `there ${rooted(root)} ${quote(path)}; facts`
 }
 
 export interface ReadPlan {
@@ -140,33 +169,19 @@ export interface ReadPlan {
 
 /** Prints the bytes, a newline and the line of `statScript`. */
 export function readScript(root: string, path: string, { limitBytes, range }: ReadPlan): string {
-  const stat = `stat -c '%f %s %Y %y' "./$name"`
-  const open = [
-    `${opening(root)}walk ${quote(path)} follow`,
-    `${present}[ -f "./$name" ] || fail ${exits.notFile} "$(stat -c %f "./$name")"`,
-    `[ -r "./$name" ] || fail ${exits.denied} permission`,
-  ]
-  const end = `printf '\\n%s' "$facts"`
-  const lookFirst = (rest: string) => [
-    `facts=$(${stat}) || fail ${exits.missing}`,
-    `size=\${facts#* } size=\${size%% *}`,
-    `[ "${rest}" -le ${limitBytes} ] || fail ${exits.tooLarge} "${rest}"`,
-  ]
+  const file = `file ${rooted(root)} ${quote(path)}`
   if (range === undefined) {
     // Files of the kernel say 0 and have content.
     const all = `if [ "$size" -ne 0 ]; then cat "./$name"; else head -c ${limitBytes + 1} "./$name"; fi`
-    return [...open, ...lookFirst('$size'), `${all} || exit`, end].join('\n')
+    return `${file}; measured 0 ${limitBytes}; ${all} || exit; end`
   }
   const { offset, length, block } = range
+  if (length === 0) return `${file}; facts=$(facts) || exit; end`
   const skip = Math.floor(offset / block)
   const count = Math.ceil((offset + Math.min(length, limitBytes)) / block) - skip
-  const part = `dd if="./$name" bs=${block} skip=${skip} count=${count} 2>/dev/null`
-  if (length > limitBytes) {
-    return [...open, ...lookFirst(`$((size - ${offset}))`), `${part} || exit`, end].join('\n')
-  }
-  const both = length > 0 ? `${stat} & exec ${part} >&3` : `exec ${stat}`
-  // At the same time: each takes as long as its program takes to start.
-  return [...open, 'exec 3>&1', `facts=$(${both}) || exit`, end].join('\n')
+  const part = `${block} ${skip} ${count}`
+  if (length <= limitBytes) return `${file}; partAndFacts ${part}; end`
+  return `${file}; measured ${offset} ${limitBytes}; (part ${part}) || exit; end`
 }
 
 /**

@@ -16,7 +16,14 @@ import {
 import { applyFunctions, applyScript } from './sandbox-apply-script.ts'
 import { entriesOf, factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
 import { readFailed, type Told, writeFailed } from './sandbox-failure.ts'
-import { exits, listScript, readScript, statScript, walkFunctions } from './sandbox-scripts.ts'
+import {
+  exits,
+  listScript,
+  readFunctions,
+  readScript,
+  statScript,
+  walkFunctions,
+} from './sandbox-scripts.ts'
 import { isTemporaryName } from './temporary-name.ts'
 
 /**
@@ -45,7 +52,7 @@ export interface SandboxTreeOptions {
 }
 
 /** What all scripts of trees share. */
-export const treeFunctions = walkFunctions + applyFunctions
+export const treeFunctions = walkFunctions + readFunctions + applyFunctions
 
 /** Linux limits one argument to 128 KiB; a longer script goes in on stdin. */
 const scriptLimitBytes = 100_000
@@ -86,7 +93,7 @@ export class SandboxTree implements Tree {
   }
 
   async read(path: TreePath, range?: ByteRange): Promise<FileContent> {
-    const block = range && range.length > 1024 * 1024 ? 65_536 : 4096
+    const block = range === undefined ? 0 : blockOf(range)
     const plan = { limitBytes: readLimitBytes, range: range && { ...range, block } }
     const stdout = await this.#ask(path, (root) => readScript(root, path, plan))
     const end = stdout.lastIndexOf('\n')
@@ -184,6 +191,14 @@ function stream(parts: readonly Uint8Array[]): Uint8Array | Readable | undefined
   if (parts.length <= 1) return parts[0]
   return size <= 1024 * 1024 ? Buffer.concat(parts) : Readable.from(parts)
 }
+
+/** Each block is a packet or two on the way, and those at both ends are sent whole. */
+function blockOf({ offset, length }: ByteRange): number {
+  const isAligned = offset % largeBlock === 0 && length >= largeBlock
+  return isAligned || length > 1024 * 1024 ? largeBlock : 4096
+}
+
+const largeBlock = 65_536
 
 function told(code: number, stdout: string, stderr = ''): Told {
   return { code, stdout, stderr }
