@@ -10,8 +10,8 @@ export interface RunnerCommand {
   readonly stdout: Readable
   readonly stderr: Readable
   /**
-   * Resolves when the working directory was entered, at the latest with the first output. Rejects with `COMMAND_NOT_STARTED`, and with
-   * `RunnerEnded` when the runner ended before it took the command.
+   * Resolves when the working directory was entered, at the latest with the first output. Rejects with
+   * `COMMAND_NOT_STARTED`, and with `RunnerEnded` when the runner ended before it took the command.
    */
   readonly started: Promise<void>
   /** When all output was taken. Rejects with `SANDBOX_LOST` only. */
