@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { cancelled, commandNotStarted } from './errors.ts'
 import { Runner } from './runner.ts'
 import { type RunnerCommand, RunnerEnded } from './runner-command.ts'
+import { leastSpare, RunnerDemand } from './runner-demand.ts'
+import { RunnerRest } from './runner-rest.ts'
 import type { CommandLine } from './runner-script.ts'
 import type { Sandbox } from './sandbox.ts'
 import { Waiters } from './waiters.ts'
 
-/** How many wait once it has been quiet for a while, and how many at most after many ran at once. */
-const spareRunners = 2
-const mostSpare = 32
+/** Those that nobody has asked for in as long are let go. */
 const quietMs = 30_000
 /** Engines start a few at a time in the time that one takes. */
 const maxStarting = 4
@@ -34,6 +34,7 @@ export class RunnerPool {
   /** The ends of these and of those that are being started. */
   readonly #ends = new Set<Promise<void>>()
   readonly #waiting = new Waiters<Runner>()
+  readonly #rest = new RunnerRest()
   /** How many will be ready soon, and how many of them are started for the first time. */
   #coming = 0
   #starting = 0
@@ -42,9 +43,7 @@ export class RunnerPool {
   #patience: NodeJS.Timeout | undefined
   #quiet: NodeJS.Timeout | undefined
   #running = 0
-  /** The most that were asked for at once: lately, and before. */
-  #peak = 0
-  #earlierPeak = 0
+  readonly #demand = new RunnerDemand()
 
   /** Starts the first one ahead. */
   constructor(sandbox: Sandbox) {
@@ -73,7 +72,8 @@ export class RunnerPool {
         this.#keep(runner)
         throw error
       }
-      const command = runner.run(line)
+      this.#rest.began(runner)
+      const command = runner.run(line, () => this.#rest.ended(runner))
       void this.#follow(runner, command)
       try {
         await unlessAborted(command.started, signal)
@@ -97,6 +97,7 @@ export class RunnerPool {
     clearTimeout(this.#quiet)
     clearTimeout(this.#patience)
     this.#waiting.refuseAll(cancelled('the command'))
+    this.#rest.wake()
     for (const runner of this.#all) runner.release()
   }
 
@@ -113,7 +114,7 @@ export class RunnerPool {
   #take(signal: AbortSignal | undefined): Promise<Runner> {
     if (this.#isClosed) return Promise.reject(cancelled('the command'))
     const taken = this.#waiting.wait({ signal, cancelled: () => cancelled('the command') })
-    this.#peak = Math.max(this.#peak, this.#waiting.size + this.#running)
+    this.#demand.saw(this.#waiting.size + this.#running)
     this.#serve()
     return taken
   }
@@ -126,6 +127,7 @@ export class RunnerPool {
       this.#movedMs = performance.now()
       this.#waiting.give(runner)
     }
+    if (this.#waiting.size > 0) this.#rest.wake()
     if (this.#waiting.size <= this.#coming) return
     const patience = this.#all.size === 0 ? 0 : this.#movedMs + patienceMs - performance.now()
     if (patience > 0) {
@@ -152,7 +154,10 @@ export class RunnerPool {
     try {
       const runner = await this.#start()
       this.#all.add(runner)
-      void runner.over.then(() => this.#all.delete(runner))
+      void runner.over.then(() => {
+        this.#all.delete(runner)
+        this.#rest.lost(runner)
+      })
       if (this.#isClosed) runner.release()
       if (!(await runner.ready)) throw unstarted(runner.lastWords)
       this.#keep(runner)
@@ -200,7 +205,7 @@ export class RunnerPool {
   /** Whoever ran many at once does so again: the next time more of them find a runner. */
   #expectAsMany(): void {
     // Never more than twice as many as there are, because it may have been the only time.
-    const wanted = Math.min(this.#spare, mostSpare, 2 * this.#all.size)
+    const wanted = Math.min(this.#demand.spare, 2 * this.#all.size)
     const startNext = () => {
       const isQuiet = this.#running === 0 && this.#waiting.size === 0 && this.#starting === 0
       if (!isQuiet || this.#all.size >= wanted) return
@@ -214,37 +219,30 @@ export class RunnerPool {
     return this.#isClosed ? undefined : this.#startOne()
   }
 
-  /** How many are to wait: as many as were asked for at once in the last while. */
-  get #spare(): number {
-    return Math.max(spareRunners, this.#peak, this.#earlierPeak)
-  }
-
   #keep(runner: Runner): void {
     this.#idle.push(runner)
     this.#serve()
-    if (this.#idle.length <= spareRunners || this.#isClosed) return
+    if (this.#idle.length <= leastSpare || this.#isClosed) return
     this.#quiet ??= setTimeout(() => this.#letGo(), quietMs).unref()
   }
 
   /** Lets go of those that nobody has asked for in a while. */
   #letGo(): void {
     this.#quiet = undefined
-    this.#earlierPeak = this.#peak
-    this.#peak = 0
+    this.#demand.turn()
     this.#releaseIdle()
-    if (this.#idle.length > spareRunners)
+    if (this.#idle.length > leastSpare)
       this.#quiet = setTimeout(() => this.#letGo(), quietMs).unref()
   }
 
   #forgetPeak(): void {
-    this.#peak = 0
-    this.#earlierPeak = 0
+    this.#demand.forget()
     this.#releaseIdle()
   }
 
   #releaseIdle(): void {
-    const spare = Math.min(this.#spare, mostSpare)
-    for (const one of this.#idle.splice(0, Math.max(0, this.#idle.length - spare))) one.release()
+    const tooMany = Math.max(0, this.#idle.length - this.#demand.spare)
+    for (const one of this.#idle.splice(0, tooMany)) one.release()
   }
 }
 

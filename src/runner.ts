@@ -24,6 +24,9 @@ export class Runner {
   #command: Command | undefined
   /** Ended but for what it may have left; its `gone` is not told yet. */
   #last: Command | undefined
+  /** That command, as long as the script does not know that its end was heard. */
+  #unanswered: Command | undefined
+  #tellEnded: () => void = () => {}
   #isOver = false
   #words = ''
   /** Settles when its channel has ended. */
@@ -92,9 +95,13 @@ export class Runner {
     return this.#words.trim()
   }
 
-  /** Runs a command; only when ready, and one at a time. */
-  run(line: CommandLine): RunnerCommand {
+  /**
+   * Runs a command; only when ready, and one at a time. `ended` is told when its end was marked: from then on
+   * `goOn` has to be called.
+   */
+  run(line: CommandLine, ended: () => void): RunnerCommand {
     this.#ready = this.#nextReady()
+    this.#tellEnded = ended
     const resume = { stdout: () => this.#stdout.resume(), stderr: () => this.#stderr.resume() }
     const command = new Command(line, resume, this.#channel.stdin)
     this.#command = command
@@ -102,8 +109,19 @@ export class Runner {
     return command
   }
 
+  /** Looks for what its command has left, and is ready again if that is nothing. Harmless at any other time. */
+  goOn(): void {
+    const command = this.#unanswered
+    if (command === undefined) return
+    this.#unanswered = undefined
+    const { base } = command
+    this.#channel.stdin.write(afterEnd(this.#token, this.#group, base))
+    if (base === undefined) this.#channel.stdin.end()
+  }
+
   /** Lets go of it: it ends when nothing of its command is left. */
   release(): void {
+    this.goOn()
     this.#channel.stdin.end()
   }
 
@@ -158,9 +176,10 @@ export class Runner {
     if (!command.stdout.finished || !command.stderr.finished) return
     this.#command = undefined
     this.#last = command
-    const { base, line } = command
-    if (line.stdin !== 'open') this.#channel.stdin.write(afterEnd(this.#token, this.#group, base))
-    if (line.stdin === 'open' || base === undefined) this.release()
+    // What is left of an open stdin is the command's.
+    if (command.line.stdin === 'open') this.release()
+    else this.#unanswered = command
+    this.#tellEnded()
   }
 
   #over(end: ChannelEnd): void {
