@@ -8,6 +8,7 @@ import { describeMachine, machineText } from './machine.ts'
 import { measureSection } from './measure.ts'
 import { mergeRuns } from './merge.ts'
 import { help, type Options, parseOptions } from './options.ts'
+import { manySessions, tellMemoryOfSessions } from './parts/many-sessions.ts'
 import { readRun, writeChart, writeMarkdown, writeRun } from './report.ts'
 import type { Line, Run } from './result.ts'
 import { sections } from './rows/all.ts'
@@ -27,6 +28,8 @@ process.exitCode = await main(process.argv.slice(2)).catch((error) => {
 })
 
 async function main(args: readonly string[]): Promise<number> {
+  const [part, ...of] = args
+  if (part === manySessions) return tellMemoryOfSessions(of)
   let options: Options
   try {
     options = parseOptions(args)

@@ -1,4 +1,5 @@
 /** Many sessions in one process, as a server with a transport that carries several would have them. */
+import { execFile } from 'node:child_process'
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { callTool } from '../../src/mcp/call-tool.ts'
@@ -12,11 +13,34 @@ import { memoryOf } from './memory.ts'
 
 const never = new AbortController().signal
 
+/** What the benchmark is started with, to measure them in a process that has done nothing before. */
+export const manySessions = '--many-sessions'
+
+/** As `memoryOfSessions`, in a process of its own. */
+export function memoryOfSessionsAlone(count: number, folder: string): Promise<number> {
+  const args = [...process.argv.slice(1, 2), manySessions, String(count), folder]
+  return new Promise((resolve, reject) => {
+    execFile(process.execPath, args, (error, stdout) => {
+      if (error === null) resolve(Number(stdout))
+      else reject(error)
+    })
+  })
+}
+
+/** Resolves with an exit code. */
+export async function tellMemoryOfSessions([
+  count,
+  folder = '',
+]: readonly string[]): Promise<number> {
+  process.stdout.write(`${await memoryOfSessions(Number(count), folder)}\n`)
+  return 0
+}
+
 /**
  * Megabytes of this process for each of `count` sessions with a sandbox of bubblewrap and a command run in
  * it, once all are open. What the first session loads is not counted. All of it is gone afterwards.
  */
-export async function memoryOfSessions(count: number, folder: string): Promise<number> {
+async function memoryOfSessions(count: number, folder: string): Promise<number> {
   const state = join(folder, 'state')
   mkdirSync(state, { recursive: true })
   const opened: (() => Promise<void>)[] = []

@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs'
 import { entry, type McpServer, type Start, startServer } from '../mcp-server.ts'
 import { floorServer } from '../parts/floor-server.ts'
-import { memoryOfSessions } from '../parts/many-sessions.ts'
+import { memoryOfSessionsAlone } from '../parts/many-sessions.ts'
 import { memoryOf } from '../parts/memory.ts'
 import { openOurs } from '../parts/ours.ts'
 import { startToAnswer } from '../parts/start-up.ts'
@@ -96,7 +96,7 @@ const sessions: Row = {
   fullOnly: true,
   target: limit(1),
   effort: (effort) => ({ ...effort, samples: 1, least: 1 }),
-  ours: async (stage) => () => memoryOfSessions(count, stage.directory('sessions')),
+  ours: async (stage) => () => memoryOfSessionsAlone(count, stage.directory('sessions')),
   peers: [],
 }
 
