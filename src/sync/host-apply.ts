@@ -31,6 +31,7 @@ import { inPlace, linked, newMode, withExecutable } from './host-place.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
 import { isSame, type Replaced, verified } from './host-verify.ts'
 import type { SyncChange } from './reconcile.ts'
+import { betweenSlices } from './slices.ts'
 import type { Entry } from './snapshot.ts'
 import type { TransferProgress } from './transfer-progress.ts'
 
@@ -67,6 +68,7 @@ export async function applyToHost(
 ): Promise<Unmade> {
   const apply = new HostApply(content, stage, target)
   const { dev, ino } = statSync(target.root, { bigint: true })
+  let since = performance.now()
   try {
     for (let at = 0; at < changes.length; at += changesPerTurn) {
       const some = changes.slice(at, at + changesPerTurn)
@@ -76,6 +78,7 @@ export async function applyToHost(
       }
       await exclusively(`${dev}:${ino}`, makeAll, signal)
       for (const _ of some) progress.fileDone()
+      since = await betweenSlices(since)
     }
     await apply.settle()
     return apply

@@ -31,6 +31,13 @@ export async function inSlices<T>(steps: Steps<T>, signal?: AbortSignal): Promis
   }
 }
 
+/** For work that waits for no event of its own: lets others run when the slice that began at `since` is over. */
+export async function betweenSlices(since: number): Promise<number> {
+  if (performance.now() < since + sliceMs) return since
+  await setImmediate()
+  return performance.now()
+}
+
 /** All of it in one go, for what is known to be small. */
 export function atOnce<T>(steps: Steps<T>): T {
   for (;;) {

@@ -1,8 +1,16 @@
 /** That nothing of a large workspace is done in one piece: steps are counted, because times depend on the machine. */
-import { mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { applyToHost } from '../../src/sync/host-apply.ts'
 import { HostStage, sweepStages } from '../../src/sync/host-stage.ts'
 import { readAhead, verified } from '../../src/sync/host-verify.ts'
@@ -116,6 +124,31 @@ test('a signal ends work in slices, and what it holds open is closed', async () 
   setImmediate(() => controller.abort())
   await expect(working).rejects.toMatchObject({ code: 'CANCELLED' })
   expect(isClosed).toBe(true)
+})
+
+test('others run while much is put in place', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'sbx-large-'))
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }))
+  const count = 5_000
+  const changes = Array.from({ length: count }, (_, n) => ({
+    path: treePath(`${n}`),
+    before: undefined,
+    after: { kind: 'directory' as const },
+  }))
+  const made = () => changes.filter(({ path }) => existsSync(join(root, path))).length
+  const seen: number[] = []
+  let isDone = false
+  const look = () => {
+    seen.push(made())
+    if (!isDone) setImmediate(look)
+  }
+  setImmediate(look)
+  const target = { root, owner: undefined }
+  await applyToHost(changes, new Map(), new HostStage(root), target, silent, never).finally(() => {
+    isDone = true
+  })
+  expect(made()).toBe(count)
+  expect(seen.filter((some) => some > 0 && some < count).length).toBeGreaterThan(1)
 })
 
 test('what takes longer than a moment is told until it is done', async () => {
