@@ -4,13 +4,15 @@
  * of it has its namespaces, its lack of capabilities and its limits; nothing ever enters from outside.
  */
 
+// biome-ignore lint/style/noRestrictedImports: `startMonitor` says why
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { execa } from 'execa'
 import { backendUnavailable, cancelled, sandboxStartFailed } from '../../errors.ts'
 import { startOf } from '../../process-identity.ts'
 import { channelsInside, filesOfEtc, type SandboxLayout } from './arguments.ts'
@@ -80,24 +82,15 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
   const nothing = openSync('/dev/null', 'r')
   const nonce = randomBytes(9).toString('hex')
   const run = [...order.arguments, '--', '/bin/sh', `${channelsInside}/holder`, nonce]
-  const monitor = execa(order.command, ['--info-fd', '3', ...run], {
-    stdio: ['pipe', 'ignore', 'pipe', descriptor(information), ...(await covers(nothing))],
-    // In a group of its own, and not ended with the server; nothing of the server's environment,
-    // which processes inside could read in /proc/1/environ.
-    detached: true,
-    cleanup: false,
-    extendEnv: false,
-    env: { PATH: process.env.PATH ?? '' },
-    uid: layout.uid,
-    gid: layout.gid,
-    buffer: false,
-    reject: false,
-  })
+  const monitor = startMonitor(
+    order,
+    ['--info-fd', '3', ...run],
+    [descriptor(information), ...(await covers(nothing))],
+  )
   const complaint = text(monitor.stderr).catch(() => '')
-  const ended = monitor.then(async (result) => {
+  const ended = endOf(monitor, order.command).then(async (end) => {
     const said = (await complaint).trim()
-    if (result.code === 'ENOENT') throw notInstalled(order.command, result)
-    throw startRefused(said === '' ? (result.shortMessage ?? 'it ended at once') : said)
+    throw startRefused(said === '' ? end : said)
   })
   ended.catch(() => {})
   const aborted = new Promise<never>((_, reject) => {
@@ -126,6 +119,42 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
     monitor.stderr.destroy()
     monitor.unref()
   }
+}
+
+type Monitor = ChildProcessByStdio<Writable, null, Readable>
+
+/**
+ * Not by execa, which compares each descriptor with every other: where the highest that this process inherited is
+ * 251 that is twenty megabytes of garbage for each sandbox.
+ */
+function startMonitor(
+  { command, layout: { uid, gid } }: HolderOrder,
+  args: readonly string[],
+  descriptors: readonly ('ignore' | 3)[],
+): Monitor {
+  const monitor = spawn(command, args, {
+    stdio: ['pipe', 'ignore', 'pipe', ...descriptors],
+    // In a group of its own, so that it is not ended with the server's; nothing of the server's environment,
+    // which processes inside could read in /proc/1/environ.
+    detached: true,
+    env: { PATH: process.env.PATH ?? '' },
+    uid,
+    gid,
+  })
+  return monitor as Monitor
+}
+
+/** Resolves with how it ended in words; rejects when it could not be started. */
+function endOf(monitor: Monitor, command: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    monitor.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') reject(notInstalled(command, error))
+      else resolve(error.message)
+    })
+    monitor.once('exit', (code, signal) =>
+      resolve(code === null ? `it was ended by ${signal}` : `it ended with exit code ${code}`),
+    )
+  })
 }
 
 /**
