@@ -6,6 +6,7 @@
 import packageJson from '../package.json' with { type: 'json' }
 import { run as serve } from './cli/serve.ts'
 import { isSandboxError } from './errors.ts'
+import { keepYoungGenerationSmall } from './young-generation.ts'
 
 /** What follows the subcommand's name; resolves with the exit code. */
 export type Subcommand = (argv: readonly string[], version: string) => Promise<number>
@@ -14,6 +15,8 @@ export type Subcommand = (argv: readonly string[], version: string) => Promise<n
 console.log = console.error
 console.info = console.error
 console.debug = console.error
+
+keepYoungGenerationSmall()
 
 async function main(): Promise<number> {
   const argv = process.argv.slice(2)

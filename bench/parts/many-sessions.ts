@@ -8,6 +8,7 @@ import { backendOnce } from '../../src/sessions/choose-backend.ts'
 import { makeSession } from '../../src/sessions/make-session.ts'
 import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
 import { tools } from '../../src/tools/all.ts'
+import { keepYoungGenerationSmall } from '../../src/young-generation.ts'
 import { settingsWith } from '../../test/support/settings.ts'
 import { memoryOf } from './memory.ts'
 
@@ -41,6 +42,7 @@ export async function tellMemoryOfSessions([
  * it, once all are open. What the first session loads is not counted. All of it is gone afterwards.
  */
 async function memoryOfSessions(count: number, folder: string): Promise<number> {
+  keepYoungGenerationSmall()
   const state = join(folder, 'state')
   mkdirSync(state, { recursive: true })
   const opened: (() => Promise<void>)[] = []

@@ -18,6 +18,7 @@ import type { Opened, Workspace } from '../workspace.ts'
 import { BindWorkspace } from '../workspaces/bind.ts'
 import { MirrorWorkspace } from '../workspaces/mirror.ts'
 import { RemoteWorkspace } from '../workspaces/remote.ts'
+import { letYoungGenerationGrow } from '../young-generation.ts'
 import { workspaceKind } from './workspace-kind.ts'
 
 /** What a workspace needs of its session: the open sandbox, and scripts in it. */
@@ -69,6 +70,8 @@ export function makeWorkspace(
       return { workspace, sight: new SandboxSight(workspace.files, workspace.glance, access) }
     }
     case 'mirror':
+      // What is known of each file lives on.
+      letYoungGenerationGrow()
       return {
         workspace: makeMirrorWorkspace(settings, place, inside),
         sight: hostSight(spec, settings.openshell.remoteWorkspaceDir),
