@@ -5,11 +5,9 @@
  */
 import './plain-zod.ts'
 import { Server } from '@modelcontextprotocol/sdk/server/index.js'
-import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import type { RequestHandlerExtra } from '@modelcontextprotocol/sdk/shared/protocol.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
-  CallToolRequestSchema,
   CompleteRequestSchema,
   ErrorCode,
   ListResourcesRequestSchema,
@@ -32,6 +30,7 @@ import { askRoots, type ClientRoots } from './client-roots.ts'
 import { Progress } from './progress.ts'
 import { RequestError } from './request-error.ts'
 import type { Served, SessionProvider } from './session-provider.ts'
+import { StdioTransport } from './stdio-transport.ts'
 
 export interface ServerOptions {
   readonly version: string
@@ -59,7 +58,7 @@ const answers = () => import('./answers.ts')
 
 /** Speaks MCP on stdin and stdout until `closed`, which tells why it ended. */
 export function serveStdio(options: ServerOptions): Promise<{ closed: Promise<string> }> {
-  return serveOn(new StdioServerTransport(), options)
+  return serveOn(new StdioTransport(), options)
 }
 
 /** Speaks MCP on any transport of the SDK. */
@@ -160,18 +159,22 @@ function answerTools(server: Server, { tools }: ServerOptions, current: Current)
     return { tools: listed } as never
   })
 
-  server.setRequestHandler(CallToolRequestSchema, async ({ params }, extra) => {
+  // A handler that is set is given what the SDK has checked twice, and its result is checked too. Here the
+  // tool checks its arguments, and its result is of its own making.
+  server.fallbackRequestHandler = async ({ method, params }, extra) => {
+    if (method !== 'tools/call') throw plain(ErrorCode.MethodNotFound, 'Method not found')
+    const { name, arguments: args } = toolRequest(params)
     const [offered, { callTool, refusedCall, unknownTool }] = await Promise.all([
       tools(),
       answers(),
     ])
-    const tool = offered.find(({ name }) => name === params.name)
-    if (tool === undefined) throw invalidParams(unknownTool(params.name, offered))
+    const tool = offered.find((one) => one.name === name)
+    if (tool === undefined) throw invalidParams(unknownTool(name, offered))
     const progress = progressOf(extra)
     try {
       const open = await current.get().catch(refusedCall)
       if (!('session' in open)) return open as never
-      const result = await callTool(tool, params.arguments, {
+      const result = await callTool(tool, args, {
         session: open.session,
         signal: extra.signal,
         progress: (done, message) => progress.tell(done, message),
@@ -181,7 +184,16 @@ function answerTools(server: Server, { tools }: ServerOptions, current: Current)
       progress.stop()
       if (!tool.annotations.readOnlyHint) current.opened?.resources.afterCall()
     }
-  })
+  }
+}
+
+function toolRequest(params: Readonly<Record<string, unknown>> = {}) {
+  const { name, arguments: args } = params
+  if (typeof name !== 'string') throw invalidParams('params.name has to be the name of a tool')
+  if (args !== undefined && (typeof args !== 'object' || args === null || Array.isArray(args))) {
+    throw invalidParams('params.arguments has to be an object')
+  }
+  return { name, arguments: args }
 }
 
 function answerResources(server: Server, current: Current): void {
@@ -256,9 +268,12 @@ async function asRpc<T>(run: () => Promise<T>): Promise<T> {
   }
 }
 
+const invalidParams = (message: string, data?: object) =>
+  plain(ErrorCode.InvalidParams, message, data)
+
 /** The SDK puts its own words before a message; clients show them, so they are taken off again. */
-function invalidParams(message: string, data?: object): McpError {
-  const error = new McpError(ErrorCode.InvalidParams, message, data)
+function plain(code: ErrorCode, message: string, data?: object): McpError {
+  const error = new McpError(code, message, data)
   error.message = message
   return error
 }
