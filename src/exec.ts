@@ -1,9 +1,9 @@
 /** Runs a shell command within limits, and tells how it ended. */
-import { randomBytes } from 'node:crypto'
 import type { CapturedOutput, OutputMark, OutputStream } from './captured-output.ts'
 import { isSandboxError, type SandboxError, sandboxLost } from './errors.ts'
 import type { Guard } from './guard.ts'
 import { type Process, spawn } from './process.ts'
+import { unguessableId } from './unguessable.ts'
 
 export interface ExecRequest {
   readonly command: string
@@ -31,7 +31,7 @@ export interface ExecResult {
 /** One command, running or ended. */
 export class Execution {
   /** Unguessable. */
-  readonly id = randomBytes(16).toString('base64url')
+  readonly id = unguessableId()
   readonly command: string
   readonly startedMs = Date.now()
   readonly output: CapturedOutput
@@ -139,8 +139,8 @@ export class Execution {
   }
 
   async #collect(stream: OutputStream): Promise<void> {
-    for await (const chunk of this.#process[stream]) {
-      await this.output.add(stream, chunk as Buffer)
+    for await (const chunk of this.#process.chunks(stream)) {
+      await this.output.add(stream, chunk)
       for (const listener of this.#listeners) listener()
     }
   }

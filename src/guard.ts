@@ -18,11 +18,8 @@ export interface Guard {
   readonly runners: RunnerPool
   /** The first part of every mark of this session. */
   readonly session: Mark
-  /**
-   * From now on the group ends with the session. Told before the command may run; throws when the
-   * session is ending or the sandbox was lost, because nobody would end the group then.
-   */
-  add(group: number): void
+  /** Throws when the session is ending or the sandbox was lost, because nobody would end a command then. */
+  admit(): void
   /** Forgets a group whose members are all gone. */
   drop(group: number): void
   /**
@@ -42,6 +39,9 @@ export interface Guard {
    */
   close(): Promise<void>
 }
+
+/** A group that is forgotten is told with what comes next, which is the runner's next group, or by then. */
+const dropMs = 100
 
 /** Starts the guard of one session in `sandbox`. */
 export async function openGuard(sandbox: Sandbox, signal: AbortSignal): Promise<Guard> {
@@ -67,12 +67,18 @@ class ChannelGuard implements Guard {
   readonly #waiting = new Map<number, (answer?: string) => void>()
   #requests = 0
   #closing = false
+  /** Lines that go with the next one: each write is a turn of the guard's on a core. */
+  #dropped = ''
+  #dropping: NodeJS.Timeout | undefined
   #gone: Error | undefined
 
   constructor(sandbox: Sandbox, session: Mark, channel: Channel) {
     this.sandbox = sandbox
     this.session = session
-    this.runners = new RunnerPool(sandbox)
+    this.runners = new RunnerPool(sandbox, {
+      add: (group) => this.#tell(`add 0 ${group}\n`),
+      drop: (group) => this.drop(group),
+    })
     this.#channel = channel
     channel.stdin.on('error', () => {})
     channel.stderr.resume()
@@ -97,14 +103,14 @@ class ChannelGuard implements Guard {
     })
   }
 
-  add(group: number): void {
+  admit(): void {
     if (this.#closing) throw cancelled('the command')
     if (this.#gone !== undefined) throw this.#gone
-    this.#tell(`add 0 ${group}`)
   }
 
   drop(group: number): void {
-    this.#tell(`drop 0 ${group}`)
+    this.#dropped += `drop 0 ${group}\n`
+    this.#dropping ??= setTimeout(() => this.#tell(''), dropMs).unref()
   }
 
   async signal(signal: 'TERM' | 'KILL', group: number, mark: Mark): Promise<void> {
@@ -122,7 +128,7 @@ class ChannelGuard implements Guard {
   async close(): Promise<void> {
     this.#closing = true
     this.runners.close()
-    this.#channel.stdin.end()
+    this.#channel.stdin.end(this.#takeDropped())
     await this.#channel.exit.catch(() => {})
     await this.runners.ended()
     this.#channel.close()
@@ -134,16 +140,25 @@ class ChannelGuard implements Guard {
     if (this.#gone === undefined) {
       answer = await new Promise<string | undefined>((resolve) => {
         this.#waiting.set(request, resolve)
-        this.#tell(`${verb} ${request} ${rest}`)
+        this.#tell(`${verb} ${request} ${rest}\n`)
       })
     }
     if (this.#gone !== undefined) throw this.#gone
     return answer
   }
 
-  #tell(line: string): void {
+  #tell(lines: string): void {
+    const told = this.#takeDropped() + lines
     // A write after the end would destroy the channel, and the guard would not be waited for.
-    if (this.#gone === undefined && !this.#closing) this.#channel.stdin.write(`${line}\n`)
+    if (this.#gone === undefined && !this.#closing) this.#channel.stdin.write(told)
+  }
+
+  #takeDropped(): string {
+    const dropped = this.#dropped
+    this.#dropped = ''
+    clearTimeout(this.#dropping)
+    this.#dropping = undefined
+    return dropped
   }
 }
 

@@ -5,7 +5,7 @@
  * Landlock domain (each command in an OpenShell sandbox is in one of its own) and is cleared by some
  * daemons; the limit can be set by nobody where a lower one was imposed.
  */
-import { randomBytes } from 'node:crypto'
+import { unguessableHex } from './unguessable.ts'
 
 /** Carries the text of a mark. */
 export const markVariable = 'SANDBOX_MCP_PROCESS'
@@ -18,12 +18,15 @@ export interface Mark {
 }
 
 export function sessionMark(): Mark {
-  return { text: randomBytes(12).toString('hex'), digits: String(nineDigits(100_000_000)) }
+  return { text: unguessableHex(), digits: String(nineDigits(100_000_000)) }
 }
 
-/** The mark of one process of a session. `token` is unguessable. */
-export function processMark(session: Mark, token: string): Mark {
-  return { text: `${session.text}.${token}`, digits: `${session.digits}${nineDigits(100_000_000)}` }
+/** The mark of one process of a session. */
+export function processMark(session: Mark): Mark {
+  return {
+    text: `${session.text}.${unguessableHex()}`,
+    digits: `${session.digits}${nineDigits(100_000_000)}`,
+  }
 }
 
 /** A line of sh that gives the shell, and all that it starts, the number. */
@@ -46,4 +49,5 @@ case \${line##*) } in [ZX]*) ;; *) echo "$pid" ;; esac
 done
 }`
 
-const nineDigits = (least: number) => least + (randomBytes(6).readUIntBE(0, 6) % (1e9 - least))
+const nineDigits = (least: number) =>
+  least + (Number.parseInt(unguessableHex().slice(0, 12), 16) % (1e9 - least))

@@ -1,5 +1,6 @@
 /** One command of a runner: its streams, and how it began and ended. */
-import { Readable, Writable } from 'node:stream'
+import { Writable } from 'node:stream'
+import { CommandOutput } from './command-output.ts'
 import { commandNotStarted, workdirMissing } from './errors.ts'
 import { briefMs, type CommandLine } from './runner-script.ts'
 
@@ -7,8 +8,8 @@ export interface RunnerCommand {
   /** Writes after the command ended go nowhere. Ended at once for a command without stdin. */
   readonly stdin: Writable
   /** Both end when the command itself has ended. */
-  readonly stdout: Readable
-  readonly stderr: Readable
+  readonly stdout: CommandOutput
+  readonly stderr: CommandOutput
   /**
    * Resolves when the working directory was entered, at the latest with the first output. Rejects with
    * `COMMAND_NOT_STARTED`, and with `RunnerEnded` when the runner ended before it took the command.
@@ -29,44 +30,13 @@ export class RunnerEnded extends Error {}
 /** A launcher that has not said a word by then will not. */
 const silenceMs = 30_000
 
-/** What a command prints, read as fast as it is taken. */
-class Output extends Readable {
-  readonly #resume: () => void
-  finished = false
-
-  constructor(resume: () => void) {
-    super({ highWaterMark: 256 * 1024 })
-    this.#resume = resume
-  }
-
-  override _read(): void {
-    this.#resume()
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    // What nobody reads must not hold up the other stream, nor the runner.
-    this.#resume()
-    done(error)
-  }
-
-  /** What was left in the background prints is dropped. False when the reader does not keep up. */
-  accept(bytes: Buffer): boolean {
-    return this.finished || this.destroyed || this.push(bytes)
-  }
-
-  finish(): void {
-    if (this.finished) return
-    this.finished = true
-    this.push(null)
-  }
-}
-
 /** What the runner tells its command. */
 export class Command implements RunnerCommand {
   readonly line: CommandLine
-  readonly stdin: Writable
-  readonly stdout: Output
-  readonly stderr: Output
+  readonly stdout: CommandOutput
+  readonly stderr: CommandOutput
+  readonly #open: Writable
+  #closed: Writable | undefined
   readonly started: Promise<void>
   readonly exit: Promise<number>
   readonly gone: Promise<void>
@@ -84,10 +54,9 @@ export class Command implements RunnerCommand {
 
   constructor(line: CommandLine, resume: { stdout(): void; stderr(): void }, stdin: Writable) {
     this.line = line
-    this.stdin =
-      line.stdin === 'open' ? stdin : new Writable({ write: (_bytes, _encoding, done) => done() })
-    this.stdout = new Output(resume.stdout)
-    this.stderr = new Output(resume.stderr)
+    this.#open = stdin
+    this.stdout = new CommandOutput(resume.stdout)
+    this.stderr = new CommandOutput(resume.stderr)
     this.started = new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => this.#tellStarted(silent()), silenceMs).unref()
       this.#tellStarted = (failure) => {
@@ -104,13 +73,19 @@ export class Command implements RunnerCommand {
     const channelEnd = new Promise<ChannelEnd>((resolve) => {
       this.#end = resolve
     })
-    this.exit = Promise.all([taken(this.stdout), taken(this.stderr)]).then(async () => {
+    this.exit = Promise.all([this.stdout.taken, this.stderr.taken]).then(async () => {
       if (this.code !== undefined) return this.code
       const end = await channelEnd
       if ('error' in end) throw end.error
       return end.code
     })
     this.exit.catch(() => {})
+  }
+
+  get stdin(): Writable {
+    if (this.line.stdin === 'open') return this.#open
+    this.#closed ??= new Writable({ write: (_bytes, _encoding, done) => done() })
+    return this.#closed
   }
 
   get base(): number | undefined {
@@ -125,7 +100,7 @@ export class Command implements RunnerCommand {
 
   /**
    * Takes what it prints on stdout. That can overtake the launcher's answer, which is on stderr: where both are
-   * on one connection the answer comes only when what is before it was read. False as `Output.accept`.
+   * on one connection the answer comes only when what is before it was read. False as `CommandOutput.accept`.
    */
   printed(bytes: Buffer): boolean {
     this.#tellStarted()
@@ -149,10 +124,3 @@ const silent = () =>
     `the sandbox took the command and said nothing for ${silenceMs / 1000} s`,
     'Call again; when it stays like this, remove the sandbox or restart the engine.',
   )
-
-function taken(stream: Readable): Promise<void> {
-  return new Promise((resolve) => {
-    stream.once('end', resolve)
-    stream.once('close', resolve)
-  })
-}

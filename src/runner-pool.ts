@@ -23,14 +23,25 @@ const attempts = 3
 /** What they may take to end once nothing keeps them. */
 const endMs = 2_000
 
+/** Who ends what runs, whatever happens to this process. */
+export interface GroupWatch {
+  /** From now on the group ends with the session. Told when a runner has got ready, so before any command. */
+  add(group: number): void
+  /** Forgets a group whose members are all gone. */
+  drop(group: number): void
+}
+
 export class RunnerPool {
   readonly #sandbox: Sandbox
+  readonly #watch: GroupWatch
   #isClosed = false
   /** Ends what is still being started. */
   readonly #stop = new AbortController()
   /** Ready; the last used is the next. */
   readonly #idle: Runner[] = []
   readonly #all = new Set<Runner>()
+  /** The groups of those that run nothing yet. */
+  readonly #watched = new Map<Runner, number>()
   /** The ends of these and of those that are being started. */
   readonly #ends = new Set<Promise<void>>()
   readonly #waiting = new Waiters<Runner>()
@@ -46,19 +57,20 @@ export class RunnerPool {
   readonly #demand = new RunnerDemand()
 
   /** Starts the first one ahead. */
-  constructor(sandbox: Sandbox) {
+  constructor(sandbox: Sandbox, watch: GroupWatch) {
     this.#sandbox = sandbox
+    this.#watch = watch
     void this.#startOne()
   }
 
   /**
-   * Starts a command, after `add` was told the number of its group; what that throws is thrown, and
-   * nothing runs. `signal` is for the start only. Rejects only if the command was not started, or was
+   * Starts a command, unless `admit` throws. Its group is watched, and whoever knows that it is gone has the
+   * watch drop it. `signal` is for the start only. Rejects only if the command was not started, or was
    * ended by `kill`, which is given the group.
    */
   async run(
     line: CommandLine,
-    add: (group: number) => void,
+    admit: () => void,
     kill: (group: number) => Promise<void>,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly group: number; readonly command: RunnerCommand }> {
@@ -67,11 +79,12 @@ export class RunnerPool {
       const { group } = runner
       try {
         if (signal?.aborted) throw cancelled('the command')
-        add(group)
+        admit()
       } catch (error) {
         this.#keep(runner)
         throw error
       }
+      this.#watched.delete(runner)
       this.#rest.began(runner)
       const command = runner.run(line, () => this.#rest.ended(runner))
       void this.#follow(runner, command)
@@ -79,8 +92,8 @@ export class RunnerPool {
         await unlessAborted(command.started, signal)
         return { group, command }
       } catch (error) {
-        command.stdout.destroy()
-        command.stderr.destroy()
+        command.stdout.drop()
+        command.stderr.drop()
         if (signal?.aborted) {
           void kill(group).catch(() => {})
           throw cancelled('the command')
@@ -157,6 +170,9 @@ export class RunnerPool {
       void runner.over.then(() => {
         this.#all.delete(runner)
         this.#rest.lost(runner)
+        const group = this.#watched.get(runner)
+        if (group !== undefined) this.#watch.drop(group)
+        this.#watched.delete(runner)
       })
       if (this.#isClosed) runner.release()
       if (!(await runner.ready)) throw unstarted(runner.lastWords)
@@ -220,6 +236,11 @@ export class RunnerPool {
   }
 
   #keep(runner: Runner): void {
+    const { group } = runner
+    if (group > 0 && !this.#watched.has(runner)) {
+      this.#watched.set(runner, group)
+      this.#watch.add(group)
+    }
     this.#idle.push(runner)
     this.#serve()
     if (this.#idle.length <= leastSpare || this.#isClosed) return

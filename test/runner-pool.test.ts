@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Guard, openGuard } from '../src/guard.ts'
 import { spawn } from '../src/process.ts'
+import { RunnerPool } from '../src/runner-pool.ts'
 import { type LocalSandbox, localSandbox } from './support/local-sandbox.ts'
 
 const never = new AbortController().signal
@@ -70,4 +71,39 @@ test('where no more can be started, it is tried once in a while and not over and
   expect(await run('echo on')).toBe('on\n')
   for (let turn = 0; turn < 200; turn++) await new Promise(setImmediate)
   expect(tries).toBeLessThan(4)
+})
+
+test('a group is watched before it runs anything, and no longer once it is gone or its runner is', async () => {
+  const watched = new Set<number>()
+  const pool = new RunnerPool(sandbox, {
+    add: (group) => void watched.add(group),
+    drop: (group) => void watched.delete(group),
+  })
+  const line = { run: 'sleep 0.2', workdir: sandbox.root, env: {}, digits: undefined } as const
+  for (let n = 0; n < 3; n++) {
+    let admitted = 0
+    const admit = () => {
+      admitted = watched.size
+    }
+    const started = pool.run({ ...line, stdin: 'none' }, admit, async () => {}, undefined)
+    const { group, command } = await started
+    expect(admitted).toBeGreaterThan(0)
+    expect(watched).toContain(group)
+    await Promise.all([text(command.stdout), text(command.stderr)])
+    expect(await command.exit).toBe(0)
+    // Whoever knows that it is gone says so.
+    expect(watched).toContain(group)
+    await command.gone
+    watched.delete(group)
+  }
+  const refused = () => {
+    throw new Error('the session is ending')
+  }
+  await expect.poll(() => watched.size, soon).toBeGreaterThan(0)
+  const run = pool.run({ ...line, stdin: 'none' }, refused, async () => {}, undefined)
+  await expect(run).rejects.toThrow('the session is ending')
+  expect(watched.size).toBeGreaterThan(0)
+  pool.close()
+  await pool.ended()
+  await expect.poll(() => watched.size, soon).toBe(0)
 })

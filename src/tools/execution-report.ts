@@ -116,6 +116,7 @@ export const seconds = (ms: number) => `${(ms / 1000).toFixed(ms < 100 ? 3 : 1)}
 
 /** The signal that a shell means by an exit code above 128. */
 function signalOf(code: number): string | undefined {
+  if (code <= 128) return undefined
   for (const [name, number] of Object.entries(constants.signals)) {
     if (number === code - 128) return name
   }
