@@ -29,10 +29,10 @@ export function processMark(session: Mark): Mark {
   }
 }
 
-/** A line of sh that gives the shell, and all that it starts, the number. */
-export const wearDigits = (digits: string) =>
-  // bash has another letter for it than dash and BusyBox.
-  `ulimit -S -w ${digits} 2>/dev/null || ulimit -S -x ${digits} 2>/dev/null`
+/** A command of sh that gives the shell, and all that it starts, the number; what it says is of no use. */
+export const wearDigits = (digits: string, isBash: boolean) =>
+  // bash has another letter for it than dash and BusyBox, and an sh may be any.
+  isBash ? `ulimit -S -x ${digits}` : `ulimit -S -w ${digits} || ulimit -S -x ${digits}`
 
 /**
  * A function of sh: `numbered DIGITS` prints the process numbers of what has a number that begins so and

@@ -86,7 +86,7 @@ export class RunnerPool {
       }
       this.#watched.delete(runner)
       this.#rest.began(runner)
-      const command = runner.run(line, () => this.#rest.ended(runner))
+      const command = runner.run(line, () => this.#ended(runner))
       void this.#follow(runner, command)
       try {
         await unlessAborted(command.started, signal)
@@ -122,6 +122,14 @@ export class RunnerPool {
     const late = setTimeout(() => this.#stop.abort(), endMs)
     await Promise.race([Promise.all(this.#ends), once(this.#stop.signal, 'abort')])
     clearTimeout(late)
+  }
+
+  /** What is done for the next command comes after the result of this one: it may be on the same core. */
+  #ended(runner: Runner): void {
+    setImmediate(() => {
+      this.#rest.ended(runner)
+      if (this.#waiting.size > 0) this.#rest.wake()
+    })
   }
 
   #take(signal: AbortSignal | undefined): Promise<Runner> {

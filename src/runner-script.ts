@@ -161,13 +161,17 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     if (!isVariableName(name)) throw new Error(`not a variable name: ${name}`)
     return `export ${name}=${quote(value)}`
   })
-  const prologue = [
-    `cd -- ${quote(workdir)} 2>/dev/null || { printf '\\036${token}:workdir\\036' >&2; exit 0; }`,
-    'read -r _ _ _ _ last 2>/dev/null </proc/loadavg',
+  const wear = digits === undefined ? [] : [wearDigits(digits, shell !== 'sh')]
+  // Redirected once: that is eight system calls each time.
+  const prologue = (...also: readonly string[]) => [
+    'last=',
+    `{ cd -- ${quote(workdir)} && last=0 && read -r _ _ _ _ last </proc/loadavg`,
+    ...also,
+    '} 2>/dev/null',
+    `[ "$last" ] || { printf '\\036${token}:workdir\\036' >&2; exit 0; }`,
     `printf '\\036${token}:started %s\\036' "$last" >&2`,
     'unset last OLDPWD',
   ]
-  const environment = [...(digits === undefined ? [] : [wearDigits(digits)]), ...exports]
   const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()
   const read = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null |`
   const isTaken =
@@ -180,13 +184,13 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   if (stdin === 'open') {
     // What is left of its stdin could be taken for an answer, so the launcher stays, and leads the group.
     const command = typeof run === 'string' && isTooLong(run) ? run : `exec ${argv()}`
-    const child = ['(', ...environment, `${command}\n)`]
-    return text([...prologue, traps, ...child, led(token)])
+    const child = ['(', '{ :', ...wear, '} 2>/dev/null', ...exports, `${command}\n)`]
+    return text([...prologue(), traps, ...child, led(token)])
   }
   if (isTaken) {
     // On its first line, so that lines are counted as in a file of its own.
     const command = bytes.length > 0 ? `${read} {\n${run}\n}` : `exec </dev/null; ${run}`
-    const lines = [...prologue, ...environment]
+    const lines = [...prologue(...wear), ...exports]
     const blocks =
       shell === 'sh'
         ? [text([...lines, command])]
@@ -195,7 +199,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   }
   // A command that is found nowhere is told by the shell, as exit code 126 or 127.
   const command = bytes.length > 0 ? `${read} ${argv()}` : `exec ${argv()} </dev/null`
-  return Buffer.concat([text([...prologue, ...environment, command]), bytes])
+  return Buffer.concat([text([...prologue(...wear), ...exports, command]), bytes])
 }
 
 /** The end of a command, as its launcher tells it. */
