@@ -10,6 +10,7 @@ import { createInterface } from 'node:readline'
 import { cancelled, sandboxLost } from './errors.ts'
 import { type Mark, markVariable, numberedFunction, sessionMark } from './process-mark.ts'
 import { RunnerPool } from './runner-pool.ts'
+import type { Locale } from './runner-script.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
 
 export interface Guard {
@@ -43,11 +44,15 @@ export interface Guard {
 /** A group that is forgotten is told with what comes next, which is the runner's next group, or by then. */
 const dropMs = 100
 
-/** Starts the guard of one session in `sandbox`. */
-export async function openGuard(sandbox: Sandbox, signal: AbortSignal): Promise<Guard> {
+/** Starts the guard of one session in `sandbox`. Its commands have `locale`, whatever else they are given. */
+export async function openGuard(
+  sandbox: Sandbox,
+  signal: AbortSignal,
+  locale: Locale = {},
+): Promise<Guard> {
   const session = sessionMark()
   const channel = await sandbox.start(guardScript(session), signal)
-  const guard = new ChannelGuard(sandbox, session, channel)
+  const guard = new ChannelGuard(sandbox, session, channel, locale)
   try {
     await Promise.race([guard.ready, guard.lost.then((error) => Promise.reject(error))])
     return guard
@@ -72,13 +77,14 @@ class ChannelGuard implements Guard {
   #dropping: NodeJS.Timeout | undefined
   #gone: Error | undefined
 
-  constructor(sandbox: Sandbox, session: Mark, channel: Channel) {
+  constructor(sandbox: Sandbox, session: Mark, channel: Channel, locale: Locale) {
     this.sandbox = sandbox
     this.session = session
-    this.runners = new RunnerPool(sandbox, {
-      add: (group) => this.#tell(`add 0 ${group}\n`),
-      drop: (group) => this.drop(group),
-    })
+    const watch = {
+      add: (group: number) => this.#tell(`add 0 ${group}\n`),
+      drop: (group: number) => this.drop(group),
+    }
+    this.runners = new RunnerPool(sandbox, watch, locale)
     this.#channel = channel
     channel.stdin.on('error', () => {})
     channel.stderr.resume()

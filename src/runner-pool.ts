@@ -5,7 +5,7 @@ import { Runner } from './runner.ts'
 import { type RunnerCommand, RunnerEnded } from './runner-command.ts'
 import { leastSpare, RunnerDemand } from './runner-demand.ts'
 import { RunnerRest } from './runner-rest.ts'
-import type { CommandLine } from './runner-script.ts'
+import type { CommandLine, Locale } from './runner-script.ts'
 import type { Sandbox } from './sandbox.ts'
 import { Waiters } from './waiters.ts'
 
@@ -34,6 +34,7 @@ export interface GroupWatch {
 export class RunnerPool {
   readonly #sandbox: Sandbox
   readonly #watch: GroupWatch
+  readonly #locale: Locale
   #isClosed = false
   /** Ends what is still being started. */
   readonly #stop = new AbortController()
@@ -57,9 +58,10 @@ export class RunnerPool {
   readonly #demand = new RunnerDemand()
 
   /** Starts the first one ahead. */
-  constructor(sandbox: Sandbox, watch: GroupWatch) {
+  constructor(sandbox: Sandbox, watch: GroupWatch, locale: Locale = {}) {
     this.#sandbox = sandbox
     this.#watch = watch
+    this.#locale = locale
     void this.#startOne()
   }
 
@@ -200,7 +202,7 @@ export class RunnerPool {
   }
 
   #start(): Promise<Runner> {
-    const start = Runner.start(this.#sandbox, this.#stop.signal)
+    const start = Runner.start(this.#sandbox, this.#locale, this.#stop.signal)
     const end = start.then(
       ({ over }) => over,
       () => {},

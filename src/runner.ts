@@ -6,6 +6,7 @@ import {
   afterEnd,
   type CommandLine,
   commandText,
+  type Locale,
   runnerScript,
   type Shell,
 } from './runner-script.ts'
@@ -17,6 +18,7 @@ const keptWords = 500
 export class Runner {
   readonly #channel: Channel
   readonly #token: string
+  readonly #locale: Locale
   readonly #stdout: MarkedStream
   readonly #stderr: MarkedStream
   #group = 0
@@ -34,8 +36,9 @@ export class Runner {
   #tellReady: (ready: boolean) => void = () => {}
   #ready: Promise<boolean>
 
-  private constructor(token: string, channel: Channel) {
+  private constructor(token: string, locale: Locale, channel: Channel) {
     this.#token = token
+    this.#locale = locale
     this.#channel = channel
     this.#ready = this.#nextReady()
     channel.stdin.on('error', () => {})
@@ -75,9 +78,9 @@ export class Runner {
   }
 
   /** Rejects when it cannot be started. `ready` tells when it can be used. */
-  static async start(sandbox: Sandbox, signal: AbortSignal): Promise<Runner> {
+  static async start(sandbox: Sandbox, locale: Locale, signal: AbortSignal): Promise<Runner> {
     const token = randomBytes(9).toString('hex')
-    return new Runner(token, await sandbox.start(runnerScript(token), signal))
+    return new Runner(token, locale, await sandbox.start(runnerScript(token, locale), signal))
   }
 
   /** True when it waits for a command, again after each; false when it will not take one any more. */
@@ -105,7 +108,9 @@ export class Runner {
     const resume = { stdout: () => this.#stdout.resume(), stderr: () => this.#stderr.resume() }
     const command = new Command(line, resume, this.#channel.stdin)
     this.#command = command
-    this.#channel.stdin.write(commandText(this.#token, this.#shell, line))
+    const env = Object.entries(line.env).filter(([name, value]) => this.#locale[name] !== value)
+    const told = { ...line, env: Object.fromEntries(env) }
+    this.#channel.stdin.write(commandText(this.#token, this.#shell, told))
     return command
   }
 

@@ -3,6 +3,7 @@ import type { SandboxUse } from './activity.ts'
 import { cancelled, isSandboxError } from './errors.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { OpenOnce } from './open-once.ts'
+import type { Locale } from './runner-script.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -10,16 +11,18 @@ export class SandboxOpening {
   readonly #workspace: Workspace
   readonly #use: SandboxUse
   readonly #tell: (text: string) => void
+  readonly #locale: Locale
   readonly #guard: OpenOnce<Guard>
   #hasOpened = false
   #untoldLoss: string | undefined
   #closed = false
 
-  /** `tell` is told what the client should know of a sandbox that was opened. */
-  constructor(workspace: Workspace, use: SandboxUse, tell: (text: string) => void) {
+  /** `tell` is told what the client should know of a sandbox that was opened; `locale` as for `openGuard`. */
+  constructor(workspace: Workspace, use: SandboxUse, tell: (text: string) => void, locale: Locale) {
     this.#workspace = workspace
     this.#use = use
     this.#tell = tell
+    this.#locale = locale
     this.#guard = new OpenOnce((context) => this.#open(context))
   }
 
@@ -86,10 +89,12 @@ export class SandboxOpening {
     })
     this.#use.opened(sandbox.kind)
     if (sandbox.stale !== undefined) this.#tell(sandbox.stale.replace(/\.$/, ''))
-    const guard = await openGuard(sandbox, context.signal).catch(async (error: unknown) => {
-      await sandbox.close()
-      throw error
-    })
+    const guard = await openGuard(sandbox, context.signal, this.#locale).catch(
+      async (error: unknown) => {
+        await sandbox.close()
+        throw error
+      },
+    )
     void guard.lost.then(async (error) => {
       this.lose(guard, error)
       await sandbox.close()

@@ -12,6 +12,7 @@ import { type ExecRequest, Execution } from './exec.ts'
 import { Executions } from './executions.ts'
 import type { Guard } from './guard.ts'
 import { LogSpace } from './log-space.ts'
+import { localeOf } from './runner-script.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import { SandboxOpening } from './sandbox-opening.ts'
 import { channelScripts, type ScriptResult, type Scripts } from './script.ts'
@@ -58,7 +59,12 @@ export class Session {
     this.#executions = new Executions(limits, this.#logs)
     const use = options.use ?? unnoted
     this.#use = use
-    this.#opening = new SandboxOpening(workspace, use, (text) => this.tell(text))
+    this.#opening = new SandboxOpening(
+      workspace,
+      use,
+      (text) => this.tell(text),
+      localeOf(this.#env),
+    )
     this.#steps = new SyncSteps(
       workspace,
       () => this.scripts,

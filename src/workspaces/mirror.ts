@@ -32,6 +32,7 @@ export class MirrorWorkspace implements Workspace {
   /** Of each mount: what is told of one is not told of another. */
   readonly #news: readonly SyncNews[]
   #backend: Backend | undefined
+  #sending: NodeJS.Immediate | undefined
 
   constructor(options: MirrorWorkspaceOptions) {
     this.#options = options
@@ -82,11 +83,17 @@ export class MirrorWorkspace implements Workspace {
     for (const mirror of mirrors) await mirror.forget()
   }
 
-  /** A server that runs inside sees the file soon; a command that is started next sees it in any case. */
+  /**
+   * A server that runs inside sees the file soon; a command that is started next sees it in any case. It begins
+   * when the result of the call is out, and once for all calls until then.
+   */
   #sendOn(): void {
-    const scripts = this.#options.scripts()
-    if (scripts === undefined) return
-    const context = { signal: new AbortController().signal, report: () => {} }
-    this.sync(scripts, 'host', context).catch((error: unknown) => this.#news[0]?.failed(error))
+    this.#sending ??= setImmediate(() => {
+      this.#sending = undefined
+      const scripts = this.#options.scripts()
+      if (scripts === undefined) return
+      const context = { signal: new AbortController().signal, report: () => {} }
+      this.sync(scripts, 'host', context).catch((error: unknown) => this.#news[0]?.failed(error))
+    })
   }
 }
