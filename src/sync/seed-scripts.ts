@@ -64,7 +64,7 @@ fi`
 
 /**
  * Takes the archive on stdin, packed or not. Nothing of it is seen until all of it has arrived. Prints the
- * time, as `tellMoment` does, when nothing of it was seen yet.
+ * time, as `tellMoment` does, when nothing of it was seen yet, and then what `probeScript` prints.
  */
 export function seedScript(place: SeedPlace, generation: string, isPacked: boolean): string {
   return `${opening(place)}
@@ -83,7 +83,8 @@ chmod 755 "$stage/$base"
 ${tellMoment}
 echo "$now"
 echo ${generation} >"$stage/mark" || exit 1
-${isBeside(place) ? publishBeside : publishInside}`
+${isBeside(place) ? publishBeside : publishInside}
+${probeScript(place)}`
 }
 
 const publishBeside = `mv -f -- "$stage/$base" . 2>/dev/null || exit ${seedExits.raced}

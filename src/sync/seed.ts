@@ -79,15 +79,23 @@ export async function seedOnce(
   }
 
   const archive = new SeedArchive(host, rules, digests)
-  const counting = () => `looking at what there is to send: ${archive.files} files so far`
-  await toldWhile({ report }, counting, archive.list(signal))
-  const tell = () => report(progressText(archive))
-  tell()
-  const timer = setInterval(tell, reportMs)
   const generation = randomBytes(12).toString('hex')
-  const stream = archive.stream(basename(root), 'complete')
-  const source = isPacked ? packed(stream) : Readable.from(stream, { objectMode: false })
   const halt = new AbortController()
+  const either = AbortSignal.any([signal, halt.signal])
+  const counting = () => `looking at what there is to send: ${archive.files} files so far`
+  const listing = toldWhile({ report }, counting, archive.list(either))
+  listing.catch(() => {})
+  let timer: NodeJS.Timeout | undefined
+  // The connection is made while the host is looked at.
+  async function* listedThenSent(): AsyncGenerator<Buffer> {
+    await listing
+    const tell = () => report(progressText(archive))
+    tell()
+    timer = setInterval(tell, reportMs)
+    yield* archive.stream(basename(root), 'complete')
+  }
+  const stream = listedThenSent()
+  const source = isPacked ? packed(stream) : Readable.from(stream, { objectMode: false })
   let broken: unknown
   source.once('error', (error) => {
     broken = error
@@ -95,11 +103,11 @@ export async function seedOnce(
   })
   try {
     const script = seedScript(place, generation, isPacked)
-    const either = AbortSignal.any([signal, halt.signal])
     const { code, stdout, stderr } = await runScript(sandbox, script, source, either, 'bulk')
     const lost = code === seedExits.raced
     if (code !== 0 && !lost) throw new Error(stderr.trim() || `exit code ${code}`)
-    const now = await markIn(sandbox, place, signal)
+    const [seconds, ...lines] = stdout.toString().split('\n')
+    const now = lost ? await markIn(sandbox, place, signal) : foundIn(lines.join('\n'))
     if (now.mark === undefined) throw new Error('what was sent is not there')
     const mark = { ...now.mark, ...putAside(now), wasRemoved }
     if (lost) return { ...mark, sent: undefined, problems: [] }
@@ -107,17 +115,18 @@ export async function seedOnce(
     const sent = { ...mark, sent: { files, bytes }, problems: archive.problems }
     if (digests === undefined) return sent
     digests.turn()
-    return { ...sent, files: { seconds: Number(stdout), files: archive.sent } }
+    return { ...sent, files: { seconds: Number(seconds), files: archive.sent } }
   } catch (error) {
     if (signal.aborted) throw cancelled('seeding the workspace')
-    if (broken === undefined && isSandboxError(error)) throw error
     const why = broken ?? error
+    if (isSandboxError(why)) throw why
     throw sandboxStartFailed(
       `the workspace could not be seeded from ${shown(host)}: ${why instanceof Error ? why.message : String(why)}`,
       'Check the free space there (df) and that tar is installed, then call again: nothing was left half done.',
       why,
     )
   } finally {
+    halt.abort()
     clearInterval(timer)
     source.destroy()
   }
@@ -142,7 +151,12 @@ async function markIn(sandbox: Sandbox, place: SeedPlace, signal: AbortSignal): 
       'Check its permissions there, then call again.',
     )
   }
-  const lines = stdout.toString().trimEnd().split('\n')
+  return foundIn(stdout.toString())
+}
+
+/** From what `probeScript` prints. */
+function foundIn(text: string): Found {
+  const lines = text.trimEnd().split('\n')
   const wasRemoved = lines[0] === removed
   if (wasRemoved) lines.shift()
   const kept = lines[0]?.startsWith(aside) ? lines.shift()?.slice(aside.length) : undefined
