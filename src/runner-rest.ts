@@ -10,12 +10,17 @@ const burstMs = 200
 const longestMs = 100
 
 /** What is told when it may go on, which is a runner. */
-type Resting = { goOn(): void }
+interface Resting {
+  /** Resolves when it knows what is left; it starts nothing before `goOn`. */
+  look(): Promise<void>
+  goOn(): void
+}
 
 export class RunnerRest {
   /** Those that run a command, with when it was given to them, by `performance.now()`. */
   readonly #busy = new Map<Resting, number>()
   readonly #resting = new Set<Resting>()
+  readonly #looking = new Set<Resting>()
   #timer: NodeJS.Timeout | undefined
 
   /** It has been given a command. */
@@ -27,24 +32,44 @@ export class RunnerRest {
   ended(runner: Resting): void {
     this.#busy.delete(runner)
     this.#resting.add(runner)
-    if (this.#isBurst()) this.#timer ??= setTimeout(() => this.wake(), longestMs).unref()
-    else this.wake()
+    if (this.#isBurst()) this.#timer ??= setTimeout(() => this.#lookTogether(), longestMs).unref()
+    else this.#lookTogether()
   }
 
   /** It has ended itself, whatever it did. */
   lost(runner: Resting): void {
     this.#busy.delete(runner)
     this.#resting.delete(runner)
-    if (!this.#isBurst()) this.wake()
+    this.#looking.delete(runner)
+    if (!this.#isBurst()) this.#lookTogether()
   }
 
   /** All go on: somebody waits for one. */
   wake(): void {
+    const all = [...this.#takeResting(), ...this.#looking]
+    this.#looking.clear()
+    for (const runner of all) runner.goOn()
+  }
+
+  /** What one starts for its next command is no process that another has to look into. */
+  #lookTogether(): void {
+    const all = this.#takeResting()
+    if (all.length < 2) {
+      for (const runner of all) runner.goOn()
+      return
+    }
+    for (const runner of all) this.#looking.add(runner)
+    void Promise.all(all.map((runner) => runner.look())).then(() => {
+      for (const runner of all) if (this.#looking.delete(runner)) runner.goOn()
+    })
+  }
+
+  #takeResting(): Resting[] {
     clearTimeout(this.#timer)
     this.#timer = undefined
     const resting = [...this.#resting]
     this.#resting.clear()
-    for (const runner of resting) runner.goOn()
+    return resting
   }
 
   #isBurst(): boolean {

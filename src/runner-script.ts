@@ -54,10 +54,11 @@ export const markByte = 0x1e
 /**
  * What a runner is told when it has marked an end: that it may take another command, unless something of
  * `group`, or that is younger than `base`, the youngest process when the command began, could write to its
- * streams. Without `base` it stays for as long as members of the group live, and takes none.
+ * streams. Without `base` it stays for as long as members of the group live, and takes none. With `hold` it
+ * starts nothing, when it has found that nothing is left, before it is told another line.
  */
-export const afterEnd = (token: string, group: number, base?: number) =>
-  `${token} ${group} ${base ?? ''}\n`
+export const afterEnd = (token: string, group: number, base: number | undefined, hold: boolean) =>
+  `${token} ${group} ${base ?? (hold ? '-' : '')}${hold ? ' hold' : ''}\n`
 
 /** More that was started in the meantime than this is not looked at one by one. */
 const youngest = 300
@@ -100,9 +101,10 @@ $setsid "$shell" -c "exec 2>&4 3<&- 4>&-; group=$leads; $launcher"
 code=$?
 ${mark(token, '', '"$code"')}
 ${mark(token, '', '"$code"')} >&4
-IFS=' ' read -r key group base <&3 && [ "$key" = ${token} ] || exit 1
+IFS=' ' read -r key group base hold <&3 && [ "$key" = ${token} ] || exit 1
 [ "$setsid" ] && [ "$base" ] && nobodyElse || break
 ${mark(token, 'clean')} >&4
+[ -z "$hold" ] || read -r hold <&3 || exit 1
 done
 ${keepUntilGone(token, '4')}
 exit 1`

@@ -29,6 +29,8 @@ export class Runner {
   /** That command, as long as the script does not know that its end was heard. */
   #unanswered: Command | undefined
   #tellEnded: () => void = () => {}
+  #isHeld = false
+  #tellLooked: () => void = () => {}
   #isOver = false
   #words = ''
   /** Settles when its channel has ended. */
@@ -69,6 +71,7 @@ export class Runner {
       this.#isOver = true
       this.#command?.tellGone()
       this.#last?.tellGone()
+      this.#tellLooked()
       over()
     }
     this.over = channel.exit.then(
@@ -116,12 +119,29 @@ export class Runner {
 
   /** Looks for what its command has left, and is ready again if that is nothing. Harmless at any other time. */
   goOn(): void {
+    if (this.#isHeld) this.#channel.stdin.write('\n')
+    this.#isHeld = false
     const command = this.#unanswered
     if (command === undefined) return
     this.#unanswered = undefined
     const { base } = command
-    this.#channel.stdin.write(afterEnd(this.#token, this.#group, base))
+    this.#channel.stdin.write(afterEnd(this.#token, this.#group, base, false))
     if (base === undefined) this.#channel.stdin.end()
+  }
+
+  /** Looks, and starts nothing for the next command before `goOn`. Resolves when it has looked, or has ended. */
+  look(): Promise<void> {
+    const base = this.#unanswered?.base
+    if (base === undefined || this.#isOver) {
+      this.goOn()
+      return Promise.resolve()
+    }
+    this.#unanswered = undefined
+    this.#isHeld = true
+    this.#channel.stdin.write(afterEnd(this.#token, this.#group, base, true))
+    return new Promise((resolve) => {
+      this.#tellLooked = resolve
+    })
   }
 
   /** Lets go of it: it ends when nothing of its command is left. */
@@ -156,9 +176,15 @@ export class Runner {
       this.#tellReady(Number.isSafeInteger(this.#group) && this.#group > 1)
     } else if (word === 'started') this.#answered((command) => command.begun(Number(value)))
     else if (word === 'workdir') this.#answered((command) => command.refused())
-    else if (word === 'clean' || word === 'gone') this.#last?.tellGone()
-    else if (word === 'kept') this.#tellReady(false)
-    else this.#ended('stderr', text)
+    else if (word === 'gone') this.#last?.tellGone()
+    else if (word === 'clean') {
+      this.#last?.tellGone()
+      this.#tellLooked()
+    } else if (word === 'kept') {
+      this.#isHeld = false
+      this.#tellReady(false)
+      this.#tellLooked()
+    } else this.#ended('stderr', text)
   }
 
   #answered(tell: (command: Command) => void): void {

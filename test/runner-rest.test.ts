@@ -13,9 +13,13 @@ afterEach(() => {
 function runners(count: number, begun = count) {
   const rest = new RunnerRest()
   const gone: number[] = []
-  const all = Array.from({ length: count }, (_, n) => ({ goOn: () => gone.push(n) }))
+  const looks: (() => void)[] = []
+  const all = Array.from({ length: count }, (_, n) => ({
+    goOn: () => void gone.push(n),
+    look: () => new Promise<void>((resolve) => looks.push(resolve)),
+  }))
   for (const one of all.slice(0, begun)) rest.began(one)
-  return { rest, gone, all: all as [(typeof all)[0], ...typeof all] }
+  return { rest, gone, looks, all: all as [(typeof all)[0], ...typeof all] }
 }
 
 test('one that was alone goes on at once', () => {
@@ -24,21 +28,48 @@ test('one that was alone goes on at once', () => {
   expect(gone).toEqual([0])
 })
 
-test('those of a burst go on with its last', () => {
-  const { rest, gone, all } = runners(3)
+const settle = () => vi.advanceTimersByTimeAsync(0)
+
+test('those of a burst look with its last, and go on when all have looked', async () => {
+  const { rest, gone, looks, all } = runners(3)
   for (const one of all.slice(0, 2)) rest.ended(one)
-  expect(gone).toEqual([])
+  expect(looks).toHaveLength(0)
   for (const one of all.slice(2)) rest.ended(one)
+  expect(looks).toHaveLength(3)
+  for (const tell of looks.slice(1)) tell()
+  await settle()
+  expect(gone).toEqual([])
+  looks[0]?.()
+  await settle()
   expect(gone).toEqual([0, 1, 2])
   vi.runAllTimers()
   expect(gone).toHaveLength(3)
 })
 
 test('the last may also be lost', () => {
-  const { rest, gone, all } = runners(3)
+  const { rest, looks, all } = runners(3)
   for (const one of all.slice(0, 2)) rest.ended(one)
   for (const one of all.slice(2)) rest.lost(one)
+  expect(looks).toHaveLength(2)
+})
+
+test('one that is lost while it looks does not go on', async () => {
+  const { rest, gone, looks, all } = runners(2)
+  for (const one of all) rest.ended(one)
+  rest.lost(all[0])
+  for (const tell of looks) tell()
+  await settle()
+  expect(gone).toEqual([1])
+})
+
+test('those who look go on when somebody waits for one, and once', async () => {
+  const { rest, gone, looks, all } = runners(2)
+  for (const one of all) rest.ended(one)
+  rest.wake()
   expect(gone).toEqual([0, 1])
+  for (const tell of looks) tell()
+  await settle()
+  expect(gone).toHaveLength(2)
 })
 
 test('they go on when somebody waits for one', () => {
