@@ -9,6 +9,7 @@ import type { Tree } from '../tree.ts'
 import type { Located, Look, News, Opened, Workspace } from '../workspace.ts'
 import { MountTable, type TreeMount } from './mount-table.ts'
 import { SentOnTree } from './sent-on-tree.ts'
+import { SoonOnce } from './soon-once.ts'
 import { SyncNews } from './sync-news.ts'
 
 export interface MirrorWorkspaceOptions {
@@ -32,13 +33,13 @@ export class MirrorWorkspace implements Workspace {
   /** Of each mount: what is told of one is not told of another. */
   readonly #news: readonly SyncNews[]
   #backend: Backend | undefined
-  #sending: NodeJS.Immediate | undefined
+  readonly #sending = new SoonOnce(() => this.#send())
 
   constructor(options: MirrorWorkspaceOptions) {
     this.#options = options
     this.#news = options.spec.mounts.map(({ sandbox }) => new SyncNews(sandbox))
     const { spec, trees, inside, roots } = options
-    this.files = new SentOnTree(trees[0], () => this.#sendOn())
+    this.files = new SentOnTree(trees[0], () => this.#sending.ask())
     const [workspace, ...others] = spec.mounts.map(({ host, sandbox: alias }, i): TreeMount => {
       const tree = i === 0 ? this.files : (trees[i] as Tree)
       return { tree, sandbox: roots[i] ?? alias, alias, host }
@@ -83,17 +84,11 @@ export class MirrorWorkspace implements Workspace {
     for (const mirror of mirrors) await mirror.forget()
   }
 
-  /**
-   * A server that runs inside sees the file soon; a command that is started next sees it in any case. It begins
-   * when the result of the call is out, and once for all calls until then.
-   */
-  #sendOn(): void {
-    this.#sending ??= setImmediate(() => {
-      this.#sending = undefined
-      const scripts = this.#options.scripts()
-      if (scripts === undefined) return
-      const context = { signal: new AbortController().signal, report: () => {} }
-      this.sync(scripts, 'host', context).catch((error: unknown) => this.#news[0]?.failed(error))
-    })
+  /** A server that runs inside sees the file soon; a command that is started next sees it in any case. */
+  #send(): void {
+    const scripts = this.#options.scripts()
+    if (scripts === undefined) return
+    const context = { signal: new AbortController().signal, report: () => {} }
+    this.sync(scripts, 'host', context).catch((error: unknown) => this.#news[0]?.failed(error))
   }
 }
