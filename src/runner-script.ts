@@ -58,7 +58,7 @@ export const markByte = 0x1e
  * starts nothing, when it has found that nothing is left, before it is told another line.
  */
 export const afterEnd = (token: string, group: number, base: number | undefined, hold: boolean) =>
-  `${token} ${group} ${base ?? (hold ? '-' : '')}${hold ? ' hold' : ''}\n`
+  `${token} ${group} ${base ?? ''}${hold ? ' hold' : ''}\n`
 
 /** More that was started in the meantime than this is not looked at one by one. */
 const youngest = 300
