@@ -66,8 +66,8 @@ export class RunnerPool {
   }
 
   /**
-   * Starts a command, unless `admit` throws. Its group is watched, and whoever knows that it is gone has the
-   * watch drop it. `signal` is for the start only. Rejects only if the command was not started, or was
+   * Starts a command, unless `admit` throws. Its group is watched: whoever gets it has the watch drop it when it is
+   * gone. `signal` is for the start only. Rejects only if the command was not started, or was
    * ended by `kill`, which is given the group.
    */
   async run(
@@ -96,6 +96,7 @@ export class RunnerPool {
       } catch (error) {
         command.stdout.drop()
         command.stderr.drop()
+        void command.gone.then(() => this.#watch.drop(group))
         if (signal?.aborted) {
           void kill(group).catch(() => {})
           throw cancelled('the command')

@@ -34,6 +34,14 @@ async function run(command: string): Promise<string> {
   return output
 }
 
+function isThere(group: number): boolean {
+  try {
+    return process.kill(-group, 0)
+  } catch {
+    return false
+  }
+}
+
 const atOnce = (count: number, command: string) =>
   Promise.all(Array.from({ length: count }, () => run(command)))
 
@@ -96,6 +104,16 @@ test('a group is watched before it runs anything, and no longer once it is gone 
     await command.gone
     watched.delete(group)
   }
+  const nowhere = { ...line, workdir: `${sandbox.root}/nowhere`, stdin: 'none' } as const
+  await expect(
+    pool.run(
+      nowhere,
+      () => {},
+      async () => {},
+      undefined,
+    ),
+  ).rejects.toThrow('nowhere')
+  await expect.poll(() => [...watched].filter((group) => !isThere(group)), soon).toEqual([])
   const refused = () => {
     throw new Error('the session is ending')
   }

@@ -82,11 +82,18 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
   const nothing = openSync('/dev/null', 'r')
   const nonce = randomBytes(9).toString('hex')
   const run = [...order.arguments, '--', '/bin/sh', `${channelsInside}/holder`, nonce]
-  const monitor = startMonitor(
-    order,
-    ['--info-fd', '3', ...run],
-    [descriptor(information), ...(await covers(nothing))],
-  )
+  const closeAll = () => {
+    for (const fd of [keeper, nothing, information]) closeSync(fd)
+    readiness.destroy()
+  }
+  const descriptors = [descriptor(information), ...(await covers(nothing))]
+  let monitor: Monitor
+  try {
+    monitor = startMonitor(order, ['--info-fd', '3', ...run], descriptors)
+  } catch (error) {
+    closeAll()
+    throw startRefused(error instanceof Error ? error.message : String(error))
+  }
   const complaint = text(monitor.stderr).catch(() => '')
   const ended = endOf(monitor, order.command).then(async (end) => {
     const said = (await complaint).trim()
@@ -111,10 +118,7 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
     if (monitor.pid !== undefined) killGroup(monitor.pid)
     throw error
   } finally {
-    closeSync(keeper)
-    closeSync(nothing)
-    closeSync(information)
-    readiness.destroy()
+    closeAll()
     monitor.stdin.destroy()
     monitor.stderr.destroy()
     monitor.unref()
@@ -141,7 +145,11 @@ function startMonitor(
     uid,
     gid,
   })
-  return monitor as Monitor
+  const { stdin, stderr } = monitor
+  if (stdin !== null && stdin !== undefined && stderr !== null) return monitor as Monitor
+  // The server has no descriptors left for its streams; why is told later, when somebody listens.
+  monitor.once('error', () => {})
+  throw new Error('the server has too many files open')
 }
 
 /** Resolves with how it ended in words; rejects when it could not be started. */
