@@ -153,7 +153,11 @@ partAndFacts() {
   exec 3>&1
   facts=$(facts & part "$@" >&3) || exit
 }
-end() { printf "\\n%s$told" "$facts"; }
+# Without facts the file went away while it was read.
+end() {
+  [ "$facts" ] || fail ${exits.missing}
+  printf "\\n%s$told" "$facts"
+}
 `
 
 /** Prints `<mode> <size> <seconds> <time with its fraction>`. */
@@ -176,7 +180,7 @@ export function readScript(root: string, path: string, { limitBytes, range }: Re
     return `${file}; measured 0 ${limitBytes}; ${all} || exit; end`
   }
   const { offset, length, block } = range
-  if (length === 0) return `${file}; facts=$(facts) || exit; end`
+  if (length === 0) return `${file}; facts=$(facts); end`
   const skip = Math.floor(offset / block)
   const count = Math.ceil((offset + Math.min(length, limitBytes)) / block) - skip
   const part = `${block} ${skip} ${count}`

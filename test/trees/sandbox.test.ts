@@ -51,6 +51,19 @@ for (const [shell, scripts] of Object.entries(shells)) {
         expect((await tree.list(treePath(folder.slice(1)))).map((e) => e.name)).toEqual(['f', 'up'])
       }))
 
+    test('a file that goes away while it is read is missing', () =>
+      inFolder(async (root) => {
+        writeFileSync(join(root, 'f'), 'old')
+        // Its bytes can be read from then on, and its facts cannot.
+        const gone = 'facts() { exec stat -c %f ./gone; }; '
+        const racing: ScriptRunner = (script, ...rest) => scripts(gone + script, ...rest)
+        const tree = new SandboxTree(racing, { root })
+        for (const range of [undefined, { offset: 0, length: 0 }, { offset: 0, length: 3 }]) {
+          const reading = tree.read(treePath('f'), range)
+          await expect(reading).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
+        }
+      }))
+
     test('content that did not arrive whole is not written', () =>
       inFolder(async (root) => {
         writeFileSync(join(root, 'f'), 'old')
