@@ -190,8 +190,8 @@ export class RunnerPool {
       this.#keep(runner)
       return true
     } catch (error) {
-      // Without one who waits, whoever needs the next is told why there is none.
-      if (this.#waiting.size > 0) this.#waiting.refuseFirst(error)
+      // Who waits for this one is told why there is none; others are served by those that are coming.
+      if (this.#waiting.size > this.#coming - 1) this.#waiting.refuseFirst(error)
       // The sandbox has no room for more (a limit of processes, say): commands come first.
       else this.#forgetPeak()
       return false
