@@ -23,7 +23,6 @@ import {
   seedScript,
 } from './seed-scripts.ts'
 import type { Problem } from './snapshot.ts'
-import { toldWhile } from './transfer-progress.ts'
 
 export interface Seed {
   /** Real absolute path of the directory to seed from. */
@@ -82,16 +81,16 @@ export async function seedOnce(
   const generation = randomBytes(12).toString('hex')
   const halt = new AbortController()
   const either = AbortSignal.any([signal, halt.signal])
-  const counting = () => `looking at what there is to send: ${archive.files} files so far`
-  const listing = toldWhile({ report }, counting, archive.list(either))
+  const listing = archive.list(either)
   listing.catch(() => {})
-  let timer: NodeJS.Timeout | undefined
+  let isListed = false
+  const tell = () => report(isListed ? progressText(archive) : countingText(archive))
+  const timer = setInterval(tell, reportMs)
   // The connection is made while the host is looked at.
   async function* listedThenSent(): AsyncGenerator<Buffer> {
     await listing
-    const tell = () => report(progressText(archive))
+    isListed = true
     tell()
-    timer = setInterval(tell, reportMs)
     yield* archive.stream(basename(root), 'complete')
   }
   const stream = listedThenSent()
@@ -167,6 +166,9 @@ function foundIn(text: string): Found {
 }
 
 const putAside = ({ aside: kept }: Found) => (kept === undefined ? {} : { aside: kept })
+
+const countingText = ({ files }: SeedArchive) =>
+  `looking at what there is to send: ${files} files so far`
 
 function progressText({ progress, files, bytes }: SeedArchive): string {
   const mib = (count: number) => (count / 1024 / 1024).toFixed(1)
