@@ -233,6 +233,7 @@ export class Session {
     }
     const isGone = this.#ephemeral && guard !== undefined && (await this.#removed(guard.sandbox))
     await guard?.sandbox.close()
+    await this.workspace.close?.()
     await this.#activity.close()
     if (isGone) this.#use.forget()
     this.#logs.remove()

@@ -51,6 +51,8 @@ export interface Workspace {
   takeNews(): readonly News[]
   /** Removes the sandbox. */
   remove(signal: AbortSignal): Promise<void>
+  /** Lets go of what it holds on the host, if it holds something; can be repeated. Nothing else follows. */
+  close?(): Promise<void>
 }
 
 /** The names of the two mounts in paths that the model gives, whatever the sandbox calls them. */

@@ -26,7 +26,7 @@ import type { KnownDirectories, KnownDirectory, KnownName } from './host-glance.
 import { type Hashed, hashed } from './host-hash.ts'
 import type { HostParents } from './host-parents.ts'
 import type { Steps } from './slices.ts'
-import { type Entry, type Problem, reasons, type Scan, sameEntry } from './snapshot.ts'
+import { type Entry, type Problem, parentOf, reasons, type Scan, sameEntry } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 
 /** A directory with a longer list of names is read in pieces: in one, a million names take a second. */
@@ -56,6 +56,8 @@ export class HostListing implements Scan {
   readonly problems: Problem[] = []
   /** Those that were listed, each before what is in it. */
   readonly directories = new Map<TreePath, KnownDirectory>()
+  /** Those of them with a file that has another name too, by which it can be changed. */
+  readonly shared = new Set<TreePath>()
   readonly #root: string
   readonly #rules: SyncRules
   readonly #cache: DigestCache
@@ -219,6 +221,7 @@ export class HostListing implements Scan {
   }
 
   #found(path: TreePath, stats: Stats, digest: string): void {
+    if (stats.nlink > 1) this.shared.add(parentOf(path))
     this.#add(path, { kind: 'file', digest, executable: (stats.mode & 0o111) !== 0 })
   }
 

@@ -1,6 +1,6 @@
 /**
  * What the host's directory holds. All of it is listed once; after that what has other names or facts than
- * before. A directory with something that cannot be told is listed whole each time.
+ * before, of those directories that may have. A root with something that cannot be told is listed whole each time.
  */
 import { lstatSync } from 'node:fs'
 import type { TreePath } from '../tree.ts'
@@ -8,6 +8,7 @@ import type { DigestCache } from './digest-cache.ts'
 import { type KnownDirectories, type KnownDirectory, otherDirectories } from './host-glance.ts'
 import { HostListing, type Looked } from './host-listing.ts'
 import { HostParents } from './host-parents.ts'
+import { HostSuspects } from './host-suspects.ts'
 import { copied, inSlices, Pace, type Steps } from './slices.ts'
 import type { Scan } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
@@ -18,21 +19,28 @@ export interface HostScannerOptions {
   readonly rules: SyncRules
   /** Belongs to this root. */
   readonly cache: DigestCache
+  /** From so many entries on a watch is kept on the directories, which costs as much as a look at a few hundred. */
+  readonly watchedFrom?: number
 }
 
 /** When more than this has changed everything is listed. */
 const manyDirectories = 1_000
 const manyGone = 20_000
+const manyEntries = 1_000
 
-/** Scans one directory again and again; one scan at a time. */
+/** Scans one directory again and again; one scan at a time. Whoever makes it closes it. */
 export class HostScanner {
   readonly #options: HostScannerOptions
   /** The last one, with the directories as they were. */
   #before: Scan | undefined
   #directories = new Map<TreePath, KnownDirectory>()
+  /** Of these, those with files that have another name. */
+  readonly #shared = new Set<TreePath>()
+  readonly #suspects: HostSuspects
 
   constructor(options: HostScannerOptions) {
     this.#options = options
+    this.#suspects = new HostSuspects({ root: options.root, directories: () => this.#directories })
   }
 
   /**
@@ -40,6 +48,28 @@ export class HostScanner {
    * read, `CANCELLED` on the signal. `looked` is told of what has been looked at so far.
    */
   async scan(signal?: AbortSignal, looked: Looked = { entries: 0, readBytes: 0 }): Promise<Scan> {
+    const changed = await this.#suspects.take()
+    try {
+      const scan = await this.#scan(changed, signal, looked)
+      const isLarge = scan.snapshot.size >= (this.#options.watchedFrom ?? manyEntries)
+      if (isLarge && scan.problems.length === 0) this.#suspects.later()
+      return scan
+    } catch (error) {
+      this.#suspects.add(changed ?? [])
+      throw error
+    }
+  }
+
+  /** Lets go of what it watches; can be repeated. */
+  close(): Promise<void> {
+    return this.#suspects.close()
+  }
+
+  async #scan(
+    changed: ReadonlySet<TreePath> | undefined,
+    signal: AbortSignal | undefined,
+    looked: Looked,
+  ): Promise<Scan> {
     const before = this.#before
     if (before === undefined || before.problems.length > 0 || !isDirectory(this.#options.root)) {
       return this.#whole(signal, looked)
@@ -48,16 +78,30 @@ export class HostScanner {
       looked.entries += entries
     }
     const { root } = this.#options
-    const others = await inSlices(otherDirectories(root, this.#directories, count), signal)
+    const suspects = changed === undefined ? this.#directories : this.#known(changed)
+    const others = await inSlices(otherDirectories(root, suspects, count), signal)
     if (others.length === 0) return before
     if (others.length > manyDirectories) return this.#whole(signal, looked)
     const found = await inSlices(this.#some(others, before, looked), signal)
     if (found === undefined) return this.#whole(signal, looked)
     // No signal ends this: what is known of the directories and of their files belongs together.
-    return inSlices(this.#merged(found, before))
+    const merged = await inSlices(this.#merged(found, before))
+    await this.#suspects.listed(found.listing.directories)
+    return merged
+  }
+
+  /** Each before what is in it. */
+  #known(changed: ReadonlySet<TreePath>): KnownDirectories {
+    const known = new Map<TreePath, KnownDirectory>()
+    for (const path of [...changed, ...this.#shared].sort()) {
+      const directory = this.#directories.get(path)
+      if (directory !== undefined) known.set(path, directory)
+    }
+    return known
   }
 
   async #whole(signal: AbortSignal | undefined, looked: Looked): Promise<Scan> {
+    this.#suspects.forget()
     const before = this.#before
     const listing = new HostListing({ ...this.#options, before, looked })
     await inSlices(listing.all(), signal)
@@ -69,6 +113,8 @@ export class HostScanner {
       listing.snapshot.size === before.snapshot.size
     const { snapshot, problems, directories } = listing
     this.#directories = directories
+    this.#shared.clear()
+    for (const path of listing.shared) this.#shared.add(path)
     this.#before = isSame ? before : { snapshot, problems }
     return this.#before
   }
@@ -99,8 +145,15 @@ export class HostScanner {
   }
 
   *#merged({ listing, gone }: Found, before: Scan): Steps<Scan> {
-    for (const path of gone) this.#directories.delete(path)
-    for (const [path, directory] of listing.directories) this.#directories.set(path, directory)
+    for (const path of gone) {
+      this.#directories.delete(path)
+      this.#shared.delete(path)
+    }
+    for (const [path, directory] of listing.directories) {
+      this.#directories.set(path, directory)
+      if (listing.shared.has(path)) this.#shared.add(path)
+      else this.#shared.delete(path)
+    }
     yield* this.#options.cache.turnPart(gone)
     if (gone.size === 0 && listing.isAsBefore) return before
     const pace = new Pace()
@@ -139,5 +192,6 @@ export function scanHost({
   signal,
   ...options
 }: HostScannerOptions & { readonly signal?: AbortSignal }): Promise<Scan> {
-  return new HostScanner(options).scan(signal)
+  const scanner = new HostScanner(options)
+  return scanner.scan(signal).finally(() => scanner.close())
 }

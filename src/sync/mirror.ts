@@ -19,6 +19,7 @@ import type { SyncReport } from './sync-report.ts'
 import { literalPattern, SyncRules } from './sync-rules.ts'
 import { leavingOut, WorkspaceIgnore } from './workspace-ignore.ts'
 
+/** Whoever makes it closes it. */
 export class Mirror {
   readonly #options: MirrorOptions
   readonly #cache = new DigestCache()
@@ -53,8 +54,15 @@ export class Mirror {
 
   /** Nothing is agreed on any more: the sandbox is removed. */
   async forget(): Promise<void> {
-    this.#partner = undefined
+    await this.close()
     await new AncestorFile(this.#options.ancestorFile, '').forget()
+  }
+
+  /** Lets go of what it holds on the host; can be repeated. Another `sync` begins anew. */
+  async close(): Promise<void> {
+    const partner = this.#partner
+    this.#partner = undefined
+    await partner?.close()
   }
 
   /** The directory itself, by whatever path a server was given it. */
@@ -70,6 +78,7 @@ export class Mirror {
   /** A sandbox that was opened anew may be another one. */
   async #with(sandbox: Sandbox, context: OpenContext): Promise<Partner> {
     if (this.#partner?.sandbox === sandbox) return this.#partner
+    await this.close()
     const { host, root, ignore, ancestorFile, oneWay } = this.#options
     await sweepStages(host)
     const own = this.#options.gitignore ? new WorkspaceIgnore(host) : undefined

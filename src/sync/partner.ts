@@ -46,7 +46,7 @@ export type Look = 'both' | 'host' | 'sandbox'
 /** So often something else comes between before a pass leaves the rest to the next call. */
 const maxRounds = 4
 
-/** The mirror with one sandbox, as long as that is open. */
+/** The mirror with one sandbox, as long as that is open. Whoever makes it closes it. */
 export class Partner {
   readonly sandbox: Sandbox
   readonly #options: MirrorOptions
@@ -107,6 +107,11 @@ export class Partner {
     }
     told.isComplete = false
     return told
+  }
+
+  /** Lets go of what it holds on the host; can be repeated. */
+  close(): Promise<void> {
+    return this.#hostScanner.close()
   }
 
   async #pass(look: Look, context: OpenContext, told: Telling): Promise<boolean> {

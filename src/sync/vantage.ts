@@ -51,8 +51,8 @@ export function isSteady(before: Moment, after: Moment): boolean {
   return isOn && before.mounts === after.mounts
 }
 
-/** Whether all below `root`, a real path in the sandbox, is on one file system of the sandbox's kernel. */
-export function isLocal(root: string, { mounts }: Moment): boolean {
+/** Whether all below `root`, a real path, is on one file system of the kernel that told of the mounts. */
+export function isLocal(root: string, { mounts }: Pick<Moment, 'mounts'>): boolean {
   let type: string | undefined
   let longest = -1
   for (const line of mounts.split('\n')) {

@@ -84,6 +84,10 @@ export class MirrorWorkspace implements Workspace {
     for (const mirror of mirrors) await mirror.forget()
   }
 
+  async close(): Promise<void> {
+    for (const mirror of this.#options.mirrors) await mirror.close()
+  }
+
   /** A server that runs inside sees the file soon; a command that is started next sees it in any case. */
   #send(): void {
     const scripts = this.#options.scripts()

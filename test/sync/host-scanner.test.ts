@@ -25,9 +25,12 @@ let scanner: HostScanner
 const rules = new SyncRules(['*.log'])
 beforeEach(() => {
   root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-scanner-')))
-  scanner = new HostScanner({ root, rules, cache: new DigestCache() })
+  scanner = new HostScanner({ root, rules, cache: new DigestCache(), watchedFrom: 0 })
 })
-afterEach(() => rmSync(root, { recursive: true, force: true }))
+afterEach(async () => {
+  await scanner.close()
+  rmSync(root, { recursive: true, force: true })
+})
 
 const at = (path: string) => join(root, path)
 const put = (path: string, text = path) => {
@@ -42,6 +45,16 @@ const untilSettled = () => {
     )
   return expect.poll(() => Date.now() - youngestMs(), { interval: 10 }).toBeGreaterThan(60)
 }
+const lookedBy = async (scanning: HostScanner) => {
+  const looked = { entries: 0, readBytes: 0 }
+  const scan = await scanning.scan(undefined, looked)
+  return { ...looked, all: scan.snapshot.size }
+}
+/** Until a scan has nothing to look at. */
+const untilWatched = (scanning: HostScanner) =>
+  expect
+    .poll(async () => (await lookedBy(scanning)).entries, { interval: 160, timeout: 10_000 })
+    .toBe(0)
 const plain = ({ snapshot, problems }: Scan) => ({
   snapshot: Object.fromEntries(snapshot),
   problems: [...problems].sort((a, b) => (a.path < b.path ? -1 : 1)),
@@ -117,19 +130,23 @@ const changes: readonly (readonly [string, () => void])[] = [
   ],
 ]
 
-test.each([true, false])('whatever has changed (files are settled: %s)', async (isSettled) => {
-  for (const path of ['d/e/f1', 'd/f2', 'd/e/f3', 'keep/me']) put(path)
-  await scanner.scan()
-  for (const [what, change] of changes) {
-    if (isSettled) {
-      await untilSettled()
-      await scanner.scan()
+test.each(['settled', 'just written', 'watched'])(
+  'whatever has changed (files are %s)',
+  async (how) => {
+    for (const path of ['d/e/f1', 'd/f2', 'd/e/f3', 'keep/me']) put(path)
+    await scanner.scan()
+    for (const [what, change] of changes) {
+      if (how !== 'just written') {
+        await untilSettled()
+        const { problems } = await scanner.scan()
+        if (how === 'watched' && problems.length === 0) await untilWatched(scanner)
+      }
+      change()
+      expect([what, plain(await scanner.scan())]).toEqual([what, await fresh()])
+      expect([what, plain(await scanner.scan())]).toEqual([what, await fresh()])
     }
-    change()
-    expect([what, plain(await scanner.scan())]).toEqual([what, await fresh()])
-    expect([what, plain(await scanner.scan())]).toEqual([what, await fresh()])
-  }
-})
+  },
+)
 
 test('reads what has changed, and nothing else', async () => {
   for (let i = 0; i < 20; i++) put(`d${i}/f`, 'x'.repeat(100))
