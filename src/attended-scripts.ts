@@ -1,19 +1,30 @@
 /** Scripts of our own in a session's sandbox, the short ones by an attendant: a runner has to be made ready anew. */
+import { Readable } from 'node:stream'
 import type { Attendant } from './attendant.ts'
 import type { Scripts } from './script.ts'
-import { spawnedScripts } from './spawn-script.ts'
+import { framedBytes, spawnedScripts } from './spawn-script.ts'
 
 /**
- * As `spawnedScripts`. A script without stdin is the `attendant`'s, and keeps to what that asks for: it starts
- * nothing that outlives it.
+ * As `spawnedScripts`. A script whose stdin is short is the `attendant`'s, and keeps to what that asks for: it
+ * starts nothing that outlives it.
  */
 export function attendedScripts(attendant: Attendant): Scripts {
   const spawned = spawnedScripts(attendant.guard)
   return {
     ...spawned,
     run: (script, stdin, signal, traffic) =>
-      stdin === undefined && traffic !== 'bulk'
-        ? attendant.run(script, stdin, signal, '')
+      isShort(stdin) && traffic !== 'bulk'
+        ? attendant.run(withStdin(script, stdin), stdin, signal, '')
         : spawned.run(script, stdin, signal, traffic),
   }
+}
+
+const isShort = (stdin: Uint8Array | Readable | undefined): stdin is Uint8Array | undefined =>
+  !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
+
+/** It has an end of its own to its stdin, whatever programs read it, and need not read all of it. */
+function withStdin(script: string, stdin: Uint8Array | undefined): string {
+  const length = stdin?.length ?? 0
+  if (length === 0) return script
+  return `dd bs=${length} count=1 iflag=fullblock 2>/dev/null | (\n${script}\n)`
 }

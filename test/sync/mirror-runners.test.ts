@@ -3,6 +3,8 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { Attendant } from '../../src/attendant.ts'
+import { attendedScripts } from '../../src/attended-scripts.ts'
 import { type Guard, openGuard } from '../../src/guard.ts'
 import type { Scripts } from '../../src/script.ts'
 import { spawnedScripts } from '../../src/spawn-script.ts'
@@ -12,7 +14,15 @@ import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbo
 const never = new AbortController().signal
 const context = { signal: never, report: () => {} }
 
-describe.each(Object.entries(shells()))('%s', (_, tools) => {
+const ways = {
+  spawned: spawnedScripts,
+  attended: (guard: Guard) => attendedScripts(new Attendant(guard)),
+}
+const each = Object.entries(shells()).flatMap(([shell, tools]) =>
+  Object.entries(ways).map(([way, scriptsOf]) => [shell, way, tools, scriptsOf] as const),
+)
+
+describe.each(each)('%s, %s', (_, way, tools, scriptsOf) => {
   let sandbox: LocalSandbox
   let guard: Guard
   let scripts: Scripts
@@ -20,7 +30,7 @@ describe.each(Object.entries(shells()))('%s', (_, tools) => {
   beforeEach(async () => {
     sandbox = localSandbox({ ...tools, beside: true })
     guard = await openGuard(sandbox, never)
-    scripts = spawnedScripts(guard)
+    scripts = scriptsOf(guard)
   })
   afterEach(async () => {
     await guard.close()
@@ -67,6 +77,25 @@ describe.each(Object.entries(shells()))('%s', (_, tools) => {
     await buffer(stdout)
     expect((await end).code).toBeGreaterThan(128)
     await expect.poll(() => guard.hasProcesses(), { timeout: 20_000 }).toBe(false)
+  })
+
+  test('a script has the stdin that it was given, to its end, and leaves none to the next', async () => {
+    const run = (script: string, stdin: string | undefined) =>
+      scripts.run(script, stdin === undefined ? stdin : Buffer.from(stdin), never)
+    const told = async (script: string, stdin?: string) => {
+      const { code, stdout, stderr } = await run(script, stdin)
+      return [code, stdout.toString(), stderr]
+    }
+    for (let round = 0; round < 3; round++) {
+      expect(await told('cat; echo .', 'a\nb')).toEqual([0, 'a\nb.\n', ''])
+      expect(await told('read -r line; echo "$line"', 'a\nb\nc\n')).toEqual([0, 'a\n', ''])
+      expect(await told('wc -c; exit 3', 'x'.repeat(300_000))).toEqual([3, '300000\n', ''])
+      expect(await told('cat; echo .', '')).toEqual([0, '.\n', ''])
+      expect(await told('cat; echo .')).toEqual([0, '.\n', ''])
+      expect(await told('trap "echo end" EXIT; echo no >&2', 'a')).toEqual([0, 'end\n', 'no\n'])
+    }
+    // The attendant starts one shell, and another after a script that failed.
+    if (way === 'attended') expect(sandbox.started).toBeLessThan(12)
   })
 
   test('much is streamed, and what is bulk has a channel of its own', async () => {
