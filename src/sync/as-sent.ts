@@ -1,6 +1,8 @@
 /** Which files of a listing are still what a seed has just sent. */
 import type { TreePath } from '../tree.ts'
+import { factsOf, isNote, placeOf } from './sandbox-lines.ts'
 import type { SentFiles } from './seed.ts'
+import { Pace, type Steps } from './slices.ts'
 import { tickSeconds } from './vantage.ts'
 
 /**
@@ -14,4 +16,28 @@ export function digestAsSent(line: string, path: string, sent: SentFiles): strin
   if (file === undefined || Number(size) !== file.size) return undefined
   if (Number(modified) !== file.mtimeSeconds) return undefined
   return Number(changed) < sent.seconds - tickSeconds ? file.digest : undefined
+}
+
+/** What is known of the files of a listing, and what has to be hashed there. */
+export interface AsSent {
+  /** Digests by path. */
+  readonly known: Map<string, string>
+  /** Paths of the rest, each a line for `digestScript`. */
+  readonly asked: readonly string[]
+}
+
+/** Sorts the files in `lines`. Without `sent` nothing is known, as where `digestAsSent` is not good. */
+export function* asSent(lines: readonly string[], sent: SentFiles | undefined): Steps<AsSent> {
+  const pace = new Pace()
+  const known = new Map<string, string>()
+  const asked: string[] = []
+  for (const line of lines) {
+    if (pace.isDue) yield
+    if (isNote(line) || factsOf(line)?.kind !== 'file') continue
+    const { path } = placeOf(line)
+    const digest = sent && digestAsSent(line, path, sent)
+    if (digest === undefined) asked.push(`./${path}\n`)
+    else known.set(path, digest)
+  }
+  return { known, asked }
 }

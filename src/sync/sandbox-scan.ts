@@ -6,20 +6,12 @@ import { randomBytes } from 'node:crypto'
 import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
 import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
-import { digestAsSent } from './as-sent.ts'
+import { asSent } from './as-sent.ts'
 import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
 import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
-import {
-  type Facts,
-  factsOf,
-  isNote,
-  linesOf,
-  placeOf,
-  readDigests,
-  sizeOf,
-} from './sandbox-lines.ts'
+import { type Facts, factsOf, linesOf, placeOf, readDigests, sizeOf } from './sandbox-lines.ts'
 import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
 import { type KnownLines, nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
@@ -120,7 +112,8 @@ export class SandboxScanner {
     sent: SentFiles,
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, string>> {
-    const { known, asked } = await inSlices(this.#asSent(added, sent), signal)
+    const trusted = this.#moment === undefined ? undefined : sent
+    const { known, asked } = await inSlices(asSent(added, trusted), signal)
     if (asked.length === 0) return known
     const script = digestScript(this.#options.root)
     const list = await inSlices(
@@ -131,24 +124,6 @@ export class SandboxScanner {
     const lines = await inSlices(linesOf(stdout), signal)
     const told = await inSlices(readDigests(lines), signal)
     return inSlices(united(known, told), signal)
-  }
-
-  *#asSent(
-    lines: readonly string[],
-    sent: SentFiles,
-  ): Steps<{ known: Map<string, string>; asked: string[] }> {
-    const pace = new Pace()
-    const known = new Map<string, string>()
-    const asked: string[] = []
-    for (const line of lines) {
-      if (pace.isDue) yield
-      if (isNote(line) || factsOf(line)?.kind !== 'file') continue
-      const { path } = placeOf(line)
-      const digest = this.#moment && digestAsSent(line, path, sent)
-      if (digest === undefined) asked.push(`./${path}\n`)
-      else known.set(path, digest)
-    }
-    return { known, asked }
   }
 
   async #ask(script: string, stdin: Uint8Array | undefined, signal: AbortSignal | undefined) {
