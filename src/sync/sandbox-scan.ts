@@ -11,14 +11,15 @@ import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
 import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
-import { type Facts, factsOf, linesOf, placeOf, readDigests, sizeOf } from './sandbox-lines.ts'
+import { SandboxKnowledge } from './sandbox-knowledge.ts'
+import { linesOf, readDigests, sizeOf } from './sandbox-lines.ts'
 import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
-import { type KnownLines, nextScan, scanOf } from './sandbox-snapshot.ts'
+import { nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
-import { bytesOf, inSlices, Pace, type Steps, united } from './slices.ts'
+import { bytesOf, inSlices, united } from './slices.ts'
 import type { Scan } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
-import { isLocal, isSteady, type Moment, tickSeconds, youngerThan } from './vantage.ts'
+import { isLocal, isSteady, type Moment, youngerThan } from './vantage.ts'
 
 export interface SandboxScannerOptions {
   /** Absolute in the sandbox. */
@@ -41,25 +42,17 @@ const manyLines = 2_000
 export class SandboxScanner {
   readonly #run: ScriptRunner
   readonly #options: SandboxScannerOptions
-  /** Lines by path, of the listing that the sandbox keeps under `#listing`. */
-  #listed = new Map<string, string>()
+  readonly #known = new SandboxKnowledge()
+  /** Under which name the sandbox keeps the listing that an answer is relative to. */
   #listing: string | undefined
-  /** Those that there are now; the very same until something was found among what is recent. */
-  #lines = this.#listed
   /** Of the root itself. */
   #rootLine: string | undefined
-  /** Digests of files and targets of links, by path. */
-  #contents = new Map<string, string>()
-  /** Files that were hashed so soon after a change that another could have left no trace. */
-  #unsettled: string[] = []
   /** When it was looked last, where what is recent since then can be told. */
   #moment: Moment | undefined
   /** What is recent is a listing of its own then. */
   #wereMany = false
   /** Until the first scan. */
   #sent: SentFiles | undefined
-  /** Whether the last listing told all that it was asked for. */
-  #isAllThere = true
   /** The latest, as long as nothing has changed since. */
   #latest: Scan | undefined
 
@@ -78,7 +71,7 @@ export class SandboxScanner {
 
   /** How large the file at `path` was when it was looked at; 0 for what was not there. */
   sizeOf(path: TreePath): number {
-    return sizeOf(this.#lines.get(path) ?? '')
+    return sizeOf(this.#known.lines.get(path) ?? '')
   }
 
   async #scanWhole(signal: AbortSignal | undefined): Promise<void> {
@@ -88,7 +81,7 @@ export class SandboxScanner {
     this.#sent = undefined
     const hashes = sent === undefined
     const script = scanScript({ root, stateDirectory, since: this.#listing, next, hashes })
-    const asked = Buffer.from(this.#unsettled.map((path) => `./${path}\n`).join(''))
+    const asked = Buffer.from(this.#known.unsettled.map((path) => `./${path}\n`).join(''))
     const { code, stdout, stderr } = await this.#ask(script, asked, signal)
     const answer = code === 0 ? await inSlices(readScan(stdout), signal) : undefined
     if (answer === undefined) throw scanFailed(code, stderr.trim())
@@ -98,9 +91,11 @@ export class SandboxScanner {
     const digests =
       sent === undefined ? answer.digests : await this.#digestsOf(answer, sent, signal)
     // No signal ends this: what is known and the listing it is of belong together.
-    if (await inSlices(this.#learn({ ...answer, digests }))) this.#latest = undefined
+    const learning = this.#known.learn({ ...answer, digests }, this.#moment !== undefined)
+    const learned = await inSlices(learning)
+    if (learned.isChanged) this.#latest = undefined
     this.#listing = next
-    if (!this.#isAllThere) {
+    if (!learned.isAllThere) {
       this.#listing = undefined
       await this.#scanWhole(signal)
     }
@@ -133,98 +128,27 @@ export class SandboxScanner {
     return answer
   }
 
-  get #known(): KnownLines {
-    return { lines: this.#lines, contents: this.#contents }
-  }
-
-  /** Whether anything is different now. */
-  *#learn({ now, isAll, added, removed, digests, targets }: ScanAnswer): Steps<boolean> {
-    const pace = new Pace()
-    let isChanged = isAll || added.length > 0 || removed.length > 0
-    // The answer is relative to the listing, and so must be what it is put on top of.
-    const unlisted: string[] = []
-    if (this.#lines !== this.#listed) {
-      isChanged = true
-      for (const [key, line] of this.#listed) {
-        if (pace.isDue) yield
-        if (this.#lines.get(key) !== line) unlisted.push(key)
-      }
-      for (const [key] of this.#lines) {
-        if (pace.isDue) yield
-        if (!this.#listed.has(key)) unlisted.push(key)
-      }
-      this.#lines = this.#listed
-    }
-    if (isAll) {
-      this.#lines = this.#listed = new Map()
-      this.#contents = new Map()
-    }
-    for (const path of unlisted) this.#contents.delete(path)
-    for (const line of removed) {
-      if (pace.isDue) yield
-      const { key, path } = placeOf(line)
-      if (this.#lines.get(key) === line) this.#lines.delete(key)
-      this.#contents.delete(path)
-    }
-    const told = new Set<string>()
-    for (const line of added) {
-      if (pace.isDue) yield
-      const { key, path } = placeOf(line)
-      this.#lines.set(key, line)
-      this.#contents.delete(path)
-      if (!isAll) told.add(key)
-    }
-    const isOther = yield* this.#hashed(digests, targets, now)
-    // What is as it was listed after having been otherwise is in no answer.
-    this.#isAllThere = isAll || unlisted.every((key) => told.has(key) || !this.#lines.has(key))
-    return isOther || isChanged
-  }
-
-  /** Whether one of those that were not settled has changed. */
-  *#hashed(
-    digests: ReadonlyMap<string, string>,
-    targets: ReadonlyMap<string, string>,
-    now: number,
-  ): Steps<boolean> {
-    const pace = new Pace()
-    let isChanged = false
-    for (const path of this.#unsettled) {
-      if (digests.get(path) !== this.#contents.get(path)) isChanged = true
-      this.#contents.delete(path)
-    }
-    for (const contents of [digests, targets]) {
-      for (const [path, content] of contents) {
-        if (pace.isDue) yield
-        this.#contents.set(path, content)
-      }
-    }
-    this.#unsettled = []
-    for (const path of digests.keys()) {
-      if (pace.isDue) yield
-      const facts = factsOf(this.#lines.get(path) ?? '')
-      if (facts === undefined || isSettled(facts, now, this.#moment !== undefined)) continue
-      this.#unsettled.push(path)
-    }
-    return isChanged
-  }
-
   /** False when all has to be listed to know. */
   async #scanRecent(signal: AbortSignal | undefined): Promise<boolean> {
     const before = this.#moment
-    const asked = this.#unsettled
+    const asked = this.#known.unsettled
     if (before === undefined || this.#wereMany || !areFew(asked)) return false
     const { root, stateDirectory } = this.#options
-    const beside = (await inSlices(worthHalves(this.#lines), signal)) ? stateDirectory : undefined
+    const beside = (await inSlices(worthHalves(this.#known.lines), signal))
+      ? stateDirectory
+      : undefined
     const script = recentScript(root, youngerThan(before), asked, beside)
     const { code, stdout } = await this.#ask(script, undefined, signal)
     const answer = code === 0 ? readRecent(stdout, asked.length > 0) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false
-    const changes = recentChanges(answer.lines, this.#lines, this.#rootLine)
+    const changes = recentChanges(answer.lines, this.#known.lines, this.#rootLine)
     if (changes === undefined || !areFew([...changes.lines.keys()])) return false
     if (changes.lines.size > 0) {
       if (!(await this.#scanDetails(changes, answer.moment, signal))) return false
-    } else if (await inSlices(this.#hashed(answer.digests, new Map(), answer.moment.now))) {
-      this.#latest = undefined
+    } else {
+      const contents = { digests: answer.digests, targets: new Map() }
+      const isChanged = await inSlices(this.#known.hashed(contents, answer.moment.now, true))
+      if (isChanged) this.#latest = undefined
     }
     this.#moment = answer.moment
     return true
@@ -237,27 +161,17 @@ export class SandboxScanner {
   ): Promise<boolean> {
     const { directories, links } = changes
     const { root, rules } = this.#options
-    const files = [...new Set([...changes.files, ...this.#unsettled])]
+    const files = [...new Set([...changes.files, ...this.#known.unsettled])]
     const script = detailScript(root, directories, links, files)
     const { code, stdout } = await this.#ask(script, undefined, signal)
     const answer = code === 0 ? readDetail(stdout, links.length) : undefined
     const merged =
-      answer && (await inSlices(mergeRecent(changes, answer.lines, this.#lines), signal))
+      answer && (await inSlices(mergeRecent(changes, answer.lines, this.#known.lines), signal))
     if (answer === undefined || merged === undefined) return false
     // From here on no signal ends it.
-    this.#lines = merged.lines
     this.#rootLine = changes.lines.get('') ?? this.#rootLine
-    const touched = [...merged.touched, ...this.#unsettled]
-    for (const path of merged.touched) this.#contents.delete(path)
-    await inSlices(this.#hashed(answer.digests, answer.targets, now))
+    const touched = await inSlices(this.#known.found(merged, answer, now))
     this.#latest &&= await inSlices(nextScan(this.#latest, touched, this.#known, rules))
     return true
   }
-}
-
-/** Whether a change after `now` must leave another ctime than the one that the file has. */
-function isSettled({ changed }: Facts, now: number, isLocal: boolean): boolean {
-  // Some file systems count whole seconds.
-  const isFine = isLocal && !Number.isInteger(changed)
-  return isFine ? changed < now - tickSeconds : changed < Math.floor(now) - 1
 }
