@@ -1,0 +1,58 @@
+/** The runners of a session from their start to their end, whatever they are used for. */
+import { once } from 'node:events'
+import { Runner } from './runner.ts'
+import type { Locale } from './runner-script.ts'
+import type { Sandbox } from './sandbox.ts'
+
+/** What they may take to end once nothing keeps them. */
+const endMs = 2_000
+
+export class RunnerLives {
+  readonly #sandbox: Sandbox
+  readonly #locale: Locale
+  readonly #started = new Set<Runner>()
+  /** The ends of these and of those that are being started. */
+  readonly #ends = new Set<Promise<void>>()
+  /** Ends what is still being started. */
+  readonly #stop = new AbortController()
+
+  constructor(sandbox: Sandbox, locale: Locale) {
+    this.#sandbox = sandbox
+    this.#locale = locale
+  }
+
+  /** How many have been started and have not ended. */
+  get size(): number {
+    return this.#started.size
+  }
+
+  /** Rejects when none can be started. `ended` is told when it has ended. */
+  async start(ended: (runner: Runner) => void): Promise<Runner> {
+    const start = Runner.start(this.#sandbox, this.#locale, this.#stop.signal)
+    const end = start.then(
+      ({ over }) => over,
+      () => {},
+    )
+    this.#ends.add(end)
+    void end.then(() => this.#ends.delete(end))
+    const runner = await start
+    this.#started.add(runner)
+    void runner.over.then(() => {
+      this.#started.delete(runner)
+      ended(runner)
+    })
+    return runner
+  }
+
+  /** Lets go of all that have been started: each ends when nothing keeps it. */
+  release(): void {
+    for (const runner of this.#started) runner.release()
+  }
+
+  /** Resolves when none is there, nor being started; after `endMs` in any case, and then none is started any more. */
+  async ended(): Promise<void> {
+    const late = setTimeout(() => this.#stop.abort(), endMs)
+    await Promise.race([Promise.all(this.#ends), once(this.#stop.signal, 'abort')])
+    clearTimeout(late)
+  }
+}
