@@ -27,9 +27,10 @@ import type { OpenContext } from '../sandbox.ts'
 import type { Tool } from '../tools/tool.ts'
 import type { ListedTool, ResourceRequests } from './answers.ts'
 import { askRoots, type ClientRoots } from './client-roots.ts'
+import { CurrentSession } from './current-session.ts'
 import { Progress } from './progress.ts'
 import { RequestError } from './request-error.ts'
-import type { Served, SessionProvider } from './session-provider.ts'
+import type { SessionProvider } from './session-provider.ts'
 import { StdioTransport } from './stdio-transport.ts'
 
 export interface ServerOptions {
@@ -42,17 +43,6 @@ export interface ServerOptions {
 
 /** The SDK's own refuses all roots for one that is no file: that is judged where one is chosen. */
 const anyRoots = z.object({ roots: z.array(z.object({ uri: z.string() })) })
-
-/** A session, and what its client asks of its resources. */
-interface Open extends Served {
-  readonly resources: ResourceRequests
-}
-
-/** The session that is served now; `get` has it put together if need be. */
-interface Current {
-  get(): Promise<Open>
-  readonly opened: Open | undefined
-}
 
 const answers = () => import('./answers.ts')
 
@@ -89,7 +79,7 @@ export function buildServer(options: ServerOptions): { server: Server; closed: P
   answerResources(server, current)
   const closed = new Promise<string>((resolve) => {
     server.onclose = () => {
-      current.opened?.resources.close()
+      current.close()
       resolve('the connection was closed')
     }
     server.onerror = (error) => console.error(`sandbox-mcp: ${error.message}`)
@@ -97,33 +87,14 @@ export function buildServer(options: ServerOptions): { server: Server; closed: P
   return { server, closed }
 }
 
-/** Follows the client's roots for as long as the provider does. */
-function serveSession(server: Server, sessions: SessionProvider): Current {
-  const roots = rootsOf(server)
-  let opened: Open | undefined
-  const listChanged = () => void server.sendResourceListChanged().catch(() => {})
-  const get = async () => {
-    const [{ session, sight }, { ResourceRequests }] = await Promise.all([
-      sessions.get(roots),
-      answers(),
-    ])
-    if (opened?.session !== session) {
-      const updated = (uri: string) => void server.sendResourceUpdated({ uri }).catch(() => {})
-      const resources = new ResourceRequests(session, sight, { updated, listChanged })
-      opened?.resources.close()
-      opened = { session, sight, resources }
-    }
-    return opened
-  }
-  server.setNotificationHandler(RootsListChangedNotificationSchema, async () => {
-    if (await sessions.rootsChanged(roots)) listChanged()
+/** The session is got with the client's roots, and its resources tell the client what changes. */
+function serveSession(server: Server, sessions: SessionProvider): CurrentSession {
+  const current = new CurrentSession(sessions, rootsOf(server), {
+    updated: (uri) => void server.sendResourceUpdated({ uri }).catch(() => {}),
+    listChanged: () => void server.sendResourceListChanged().catch(() => {}),
   })
-  return {
-    get,
-    get opened() {
-      return opened
-    },
-  }
+  server.setNotificationHandler(RootsListChangedNotificationSchema, () => current.rootsChanged())
+  return current
 }
 
 /** Clients may be asked once they have said that they are ready. */
@@ -151,7 +122,7 @@ function rootsOf(server: Server): ClientRoots {
   }
 }
 
-function answerTools(server: Server, { tools }: ServerOptions, current: Current): void {
+function answerTools(server: Server, { tools }: ServerOptions, current: CurrentSession): void {
   let listed: readonly ListedTool[] | undefined
   server.setRequestHandler(ListToolsRequestSchema, async () => {
     const [offered, { listTool }] = await Promise.all([tools(), answers()])
@@ -196,7 +167,7 @@ function toolRequest(params: Readonly<Record<string, unknown>> = {}) {
   return { name, arguments: args }
 }
 
-function answerResources(server: Server, current: Current): void {
+function answerResources(server: Server, current: CurrentSession): void {
   const ask = <T>(
     extra: Extra,
     run: (resources: ResourceRequests, context: OpenContext) => Promise<T>,
