@@ -11,6 +11,7 @@ import { dockerChannel } from './channel.ts'
 import { type ContainerFacts, containerFacts } from './container-facts.ts'
 import { withDeadline } from './deadline.ts'
 import { connectionOptions, endpoints } from './endpoint.ts'
+import { absent, type EngineError, isNameTaken, unless } from './engine-error.ts'
 import { type EngineTraits, engineTraits } from './engine-traits.ts'
 import { execExit } from './exec-exit.ts'
 import { pullImage } from './pull.ts'
@@ -20,11 +21,6 @@ const lookMs = 10_000
 
 /** What a container is created with, in the Engine API's words. */
 export type ContainerOptions = Docker.ContainerCreateOptions
-
-/** An error the engine answered with. */
-export interface EngineError extends Error {
-  readonly statusCode?: number
-}
 
 export class DockerEngine {
   /** How messages name it. */
@@ -60,15 +56,10 @@ export class DockerEngine {
 
   /** The container of that name or id, or undefined when the engine says there is none. */
   async inspect(name: string, signal: AbortSignal): Promise<ContainerFacts | undefined> {
-    try {
-      const found = await this.#call('inspect', lookMs, signal, (abortSignal) =>
-        this.#docker.getContainer(name).inspect({ abortSignal }),
-      )
-      return containerFacts(found)
-    } catch (error) {
-      if ((error as EngineError).statusCode === 404) return undefined
-      throw error
-    }
+    const found = await this.#call('inspect', lookMs, signal, (abortSignal) =>
+      this.#docker.getContainer(name).inspect({ abortSignal }),
+    ).catch(absent)
+    return found && containerFacts(found)
   }
 
   /** All containers, running or not, that carry the label. */
@@ -122,15 +113,10 @@ export class DockerEngine {
 
   /** The driver of a network, or undefined when the engine says there is no such network. */
   async networkDriver(name: string, signal: AbortSignal): Promise<string | undefined> {
-    try {
-      const found = await this.#call('network inspect', lookMs, signal, () =>
-        this.#docker.getNetwork(name).inspect(),
-      )
-      return found.Driver
-    } catch (error) {
-      if ((error as EngineError).statusCode === 404) return undefined
-      throw error
-    }
+    const found = await this.#call('network inspect', lookMs, signal, () =>
+      this.#docker.getNetwork(name).inspect(),
+    ).catch(absent)
+    return found?.Driver
   }
 
   /** Starts it; harmless when it runs. */
@@ -172,16 +158,12 @@ export class DockerEngine {
     platform: string | undefined,
     signal: AbortSignal,
   ): Promise<boolean> {
-    try {
-      const image = await this.#call('image inspect', lookMs, signal, () =>
-        this.#docker.getImage(reference).inspect(),
-      )
-      const [os, architecture] = platform?.split('/') ?? []
-      return platform === undefined || (image.Os === os && image.Architecture === architecture)
-    } catch (error) {
-      if ((error as EngineError).statusCode === 404) return false
-      throw error
-    }
+    const image = await this.#call('image inspect', lookMs, signal, () =>
+      this.#docker.getImage(reference).inspect(),
+    ).catch(absent)
+    if (image === undefined) return false
+    const [os, architecture] = platform?.split('/') ?? []
+    return platform === undefined || (image.Os === os && image.Architecture === architecture)
   }
 
   /** Pulls an image, telling how far it is; gives up when nothing moves for a minute. */
@@ -252,16 +234,4 @@ export class DockerEngine {
   ): Promise<T> {
     return withDeadline({ engine: this.name, what, deadlineMs, signal }, run)
   }
-}
-
-/** Lets the given status codes of the engine pass as success. */
-function unless(...statusCodes: number[]) {
-  return (error: EngineError) => {
-    if (!statusCodes.includes(error.statusCode ?? 0)) throw error
-  }
-}
-
-/** Docker answers 409; Podman, when two ask at once, 500. */
-function isNameTaken({ statusCode, message }: EngineError): boolean {
-  return statusCode === 409 || (statusCode === 500 && /name .* is already in use/.test(message))
 }
