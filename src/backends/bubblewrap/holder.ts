@@ -3,17 +3,13 @@
  * that starts a handler for every line it reads. Everything in the sandbox descends from it, so all
  * of it has its namespaces, its lack of capabilities and its limits; nothing ever enters from outside.
  */
-
-// biome-ignore lint/style/noRestrictedImports: `startMonitor` says why
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import type { Readable, Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { backendUnavailable, cancelled, sandboxStartFailed } from '../../errors.ts'
+import { cancelled, sandboxStartFailed } from '../../errors.ts'
 import { startOf } from '../../process-identity.ts'
 import { channelsInside, filesOfEtc, type SandboxLayout } from './arguments.ts'
 import { openFifo } from './channel.ts'
@@ -25,7 +21,8 @@ import {
   writeRecord,
 } from './directory.ts'
 import { makeFifos } from './handlers.ts'
-import { inheritedDescriptors, waitForEnd } from './processes.ts'
+import { covers, endOf, killMonitor, type Monitor, startMonitor } from './monitor.ts'
+import { waitForEnd } from './processes.ts'
 import { handlerScript, holderScript } from './scripts.ts'
 
 const startDeadlineMs = 10_000
@@ -89,7 +86,7 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
   const descriptors = [descriptor(information), ...(await covers(nothing))]
   let monitor: Monitor
   try {
-    monitor = startMonitor(order, ['--info-fd', '3', ...run], descriptors)
+    monitor = startMonitor(order.command, layout, ['--info-fd', '3', ...run], descriptors)
   } catch (error) {
     closeAll()
     throw startRefused(error instanceof Error ? error.message : String(error))
@@ -115,7 +112,7 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
     monitor.stdin.on('error', () => {}).end('go\n')
     await Promise.race([says(readiness, 'ready\n'), ended, aborted])
   } catch (error) {
-    if (monitor.pid !== undefined) killGroup(monitor.pid)
+    if (monitor.pid !== undefined) killMonitor(monitor.pid)
     throw error
   } finally {
     closeAll()
@@ -123,59 +120,6 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
     monitor.stderr.destroy()
     monitor.unref()
   }
-}
-
-type Monitor = ChildProcessByStdio<Writable, null, Readable>
-
-/**
- * Not by execa, which compares each descriptor with every other: where the highest that this process inherited is
- * 251 that is twenty megabytes of garbage for each sandbox.
- */
-function startMonitor(
-  { command, layout: { uid, gid } }: HolderOrder,
-  args: readonly string[],
-  descriptors: readonly ('ignore' | 3)[],
-): Monitor {
-  const monitor = spawn(command, args, {
-    stdio: ['pipe', 'ignore', 'pipe', ...descriptors],
-    // In a group of its own, so that it is not ended with the server's; nothing of the server's environment,
-    // which processes inside could read in /proc/1/environ.
-    detached: true,
-    env: { PATH: process.env.PATH ?? '' },
-    uid,
-    gid,
-  })
-  const { stdin, stderr } = monitor
-  if (stdin !== null && stdin !== undefined && stderr !== null) return monitor as Monitor
-  // The server has no descriptors left for its streams; why is told later, when somebody listens.
-  monitor.once('error', () => {})
-  throw new Error('the server has too many files open')
-}
-
-/** Resolves with how it ended in words; rejects when it could not be started. */
-function endOf(monitor: Monitor, command: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    monitor.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') reject(notInstalled(command, error))
-      else resolve(error.message)
-    })
-    monitor.once('exit', (code, signal) =>
-      resolve(code === null ? `it was ended by ${signal}` : `it ended with exit code ${code}`),
-    )
-  })
-}
-
-/**
- * The descriptors from 4 on. `bwrap` hands on what it inherits, and one on a directory would lead
- * out of the sandbox: `nothing` takes the place of each.
- */
-async function covers(nothing: number): Promise<('ignore' | 3)[]> {
-  const inherited = (await inheritedDescriptors()).filter((fd) => fd > 3)
-  const length = Math.max(3, ...inherited) - 3
-  // For a child's descriptors above 2, 'ignore' leaves them as they are (here: not there).
-  return Array.from({ length }, (_, index) =>
-    inherited.includes(index + 4) ? descriptor(nothing) : 'ignore',
-  )
 }
 
 function says(socket: Socket, line: string): Promise<void> {
@@ -189,18 +133,6 @@ function says(socket: Socket, line: string): Promise<void> {
     }
     socket.on('data', listen)
   })
-}
-
-/**
- * The monitor alone is not enough: its child may be waiting for it to write the uid map, and would
- * do so for ever. Later that child leads a session of its own, and ends with its leash.
- */
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL')
-  } catch {
-    // It has ended.
-  }
 }
 
 /** Never settles when one of them has ended. */
@@ -219,14 +151,6 @@ function startRefused(reason: string) {
   return sandboxStartFailed(
     `bubblewrap did not start the sandbox: ${reason}`,
     'Run the command doctor to see what this machine does not allow.',
-  )
-}
-
-function notInstalled(command: string, cause: unknown) {
-  return backendUnavailable(
-    `the command ${command} was not found`,
-    'Install bubblewrap with the package manager of this system, or use the Docker backend.',
-    cause,
   )
 }
 
