@@ -11,17 +11,11 @@ import { join } from 'node:path'
 import { argumentInvalid, cancelled, isSandboxError, sandboxStartFailed, shown } from '../errors.ts'
 import { isAlive } from '../process-identity.ts'
 import type { Backend, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
-import {
-  type BubblewrapSettings,
-  bubblewrapArguments,
-  type HostFacts,
-  type SandboxLayout,
-} from './bubblewrap/arguments.ts'
+import type { BubblewrapSettings, HostFacts } from './bubblewrap/arguments.ts'
 import { bubblewrapChecks } from './bubblewrap/checks.ts'
 import {
   claimDirectory,
   lockFile,
-  ownUid,
   readRecord,
   runtimeDirectory,
   type SandboxRecord,
@@ -29,20 +23,13 @@ import {
 } from './bubblewrap/directory.ts'
 import { createHolder, destroyHolder } from './bubblewrap/holder.ts'
 import { readFacts } from './bubblewrap/host.ts'
+import { makePlan, type Plan } from './bubblewrap/plan.ts'
 import { BubblewrapSandbox, countConnections } from './bubblewrap/sandbox.ts'
-import { hashOf, protocol } from './bubblewrap/scripts.ts'
+import { protocol } from './bubblewrap/scripts.ts'
 import { verifyMount } from './mount-check.ts'
 import { keptStale } from './stale.ts'
 
 export type { BubblewrapSettings } from './bubblewrap/arguments.ts'
-
-/** What is to be there after `open`. */
-interface Plan {
-  readonly spec: SandboxSpec
-  readonly layout: SandboxLayout
-  readonly arguments: readonly string[]
-  readonly hash: string
-}
 
 export class BubblewrapBackend implements Backend {
   readonly kind = 'bubblewrap'
@@ -116,19 +103,7 @@ export class BubblewrapBackend implements Backend {
     this.#facts.catch(() => {
       this.#facts = undefined
     })
-    // Only root can be somebody else: for others what they make is their own anyway.
-    const root = ownUid() === 0
-    const layout: SandboxLayout = {
-      hostname: spec.name,
-      uid: root ? spec.owner.uid : ownUid(),
-      gid: root ? spec.owner.gid : (process.getgid?.() ?? -1),
-      mounts: spec.mounts,
-      etcDirectory: join(directory, spec.name, 'etc'),
-      channelDirectory: join(directory, spec.name, 'channels'),
-      endsWithServer: spec.ephemeral !== undefined,
-    }
-    const args = bubblewrapArguments(layout, this.#settings, await this.#facts)
-    return { spec, layout, arguments: args, hash: hashOf(args) }
+    return makePlan(spec, directory, this.#settings, await this.#facts)
   }
 
   /** Connects to the sandbox that is there; undefined when it is to be made anew. */
