@@ -85,18 +85,19 @@ export class SandboxScanner {
     const { code, stdout, stderr } = await this.#ask(script, asked, signal)
     const answer = code === 0 ? await inSlices(readScan(stdout), signal) : undefined
     if (answer === undefined) throw scanFailed(code, stderr.trim())
-    this.#moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
+    const moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
+    const trusted = moment === undefined ? undefined : sent
+    const digests = hashes ? answer.digests : await this.#digestsOf(answer, trusted, signal)
+    // No signal ends this: what is known, the listing it is of, and the moment of that belong together.
+    const learned = await inSlices(this.#known.learn({ ...answer, digests }, moment !== undefined))
+    this.#moment = moment
     this.#rootLine = answer.top
     this.#wereMany = answer.added.length > manyLines
-    const digests =
-      sent === undefined ? answer.digests : await this.#digestsOf(answer, sent, signal)
-    // No signal ends this: what is known and the listing it is of belong together.
-    const learning = this.#known.learn({ ...answer, digests }, this.#moment !== undefined)
-    const learned = await inSlices(learning)
     if (learned.isChanged) this.#latest = undefined
     this.#listing = next
     if (!learned.isAllThere) {
       this.#listing = undefined
+      this.#moment = undefined
       await this.#scanWhole(signal)
     }
   }
@@ -104,11 +105,10 @@ export class SandboxScanner {
   /** Known of what is there as it was sent; the rest is asked for. */
   async #digestsOf(
     { added }: ScanAnswer,
-    sent: SentFiles,
+    sent: SentFiles | undefined,
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, string>> {
-    const trusted = this.#moment === undefined ? undefined : sent
-    const { known, asked } = await inSlices(asSent(added, trusted), signal)
+    const { known, asked } = await inSlices(asSent(added, sent), signal)
     if (asked.length === 0) return known
     const script = digestScript(this.#options.root)
     const list = await inSlices(

@@ -19,6 +19,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import { DigestCache } from '../../src/sync/digest-cache.ts'
 import { scanHost } from '../../src/sync/host-scan.ts'
 import { SandboxScanner } from '../../src/sync/sandbox-scan.ts'
+import type { SentFiles } from '../../src/sync/seed.ts'
 import { reasons, type Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import type { ScriptRunner } from '../../src/trees/sandbox-tree.ts'
@@ -102,6 +103,24 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
   /** What the host's own scan says of the same directory. */
   const expected = async () => plain(await scanHost({ root, rules, cache: new DigestCache() }))
   const found = async () => plain(await scanner.scan())
+
+  test('a first look that is cut short while it asks for digests is as good as none', async () => {
+    for (const path of ['a', 'd/b', 'd/c']) put(path)
+    // Longer ago than what is recent.
+    const { ctimeMs } = statSync(join(root, 'd/c'))
+    await expect.poll(() => Date.now() - ctimeMs, { timeout: 5_000 }).toBeGreaterThan(700)
+    const stop = new AbortController()
+    const cut: ScriptRunner = async (script, stdin) => {
+      const answer = await recording(script, stdin)
+      if (answers.length === 2) stop.abort()
+      return answer
+    }
+    const sent: SentFiles = { seconds: 0, files: new Map() }
+    const stateDirectory = join(base, 'state')
+    const filled = new SandboxScanner(cut, { root, stateDirectory, rules, sent })
+    await expect(filled.scan(stop.signal)).rejects.toMatchObject({ code: 'CANCELLED' })
+    expect(plain(await filled.scan())).toEqual(plain(await scanner.scan()))
+  })
 
   test('tells what the scan of the host tells, first and after every change', async () => {
     expect(await found()).toEqual({ snapshot: {}, problems: [] })
