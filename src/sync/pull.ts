@@ -1,5 +1,6 @@
 /** Brings files of the sandbox into the host's stage, as one stream. */
 import { createReadStream } from 'node:fs'
+import { Readable } from 'node:stream'
 import { cancelled, syncInterrupted } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
 import type { Scripts } from '../script.ts'
@@ -12,7 +13,9 @@ import type { TransferProgress } from './transfer-progress.ts'
 
 /** So few and small files go with the commands: a connection of its own would cost more. */
 const fewFiles = 8
-const fewBytes = 1024 * 1024
+const smallBytes = 1024 * 1024
+/** What is no more than this is not worth a stream. It is more by the time it is fetched at worst. */
+const fewBytes = 128 * 1024
 
 /** What is to be brought: `bytes` is what it was when it was looked at. */
 export interface Wanted {
@@ -41,8 +44,12 @@ export async function pull(
     return `./${path}\n`
   }
   const list = await inSlices(bytesOf(paths, lineOf), signal)
-  const traffic = paths.size > fewFiles || bytes > fewBytes ? 'bulk' : 'command'
-  const stream = await scripts.stream(pullScript(root), list, signal, traffic)
+  const isSmall = paths.size <= fewFiles && bytes <= smallBytes
+  const traffic = isSmall ? 'command' : 'bulk'
+  const stream =
+    isSmall && bytes <= fewBytes
+      ? await atOnce(scripts, pullScript(root, paths), signal)
+      : await scripts.stream(listedPullScript(root), list, signal, traffic)
   try {
     for await (const entry of tarEntries(stream.stdout)) {
       const path = entry.path.replace(/^\.\//, '') as TreePath
@@ -86,11 +93,31 @@ function contentOf(
   return first && createReadStream(first.at)
 }
 
-/** Several archives one after another, where the paths do not fit one command line. */
-function pullScript(root: string): string {
-  return `LC_ALL=C
+/** What a script prints, when it has. */
+async function atOnce(scripts: Scripts, script: string, signal: AbortSignal) {
+  const { stdout, code, stderr } = await scripts.run(script, undefined, signal)
+  return {
+    stdout: Readable.from([stdout], { objectMode: false }),
+    end: Promise.resolve({ code, stderr }),
+    close: () => {},
+  }
+}
+
+const opening = (root: string) => `LC_ALL=C
 export LC_ALL
-cd -P ${quote(root)} || exit 79
+cd -P ${quote(root)} || exit 79`
+
+/** Of paths that fit the command line. */
+function pullScript(root: string, paths: Iterable<TreePath>): string {
+  const words = [...paths].map((path) => quote(`./${path}`)).join(' ')
+  return `${opening(root)}
+tar --no-recursion -cf - ${words} 2>/dev/null
+exit 0`
+}
+
+/** Of the paths on stdin: several archives one after another, where they do not fit one command line. */
+function listedPullScript(root: string): string {
+  return `${opening(root)}
 tr '\\n' '\\0' | xargs -0 tar --no-recursion -cf - 2>/dev/null
 exit 0`
 }
