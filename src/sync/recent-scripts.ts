@@ -6,56 +6,101 @@ const opening = (root: string) => `LC_ALL=C TZ=UTC0
 export LC_ALL TZ
 cd -P ${quote(root)} 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noRoot}`
 
+/** Of so many that are recent the details are told at once, and the digest of what is no larger than that. */
+const fewEntries = 64
+const smallBytes = 1024 * 1024
+
+export interface RecentRequest {
+  readonly root: string
+  /** In seconds. */
+  readonly since: number
+  /** Files whose digest is wanted in any case. */
+  readonly asked: readonly string[]
+  /** A directory outside of the root for files of ours, which stay there. */
+  readonly beside: string
+  /** Whether two look at the same time, each at half of the directories. */
+  readonly halves: boolean
+}
+
 /**
- * Prints, each ended by NUL: the moment, the mounts, and the lines of all that has a ctime younger than
- * `since`; and then digests of `asked`. Any exit code but 0 and `noRoot` is: all has to be listed. With `beside`, a
- * directory outside of the root for a file of ours, two look at the same time, each at half of the directories.
+ * Prints, each ended by NUL: the moment, the mounts, the lines of all that has a ctime younger than `since`, and an
+ * empty one; and then, as `detailScript` does, the details of all of that and the digests of `asked`. `more`
+ * instead of details is that there are too many. Any exit code but 0 and `noRoot` is: all has to be listed.
  */
-export function recentScript(
-  root: string,
-  since: number,
-  asked: readonly string[],
-  beside?: string,
-): string {
-  const tests = `-newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' 2>/dev/null`
-  const find =
-    beside === undefined
-      ? `find . ${tests} || exit ${scanExits.incomplete}`
-      : inHalves(tests, beside)
+export function recentScript({ root, since, asked, beside, halves }: RecentRequest): string {
+  const tests = (name: string) =>
+    `-newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' -fprintf "$beside/${name}" '%y %s %p\\n' 2>/dev/null`
   return `${opening(root)}
+beside=${quote(beside)}
 ${tellMoment}
 printf '%s\\0' "$now $up $up2"
 ${tellMounts} || exit ${scanExits.incomplete}
 printf '\\0'
-${find}
-${asked.length === 0 ? '' : `printf '\\0'\n${digests(asked)}\n`}exit 0`
+${halves ? inHalves(tests) : `find . ${tests('recent')} || exit ${scanExits.incomplete}`}
+printf '\\0'
+${detailsOf(halves ? ['top', 'first', 'second'] : ['recent'], asked)}
+exit 0`
 }
 
 /**
- * What is new at the top by now is among the arguments, and what comes later is for the next look. Without the
- * directory for the file, or when one of the directories goes away, all is listed.
+ * What is new at the top by now is among the arguments, and what comes later is for the next look. Where one of the
+ * directories goes away, all is listed.
  */
-const inHalves = (tests: string, beside: string) => `half=${quote(beside)}/half.$$
-trap 'rm -f "$half"' EXIT
-set --
+const inHalves = (tests: (name: string) => string) => `set --
 for dir in ./* ./.[!.]* ./..?*; do
   if [ -d "$dir" ] && [ ! -L "$dir" ]; then set -- "$@" "$dir"; fi
 done
-below() { [ "$#" -eq 0 ] || find "$@" -mindepth 1 ${tests}; }
-(shift $(($# / 2)); below "$@") >"$half" || exit ${scanExits.incomplete} &
+: >"$beside/first" && : >"$beside/second" || exit ${scanExits.incomplete}
+(
+  shift $(($# / 2))
+  [ "$#" -eq 0 ] || find "$@" -mindepth 1 ${tests('second')}
+) >"$beside/half" || exit ${scanExits.incomplete} &
 other=$!
-find . -maxdepth 1 ${tests} || exit ${scanExits.incomplete}
+find . -maxdepth 1 ${tests('top')} || exit ${scanExits.incomplete}
 (
   first=$(($# / 2)) n=0
   for dir; do
     shift
     if [ $((n += 1)) -le "$first" ]; then set -- "$@" "$dir"; fi
   done
-  below "$@"
+  [ "$#" -eq 0 ] || find "$@" -mindepth 1 ${tests('first')}
 ) || exit ${scanExits.incomplete}
 wait "$other" || exit ${scanExits.incomplete}
-[ -f "$half" ] || exit ${scanExits.incomplete}
-if [ -s "$half" ]; then cat "$half"; fi`
+if [ -s "$beside/half" ]; then cat "$beside/half"; fi`
+
+/**
+ * A name of several lines is none that there are details of: all is listed then. But what such a line says must not
+ * be an option of what it is given to.
+ */
+function detailsOf(names: readonly string[], asked: readonly string[]): string {
+  const each = (kind: string, then: string) => `set --
+for list in ${names.join(' ')}; do
+  while IFS= read -r entry; do
+    path=\${entry#* * }
+    case $entry in ${kind}\\ *) case $path in . | ./*) ${then} ;; esac ;; esac
+  done <"$beside/$list"
+done`
+  const isSmall = `entry=\${entry#* }; [ "\${entry%% *}" -gt ${smallBytes} ]`
+  return `n=0
+for list in ${names.join(' ')}; do
+  [ -s "$beside/$list" ] || continue
+  while [ "$n" -le ${fewEntries} ] && IFS= read -r entry; do n=$((n + 1)); done <"$beside/$list"
+done
+if [ "$n" -gt ${fewEntries} ]; then printf more; exit 0; fi
+set --
+if [ "$n" -gt 0 ]; then
+  ${each('d', 'set -- "$@" "$path"')}
+  if [ "$#" -gt 0 ]; then ${listing('"$@"')}; fi
+  printf '\\0'
+  ${each('l', target)}
+  printf '\\0'
+  ${each('f', `${isSmall} || set -- "$@" "$path"`)}
+else
+  printf '\\0\\0'
+fi
+${asked.length === 0 ? '' : `set -- "$@" ${words(asked)}`}
+if [ "$#" -gt 0 ]; then ${digests('"$@"')}; fi`
+}
 
 /** Prints the lines of all that is in `directories`, each ended by NUL; an empty one; what links lead to, and the digests of files. */
 export function detailScript(
@@ -64,21 +109,21 @@ export function detailScript(
   links: readonly string[],
   files: readonly string[],
 ): string {
-  const listing =
-    directories.length === 0
-      ? ''
-      : `find ${words(directories)} -mindepth 1 -maxdepth 1 -printf '${lineFormat}\\0' 2>/dev/null || exit ${scanExits.incomplete}\n`
-  const targets =
-    links.length === 0
-      ? ''
-      : `for path in ${words(links)}; do printf '%s\\0' "$path"; readlink -n "$path"; printf '\\0'; done\n`
   return `${opening(root)}
-${listing}printf '\\0'
-${targets}printf '\\0'
-${files.length === 0 ? '' : `${digests(files)}\n`}exit 0`
+${directories.length === 0 ? '' : listing(words(directories))}
+printf '\\0'
+${links.length === 0 ? '' : `for path in ${words(links)}; do ${target}; done`}
+printf '\\0'
+${files.length === 0 ? '' : digests(words(files))}
+exit 0`
 }
 
-const digests = (files: readonly string[]) => `sha256sum ${words(files)} 2>/dev/null`
+const listing = (directories: string) =>
+  `find ${directories} -mindepth 1 -maxdepth 1 -printf '${lineFormat}\\0' 2>/dev/null || exit ${scanExits.incomplete}`
+
+const target = `printf '%s\\0' "$path"; readlink -n "$path"; printf '\\0'`
+
+const digests = (files: string) => `sha256sum ${files} 2>/dev/null`
 
 const words = (paths: readonly string[]) =>
   paths.map((path) => quote(path === '' ? '.' : `./${path}`)).join(' ')

@@ -63,21 +63,21 @@ class Parts {
 export interface RecentAnswer {
   readonly moment: Moment
   readonly lines: readonly string[]
-  /** Of what was asked for. */
-  readonly digests: ReadonlyMap<string, string>
+  /** Of all of these, where they are few, and of what was asked for: not of what is large. */
+  readonly detail: DetailAnswer | undefined
 }
 
-export function readRecent(stdout: Buffer, asked: boolean): RecentAnswer | undefined {
+export function readRecent(stdout: Buffer): RecentAnswer | undefined {
   const [clocks = '', mounts = '', ...rest] = stdout.toString().split('\0')
   const [now, ...up] = clocks.split(' ')
   const moment = momentOf(Number(now), up, mounts)
   const end = rest.indexOf('')
-  const digests = rest.at(-1)
-  // Without digests the lines end with the last NUL.
-  if (moment === undefined || end !== rest.length - (asked ? 2 : 1) || digests === undefined) {
-    return undefined
-  }
-  return { moment, lines: rest.slice(0, end), digests: atOnce(readDigests(digests.split('\n'))) }
+  if (moment === undefined || end < 0) return undefined
+  const words = rest.slice(end + 1)
+  const isMore = words.length === 1 && words[0] === 'more'
+  const detail = isMore ? undefined : detailOf(words)
+  if (!isMore && detail === undefined) return undefined
+  return { moment, lines: rest.slice(0, end), detail }
 }
 
 /** Of `detailScript`. */
@@ -88,13 +88,15 @@ export interface DetailAnswer {
 }
 
 export function readDetail(stdout: Buffer, links: number): DetailAnswer | undefined {
-  const words = stdout.toString().split('\0')
+  const detail = detailOf(stdout.toString().split('\0'))
+  return detail?.targets.size === links ? detail : undefined
+}
+
+function detailOf(words: readonly string[]): DetailAnswer | undefined {
   const end = words.indexOf('')
   const targets = words.slice(end + 1, -2)
   const [last, digests] = words.slice(-2)
-  if (end < 0 || targets.length !== 2 * links || last !== '' || digests === undefined) {
-    return undefined
-  }
+  if (end < 0 || targets.length % 2 !== 0 || last !== '' || digests === undefined) return undefined
   return {
     lines: words.slice(0, end),
     digests: atOnce(readDigests(digests.split('\n'))),

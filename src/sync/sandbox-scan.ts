@@ -10,7 +10,14 @@ import { asSent } from './as-sent.ts'
 import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentScript } from './recent-scripts.ts'
-import { readDetail, readRecent, readScan, type ScanAnswer } from './sandbox-answers.ts'
+import {
+  type DetailAnswer,
+  type RecentAnswer,
+  readDetail,
+  readRecent,
+  readScan,
+  type ScanAnswer,
+} from './sandbox-answers.ts'
 import { SandboxKnowledge } from './sandbox-knowledge.ts'
 import { linesOf, readDigests, sizeOf } from './sandbox-lines.ts'
 import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
@@ -134,44 +141,72 @@ export class SandboxScanner {
     const asked = this.#known.unsettled
     if (before === undefined || this.#wereMany || !areFew(asked)) return false
     const { root, stateDirectory } = this.#options
-    const beside = (await inSlices(worthHalves(this.#known.lines), signal))
-      ? stateDirectory
-      : undefined
-    const script = recentScript(root, youngerThan(before), asked, beside)
+    const halves = await inSlices(worthHalves(this.#known.lines), signal)
+    const since = youngerThan(before)
+    const script = recentScript({ root, since, asked, beside: stateDirectory, halves })
     const { code, stdout } = await this.#ask(script, undefined, signal)
-    const answer = code === 0 ? readRecent(stdout, asked.length > 0) : undefined
+    const answer = code === 0 ? readRecent(stdout) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false
     const changes = recentChanges(answer.lines, this.#known.lines, this.#rootLine)
     if (changes === undefined || !areFew([...changes.lines.keys()])) return false
-    if (changes.lines.size > 0) {
-      if (!(await this.#scanDetails(changes, answer.moment, signal))) return false
-    } else {
-      const contents = { digests: answer.digests, targets: new Map() }
-      const isChanged = await inSlices(this.#known.hashed(contents, answer.moment.now, true))
-      if (isChanged) this.#latest = undefined
-    }
+    if (!(await this.#learnRecent(changes, answer, signal))) return false
     this.#moment = answer.moment
     return true
   }
 
-  async #scanDetails(
+  async #learnRecent(
     changes: RecentChanges,
-    { now }: Moment,
+    { detail: told, moment }: RecentAnswer,
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
-    const { directories, links } = changes
-    const { root, rules } = this.#options
-    const files = [...new Set([...changes.files, ...this.#known.unsettled])]
-    const script = detailScript(root, directories, links, files)
-    const { code, stdout } = await this.#ask(script, undefined, signal)
-    const answer = code === 0 ? readDetail(stdout, links.length) : undefined
-    const merged =
-      answer && (await inSlices(mergeRecent(changes, answer.lines, this.#known.lines), signal))
-    if (answer === undefined || merged === undefined) return false
+    const known = this.#known
+    const files = new Set([...changes.files, ...known.unsettled])
+    const isSame = changes.lines.size === 0
+    if (isSame && files.size === 0) return true
+    const about = told && detailsAbout(changes, files, told)
+    const detail = about ?? (await this.#details(changes, files, signal))
+    if (detail === undefined) return false
+    if (isSame) {
+      if (await inSlices(known.hashed(detail, moment.now, true))) this.#latest = undefined
+      return true
+    }
+    const merged = await inSlices(mergeRecent(changes, detail.lines, known.lines), signal)
+    if (merged === undefined) return false
     // From here on no signal ends it.
     this.#rootLine = changes.lines.get('') ?? this.#rootLine
-    const touched = await inSlices(this.#known.found(merged, answer, now))
-    this.#latest &&= await inSlices(nextScan(this.#latest, touched, this.#known, rules))
+    const touched = await inSlices(known.found(merged, detail, moment.now))
+    this.#latest &&= await inSlices(nextScan(this.#latest, touched, known, this.#options.rules))
     return true
+  }
+
+  /** Asked for when the look itself has not told them all. */
+  async #details(
+    { directories, links }: RecentChanges,
+    files: ReadonlySet<string>,
+    signal: AbortSignal | undefined,
+  ): Promise<DetailAnswer | undefined> {
+    const script = detailScript(this.#options.root, directories, links, [...files])
+    const { code, stdout } = await this.#ask(script, undefined, signal)
+    return code === 0 ? readDetail(stdout, links.length) : undefined
+  }
+}
+
+/** Of what was told with the look that which is about these changes; undefined where something is missing. */
+function detailsAbout(
+  { links }: RecentChanges,
+  files: ReadonlySet<string>,
+  { lines, digests, targets }: DetailAnswer,
+): DetailAnswer | undefined {
+  if (links.some((path) => !targets.has(path))) return undefined
+  const some = new Map<string, string>()
+  for (const path of files) {
+    const digest = digests.get(path)
+    if (digest === undefined) return undefined
+    some.set(path, digest)
+  }
+  return {
+    lines,
+    digests: some,
+    targets: new Map(links.map((path) => [path, targets.get(path) ?? ''])),
   }
 }

@@ -1,6 +1,14 @@
-/** Two that look at half of the directories each find what one finds, in dash and bash. */
-import { execFileSync } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+/** What is recent, and its details: two that look at half of the directories each find what one finds, in dash and bash. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -24,16 +32,18 @@ const put = (path: string) => {
 }
 
 describe.each(['sh', 'bash'])('%s', (shell) => {
-  const run = (halves: boolean) =>
-    execFileSync(shell, ['-c', recentScript(root, 0, [], halves ? beside : undefined)], {
+  const run = (halves: boolean, asked: readonly string[] = [], since = 0) =>
+    execFileSync(shell, ['-c', recentScript({ root, since, asked, beside, halves })], {
       encoding: 'utf8',
     })
-  /** The lines of entries, after the moment and the mounts. */
-  const linesOf = (output: string) => {
-    const [, , ...lines] = output.split('\0')
-    expect(lines.pop()).toBe('')
-    return lines.sort()
+  /** The lines of entries, after the moment and the mounts, and the details of them. */
+  const told = (output: string) => {
+    const [, , ...words] = output.split('\0')
+    const end = words.indexOf('')
+    return { lines: words.slice(0, end).sort(), details: words.slice(end + 1) }
   }
+  const linesOf = (output: string) => told(output).lines
+  const pathOf = (line: string) => line.slice(line.indexOf(' .') + 1)
 
   test.each([
     ['nothing', []],
@@ -59,10 +69,58 @@ describe.each(['sh', 'bash'])('%s', (shell) => {
     symlinkSync('z', join(root, 'in'))
     const found = linesOf(run(true))
     expect(found).toEqual(linesOf(run(false)))
-    expect(found.map((line) => line.slice(line.indexOf(' .') + 1))).toEqual(
+    expect(found.map(pathOf)).toEqual(
       expect.arrayContaining(['.', './out', './in', ...paths.map((path) => `./${path}`)]),
     )
-    expect(execFileSync('ls', ['-A', beside], { encoding: 'utf8' })).toBe('')
+    for (const halves of [true, false]) {
+      const { details } = told(run(halves))
+      const end = details.indexOf('')
+      const inside = found.filter((line) => !line.endsWith(' .'))
+      expect(details.slice(0, end).sort()).toEqual(inside)
+      expect(details.slice(end + 1, -2).sort()).toEqual(['./in', './out', '/etc', 'z'])
+      const digests = details.at(-1)?.split('\n').filter(Boolean)
+      expect(digests?.map((line) => line.slice(66)).sort()).toEqual(
+        paths.map((path) => `./${path}`).sort(),
+      )
+    }
+  })
+
+  test.each([true, false])('what is asked for is told in any case (halves: %s)', (halves) => {
+    put("a'b")
+    const since = Date.now() / 1000 + 100
+    expect(told(run(halves, ["a'b"], since))).toEqual({
+      lines: [],
+      details: ['', '', expect.stringMatching(/^[0-9a-f]{64} {2}\.\/a'b\n$/)],
+    })
+  })
+
+  test.each([true, false])('of many there are no details (halves: %s)', (halves) => {
+    for (let i = 0; i < 63; i++) put(`d${i % 3}/f${i}`)
+    const { lines, details } = told(run(halves))
+    expect(lines.length).toBe(67)
+    expect(details).toEqual(['more'])
+  })
+
+  test.each([true, false])('a large file is not hashed by the way (halves: %s)', (halves) => {
+    put('d/small')
+    writeFileSync(join(root, 'd/large'), Buffer.alloc(1024 * 1024 + 1))
+    expect(told(run(halves)).details.at(-1)).toMatch(/^[0-9a-f]{64} {2}\.\/d\/small\n$/)
+  })
+
+  test.each(
+    ['d 0 -delete', 'f 0 --zero', 'f 0 /etc/passwd'].flatMap((line) => [
+      [line, true] as const,
+      [line, false] as const,
+    ]),
+  )('a name of several lines is no option: %s (halves: %s)', (line, halves) => {
+    put('keep')
+    mkdirSync(join(root, `x\n${line}`, '..'), { recursive: true })
+    writeFileSync(join(root, `x\n${line}`), '')
+    const script = recentScript({ root, since: 0, asked: [], beside, halves })
+    const { stdout } = spawnSync(shell, ['-c', script], { encoding: 'utf8' })
+    expect(stdout).toContain(' ./keep\0')
+    expect(readFileSync(join(root, 'keep'), 'utf8')).toBe('keep')
+    expect(stdout).not.toMatch(/[0-9a-f]{64} {2}\/etc\/passwd/)
   })
 
   test('what cannot be looked at by halves has to be listed', () => {
