@@ -70,45 +70,55 @@ const mark = (token: string, word: string, values = '') =>
   `printf '\\036${token}:${word}%s\\036' ${values}`
 const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
 
-/** `token` is unguessable; it frames the marks. What `locale` has its commands need not be told. */
+/**
+ * `token` is unguessable; it frames the marks. What `locale` has its commands need not be told.
+ *
+ * Whatever a shell's environment has a variable of stays exported when it is assigned to, and commands would
+ * see what we need it for. So all that is named here begins with `sbx_`, which is nobody else's, and is given
+ * a value before it is read.
+ */
 export function runnerScript(token: string, locale: Locale): string {
-  const ready = (shell: string) => `${mark(token, 'ready ', `"$group ${shell}"`)} >&2; unset group`
+  const ready = (shell: string) =>
+    `${mark(token, 'ready ', `"$sbx_group ${shell}"`)} >&2; unset sbx_group; sbx_=`
   // In one line: the lines of the command are counted from here.
-  const bash = `${ready('bash$((BASH_VERSINFO[0] > 4 ? 5 : 4))')}; take() { IFS= read -r lines || exit 0; text=; case $lines in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C IFS= read -r -N "\${lines#+}" text; else ${readLong}; fi ;; *) while ((lines-- > 0)); do IFS= read -r line; text+=$line$'\\n'; done ;; esac; }; take; eval "$text"; take; unset -f take; eval "unset lines line text; $text"`
+  const bash = `${ready('bash$((BASH_VERSINFO[0] > 4 ? 5 : 4))')}; unset BASH_EXECUTION_STRING; sbx_take() { IFS= read -r sbx_size || exit 0; sbx_text=; case $sbx_size in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C IFS= read -r -N "\${sbx_size#+}" sbx_text; else ${readLong}; fi ;; *) while ((sbx_size-- > 0)); do IFS= read -r sbx_line; sbx_text+=$sbx_line$'\\n'; done ;; esac; }; sbx_take; eval "$sbx_text"; sbx_take; unset -f sbx_take; eval "unset ${launcherVariables}; $sbx_text"`
   const sh = `${ready('sh')}
-IFS= read -r lines || exit 0
-text=
-case $lines in
+IFS= read -r sbx_size || exit 0
+sbx_text=
+case $sbx_size in
 +*) ${readLong} ;;
-*) while [ "$lines" -gt 0 ]; do IFS= read -r line; text="$text$line
-"; lines=$((lines - 1)); done ;;
+*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line; sbx_text="$sbx_text$sbx_line
+"; sbx_size=$((sbx_size - 1)); done ;;
 esac
-eval "unset lines line text; $text"`
+eval "unset ${launcherVariables}; $sbx_text"`
   return `${exportsOf(locale).join('\n')}
 ${lookForOthers}
 ${traps}
-shell=sh launcher=${quote(sh)}
-command -v bash >/dev/null && shell=bash launcher=${quote(bash)}
-setsid=setsid leads='$$'
+set -- sh ${quote(sh)}
+command -v bash >/dev/null && set -- bash ${quote(bash)}
+sbx_setsid=setsid sbx_leads='$$'
 if ! command -v setsid >/dev/null; then
-setsid= leads='$PPID'
-read -r _ _ _ _ group _ </proc/$$/stat
-[ "$group" = "$$" ] || { echo 'sh: setsid: not found' >&2; exit 127; }
+sbx_setsid= sbx_leads='$PPID'
+read -r sbx_ sbx_ sbx_ sbx_ sbx_group sbx_ </proc/$$/stat
+[ "$sbx_group" = "$$" ] || { echo 'sh: setsid: not found' >&2; exit 127; }
 fi
 exec 3<&0 4>&2 2>/dev/null
 while :; do
-$setsid "$shell" -c "exec 2>&4 3<&- 4>&-; group=$leads; $launcher"
-code=$?
-${mark(token, '', '"$code"')}
-${mark(token, '', '"$code"')} >&4
-IFS=' ' read -r key group base hold <&3 && [ "$key" = ${token} ] || exit 1
-[ "$setsid" ] && [ "$base" ] && nobodyElse || break
+$sbx_setsid "$1" -c "exec 2>&4 3<&- 4>&-; sbx_group=$sbx_leads; $2"
+sbx_code=$?
+${mark(token, '', '"$sbx_code"')}
+${mark(token, '', '"$sbx_code"')} >&4
+IFS=' ' read -r sbx_key sbx_group sbx_base sbx_hold <&3 && [ "$sbx_key" = ${token} ] || exit 1
+[ "$sbx_setsid" ] && [ "$sbx_base" ] && sbx_alone || break
 ${mark(token, 'clean')} >&4
-[ -z "$hold" ] || read -r hold <&3 || exit 1
+[ -z "$sbx_hold" ] || read -r sbx_hold <&3 || exit 1
 done
 ${keepUntilGone(token, '4')}
 exit 1`
 }
+
+/** What a launcher has read the command with. */
+const launcherVariables = 'sbx_size sbx_line sbx_text'
 
 function exportsOf(env: Readonly<Record<string, string>>): string[] {
   return Object.entries(env).map(([name, value]) => {
@@ -117,21 +127,21 @@ function exportsOf(env: Readonly<Record<string, string>>): string[] {
   })
 }
 
-/** Waits until no other than this shell is of `$group`; `stderr` is a descriptor. */
+/** Waits until no other than this shell is of `$sbx_group`; `stderr` is a descriptor. */
 const keepUntilGone = (token: string, stderr: string) =>
   `${mark(token, 'kept')} >&${stderr}
 exec </dev/null >/dev/null 3<&-
 while :; do
-found=
-for stat in $(grep -lsE "[)] [^Z] [0-9]+ $group " /proc/[0-9]*/stat); do
-[ "$stat" != "/proc/$$/stat" ] && [ -e "$stat" ] && found=1 && break
+sbx_found=
+for sbx_stat in $(grep -lsE "[)] [^Z] [0-9]+ $sbx_group " /proc/[0-9]*/stat); do
+[ "$sbx_stat" != "/proc/$$/stat" ] && [ -e "$sbx_stat" ] && sbx_found=1 && break
 done
-[ "$found" ] || break
+[ "$sbx_found" ] || break
 sleep 1
 done
 ${mark(token, 'gone')} >&${stderr}`
 
-const readLong = `text=$(dd bs="\${lines#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126`
+const readLong = `sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126`
 
 /**
  * True when no process that is younger than `base` is of the group or has one of the streams open. Only a
@@ -139,23 +149,23 @@ const readLong = `text=$(dd bs="\${lines#+}" count=1 iflag=fullblock 2>/dev/null
  * escape: what one started before it ended has a higher one. A process that cannot be looked into may have
  * them, unless it is just ending, and then it is gone at one of the next looks.
  */
-const lookForOthers = `nobodyElse() {
+const lookForOthers = `sbx_alone() {
 [ -e /proc/1/stat ] || return 1
-pid=$base looks=0
-while read -r _ _ _ _ last </proc/loadavg && [ "$pid" -ge "$group" ] && [ "$last" -ge "$pid" ]; do
-[ "$last" = "$pid" ] && return 0
-[ $((last - base)) -le ${youngest} ] || return 1
-while [ "$pid" -lt "$last" ]; do
-IFS= read -r line <"/proc/$((pid += 1))/stat" || continue
-set -- \${line##*) }
+sbx_pid=$sbx_base sbx_looks=0
+while read -r sbx_ sbx_ sbx_ sbx_ sbx_last </proc/loadavg && [ "$sbx_pid" -ge "$sbx_group" ] && [ "$sbx_last" -ge "$sbx_pid" ]; do
+[ "$sbx_last" = "$sbx_pid" ] && return 0
+[ $((sbx_last - sbx_base)) -le ${youngest} ] || return 1
+while [ "$sbx_pid" -lt "$sbx_last" ]; do
+IFS= read -r sbx_line <"/proc/$((sbx_pid += 1))/stat" || continue
+set -- \${sbx_line##*) }
 [ "$1" = Z ] && continue
-[ "\${3:-$group}" = "$group" ] && return 1
-for fd in "/proc/$pid/fd/"*; do
-[ "$fd" -ef "/proc/$$/fd/1" ] || [ "$fd" -ef "/proc/$$/fd/4" ] && return 1
+[ "\${3:-$sbx_group}" = "$sbx_group" ] && return 1
+for sbx_fd in "/proc/$sbx_pid/fd/"*; do
+[ "$sbx_fd" -ef "/proc/$$/fd/1" ] || [ "$sbx_fd" -ef "/proc/$$/fd/4" ] && return 1
 done
-if [ "$fd" = "/proc/$pid/fd/*" ] && [ -e "/proc/$pid" ]; then
-[ $((looks += 1)) -gt 50 ] && return 1
-pid=$((pid - 1))
+if [ "$sbx_fd" = "/proc/$sbx_pid/fd/*" ] && [ -e "/proc/$sbx_pid" ]; then
+[ $((sbx_looks += 1)) -gt 50 ] && return 1
+sbx_pid=$((sbx_pid - 1))
 fi
 done
 done
@@ -182,13 +192,13 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   const wear = digits === undefined ? [] : [wearDigits(digits, shell !== 'sh')]
   // Redirected once: that is eight system calls each time.
   const prologue = (...also: readonly string[]) => [
-    'last=',
-    `{ cd -- ${quote(workdir)} && last=0 && read -r _ _ _ _ last </proc/loadavg`,
+    // The last of the five stays. It is empty before: who waits has seen to that.
+    `{ cd -- ${quote(workdir)} && sbx_=0 && read -r sbx_ sbx_ sbx_ sbx_ sbx_ </proc/loadavg`,
     ...also,
     '} 2>/dev/null',
-    `[ "$last" ] || { printf '\\036${token}:workdir\\036' >&2; exit 0; }`,
-    `printf '\\036${token}:started %s\\036' "$last" >&2`,
-    'unset last OLDPWD',
+    `[ "$sbx_" ] || { printf '\\036${token}:workdir\\036' >&2; exit 0; }`,
+    `printf '\\036${token}:started %s\\036' "$sbx_" >&2`,
+    'unset sbx_ OLDPWD',
   ]
   const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()
   const read = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null |`
@@ -201,7 +211,8 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   const text = (lines: readonly string[]) => framed(shell, lines.join('\n'))
   if (stdin === 'open') {
     // What is left of its stdin could be taken for an answer, so the launcher stays, and leads the group.
-    const command = typeof run === 'string' && isTooLong(run) ? run : `exec ${argv()}`
+    const taken = `unset ${launcherVariables}; unset -f sbx_take; `
+    const command = typeof run === 'string' && isTooLong(run) ? taken + run : `exec ${argv()}`
     const child = ['(', '{ :', ...wear, '} 2>/dev/null', ...exports, `${command}\n)`]
     return text([...prologue(), traps, ...child, led(token)])
   }
@@ -221,10 +232,10 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
 }
 
 /** The end of a command, as its launcher tells it. */
-const led = (token: string) => `code=$?
-${mark(token, '', '"$code"')}
-${mark(token, '', '"$code"')} >&2
-group=$$
+const led = (token: string) => `sbx_code=$?
+${mark(token, '', '"$sbx_code"')}
+${mark(token, '', '"$sbx_code"')} >&2
+sbx_group=$$
 ${keepUntilGone(token, '2')}`
 
 /**

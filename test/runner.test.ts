@@ -186,14 +186,6 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       },
     )
 
-    test('nor do words of ours', async () => {
-      const { stdout } = await sh(
-        'echo "$lines$line$text$last$token$leader$code$base$answer$pid"; set',
-      )
-      expect(stdout.split('\n')[0]).toBe('')
-      expect(stdout).not.toMatch(/^(take|nobodyElse|leader|launcher)\b/m)
-    })
-
     test('what is left of a command in the background prints into no other', async () => {
       const noisy = await start('(while :; do echo noise; sleep 0.01; done) & echo begun')
       noisy.stderr.resume()

@@ -39,6 +39,8 @@ export function shells(): Record<string, { shell: string; path: string }> {
 export interface LocalOptions {
   readonly shell?: string
   readonly path?: string
+  /** Of its scripts, beside PATH and HOME. */
+  readonly env?: Readonly<Record<string, string>>
   /** Of an earlier one, whose root is `box/workspace` in it. */
   readonly folder?: string
   /** What a script waits for before it starts, as one does for an engine that is busy. */
@@ -85,7 +87,7 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
       await options.until?.()
       started += 1
       if (traffic === 'bulk') transfers += 1
-      const direct = localChannel(shell, path, script)
+      const direct = localChannel(shell, { ...options.env, PATH: path, HOME: '/' }, script)
       const channel = options.through?.(direct) ?? direct
       ends.push(channel.exit)
       const end = () => {
@@ -100,12 +102,8 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
   return sandbox
 }
 
-function localChannel(shell: string, path: string, script: string): Channel {
-  const child = spawn(shell, ['-c', script], {
-    cwd: '/',
-    env: { PATH: path, HOME: '/' },
-    detached: true,
-  })
+function localChannel(shell: string, env: Record<string, string>, script: string): Channel {
+  const child = spawn(shell, ['-c', script], { cwd: '/', env, detached: true })
   const end = () => {
     try {
       if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
