@@ -12,29 +12,32 @@ export const attendantMarkByte = 0x1f
  * A script that was ended half way may have left whatever it holds by the number of this shell, which ends
  * with it. One that failed may have left bytes of its stdin: what does not begin with `token`, which is
  * unguessable and frames the marks too, is no request, and ends it as well.
+ *
+ * Its variables are named as a runner's, and the text is taken out of the environment before it is read: there
+ * it would go to each program, and may be more than one can be started with.
  */
 export function attendantScript(token: string, functions: string): string {
   const mark = (word: string) => `\\037${token}:${word}\\037`
   return `${functions}
 told='${mark('told')}'
-over=
+sbx_over=
 ! command -v prepare >/dev/null || prepare
-trap over=1 TERM
+trap sbx_over=1 TERM
 while :; do
 (
-IFS=' ' read -r key lines bytes && [ "$key" = ${token} ] || exit 128
-text=
-case $lines in
-+*) text=$(dd bs="\${lines#+}" count=1 iflag=fullblock 2>/dev/null) || exit 128 ;;
-*) while [ "$lines" -gt 0 ]; do IFS= read -r line; text="$text$line
-"; lines=$((lines - 1)); done ;;
+IFS=' ' read -r sbx_key sbx_size sbx_bytes && [ "$sbx_key" = ${token} ] || exit 128
+unset sbx_text
+case $sbx_size in
++*) sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) || exit 128 ;;
+*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line; sbx_text="$sbx_text$sbx_line
+"; sbx_size=$((sbx_size - 1)); done ;;
 esac
-[ "$bytes" != 0 ] || exec </dev/null
-eval "$text"
+[ "$sbx_bytes" != 0 ] || exec </dev/null
+eval "$sbx_text"
 )
-code=$?
-printf '${mark('%s')}' "$code"
-[ -z "$over" ] && [ "$code" -lt 128 ] || exit
+sbx_code=$?
+printf '${mark('%s')}' "$sbx_code"
+[ -z "$sbx_over" ] && [ "$sbx_code" -lt 128 ] || exit
 done`
 }
 

@@ -4,6 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Attendant } from '../src/attendant.ts'
+import { attendantScript } from '../src/attendant-script.ts'
 import { type Guard, openGuard } from '../src/guard.ts'
 import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
 
@@ -69,6 +70,25 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       const name = "ä'\u0001\u001f\u007f\n$x"
       expect(await told(`printf %s "${name.replace('$', '\\$')}"`)).toBe(`0 ${name}`)
       expect(await told(`: ${'y'.repeat(5_000)}; echo long`)).toBe('0 long\n')
+    })
+
+    test('a long script starts programs, whatever the environment has variables of', async () => {
+      const words = attendantScript('token', '').match(/\b[a-z][a-z_]*\b/g) ?? []
+      const env = Object.fromEntries(words.map((word) => [word, 'theirs']))
+      const own = localSandbox({ shell, path, env })
+      const other = await openGuard(own, never)
+      const attending = new Attendant(other)
+      const script = `: ${'x'.repeat(140_000)}; cat /proc/self/environ && echo "$$"`
+      // A runner takes the first ones; then it is the same shell each time.
+      let [last, before] = ['', '']
+      do {
+        before = last
+        const { code, stdout } = await attending.run(script, undefined, never, functions)
+        expect([code, stdout.includes('x'.repeat(100))]).toEqual([0, false])
+        last = String(stdout).split('\n').at(-2) ?? ''
+      } while (last !== before)
+      await other.close()
+      own.remove()
     })
 
     test('a script without stdin cannot take what follows', async () => {
