@@ -59,10 +59,21 @@ describeWhere('ssh', 'the ssh backend', () => {
     expect((await run(sandbox, '+1 2>/dev/null; echo $?')).output).toBe('127\n')
     const long = 'x'.repeat(200_000)
     expect((await run(sandbox, `echo ${long} | wc -c`)).output.trim()).toBe('200001')
-    expect((await run(sandbox, 'echo "[$script]"; exit 9')).output).toBe('[]\n')
+    expect((await run(sandbox, 'echo "[$sbx_text]"; exit 9')).output).toBe('[]\n')
     expect((await run(sandbox, 'kill -TERM $$')).code).toBe(143)
     await backend.remove(spec.name, never)
     await sandbox.close()
+  })
+
+  test('a script sees the environment of the account, whatever the shell that waits for it needs', async () => {
+    const other = await startSshServer(['SetEnv script=theirs text=theirs SHLVL=1'])
+    const sandbox = await new SshBackend(other.settings, other.account).open(newSpec(), context)
+    for (const padding of ['', `: ${'x'.repeat(5_000)}; `]) {
+      const { output } = await run(sandbox, `${padding}echo "$script $text"`)
+      expect(output).toBe('theirs theirs\n')
+    }
+    await sandbox.close()
+    await other.close()
   })
 
   test('a host that takes few sessions on a connection gets more connections', async () => {

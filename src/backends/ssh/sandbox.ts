@@ -133,7 +133,7 @@ const replaceShell = (words: string) => `exec ${words}`
  * bytewise, and dd what it is told to, so what follows on stdin is the script's.
  */
 const waitForScript = (mark: string) =>
-  `printf ${mark}; printf ${mark} >&2; IFS= read -r script || exit 0; case $script in +*) script=$(dd bs="\${script#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126 ;; *) script=$(printf %b "$script") ;; esac; eval "unset script; $script"`
+  `printf ${mark}; printf ${mark} >&2; IFS= read -r sbx_text || exit 0; case $sbx_text in +*) sbx_text=$(dd bs="\${sbx_text#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126 ;; *) sbx_text=$(printf %b "$sbx_text") ;; esac; eval "unset sbx_text; $sbx_text"`
 
 /** Above it a process to read the script costs less than a system call for each of its bytes. */
 const longBytes = 3_000
