@@ -28,8 +28,8 @@ while :; do
 IFS=' ' read -r sbx_key sbx_size sbx_bytes && [ "$sbx_key" = ${token} ] || exit 128
 unset sbx_text
 case $sbx_size in
-+*) sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) || exit 128 ;;
-*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line; sbx_text="$sbx_text$sbx_line
++*) sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) && IFS= read -r sbx_line || exit 128 ;;
+*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line || exit 128; sbx_text="$sbx_text$sbx_line
 "; sbx_size=$((sbx_size - 1)); done ;;
 esac
 [ "$sbx_bytes" != 0 ] || exec </dev/null

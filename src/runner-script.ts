@@ -81,13 +81,13 @@ export function runnerScript(token: string, locale: Locale): string {
   const ready = (shell: string) =>
     `${mark(token, 'ready ', `"$sbx_group ${shell}"`)} >&2; unset sbx_group; sbx_=`
   // In one line: the lines of the command are counted from here.
-  const bash = `${ready('bash$((BASH_VERSINFO[0] > 4 ? 5 : 4))')}; unset BASH_EXECUTION_STRING; sbx_take() { IFS= read -r sbx_size || exit 0; sbx_text=; case $sbx_size in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C IFS= read -r -N "\${sbx_size#+}" sbx_text; else ${readLong}; fi ;; *) while ((sbx_size-- > 0)); do IFS= read -r sbx_line; sbx_text+=$sbx_line$'\\n'; done ;; esac; }; sbx_take; eval "$sbx_text"; sbx_take; unset -f sbx_take; eval "unset ${launcherVariables}; $sbx_text"`
+  const bash = `${ready('bash$((BASH_VERSINFO[0] > 4 ? 5 : 4))')}; unset BASH_EXECUTION_STRING; sbx_take() { IFS= read -r sbx_size || exit 126; sbx_text=; case $sbx_size in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C IFS= read -r -N "\${sbx_size#+}" sbx_text || exit 126; else ${readLong}; fi ;; *) while ((sbx_size-- > 0)); do IFS= read -r sbx_line || exit 126; sbx_text+=$sbx_line$'\\n'; done ;; esac; }; sbx_take; eval "$sbx_text"; sbx_take; unset -f sbx_take; eval "unset ${launcherVariables}; $sbx_text"`
   const sh = `${ready('sh')}
-IFS= read -r sbx_size || exit 0
+IFS= read -r sbx_size || exit 126
 sbx_text=
 case $sbx_size in
 +*) ${readLong} ;;
-*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line; sbx_text="$sbx_text$sbx_line
+*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line || exit 126; sbx_text="$sbx_text$sbx_line
 "; sbx_size=$((sbx_size - 1)); done ;;
 esac
 eval "unset ${launcherVariables}; $sbx_text"`
@@ -141,7 +141,7 @@ sleep 1
 done
 ${mark(token, 'gone')} >&${stderr}`
 
-const readLong = `sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126`
+const readLong = `sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) && IFS= read -r sbx_line || exit 126`
 
 /**
  * True when no process that is younger than `base` is of the group or has one of the streams open. Only a
@@ -250,14 +250,18 @@ function isSameInEval(text: string, env: Readonly<Record<string, string>>): bool
   return !tells.test(text) && !Object.keys(env).some((name) => special.test(name))
 }
 
-/** Text as a shell can take it: its size, in lines or as `+` and its bytes, and what follows that. */
+/**
+ * Text as a shell can take it: its size, in lines or as `+` and its bytes, and what follows that. A connection may
+ * end anywhere, and half a text is not to be run: `read` tells the end, and dd does not, so a line feed comes after
+ * what is read by it.
+ */
 export function block(shell: Shell, text: string): { size: string; text: Buffer } {
   const bytes = Buffer.from(text)
   // Shells have their own uses for some control characters in what `read` reads.
   const isPlain = bytes.length <= longBytes[shell] && !/[^\t\n\x20-\x7e]/.test(text)
   return isPlain
     ? { size: `${text.split('\n').length}`, text: Buffer.from(`${text}\n`) }
-    : { size: `+${bytes.length}`, text: bytes }
+    : { size: `+${bytes.length}`, text: shell === 'bash5' ? bytes : Buffer.from(`${text}\n`) }
 }
 
 function framed(shell: Shell, lines: string): Buffer {
