@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { attendantScript, request } from '../src/attendant-script.ts'
+import { scriptLine, waitForScript } from '../src/backends/ssh/waiting-shell.ts'
 import { commandText, runnerScript, type Shell } from '../src/runner-script.ts'
 import { shells } from './support/local-sandbox.ts'
 
@@ -43,6 +44,19 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       await atEach(sent, async (bytes) => {
         const { stdout } = await told(attendant, sent, bytes)
         expect([bytes, stdout]).toEqual([bytes, `\u001f${token}:128\u001f`])
+      })
+    })
+
+    test.each([
+      ['in a line', script],
+      ['that is long', `${script} ${'x'.repeat(5_000)}`],
+    ])('runs nothing of a script over SSH %s', async (_what, ours) => {
+      const sent = scriptLine(ours)
+      const whole = await told(waitForScript('mark'), sent, sent.length)
+      expect(whole.stdout).toBe('markran\non\n')
+      await atEach(sent, async (bytes) => {
+        const { stdout } = await told(waitForScript('mark'), sent, bytes)
+        expect([bytes, stdout]).toEqual([bytes, 'mark'])
       })
     })
 

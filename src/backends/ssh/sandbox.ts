@@ -5,6 +5,7 @@ import { quote } from '../../posix-sh.ts'
 import type { BackendKind, Channel, Sandbox, Traffic } from '../../sandbox.ts'
 import { discard } from './given-up-start.ts'
 import type { ConnectionPool } from './pool.ts'
+import { scriptLine, waitForScript } from './waiting-shell.ts'
 
 /** Names the sandbox in the environment of every process in it, so that removing it finds them. */
 export const sandboxVariable = 'SANDBOX_MCP_SANDBOX'
@@ -127,26 +128,3 @@ export class SshSandbox implements Sandbox {
 }
 
 const replaceShell = (words: string) => `exec ${words}`
-
-/**
- * The mark ends what start-up files said, which is no output of the script. `read` takes its line
- * bytewise, and dd what it is told to, so what follows on stdin is the script's.
- */
-const waitForScript = (mark: string) =>
-  `printf ${mark}; printf ${mark} >&2; IFS= read -r sbx_text || exit 0; case $sbx_text in +*) sbx_text=$(dd bs="\${sbx_text#+}" count=1 iflag=fullblock 2>/dev/null) || exit 126 ;; *) sbx_text=$(printf %b "$sbx_text") ;; esac; eval "unset sbx_text; $sbx_text"`
-
-/** Above it a process to read the script costs less than a system call for each of its bytes. */
-const longBytes = 3_000
-
-/** A short script is one line of ASCII that `printf %b` turns back into it; a long one follows its length. */
-function scriptLine(script: string): Buffer {
-  if (script.includes('\0')) throw new Error('a script cannot hold a NUL byte')
-  const bytes = Buffer.from(script)
-  if (bytes.length > longBytes) return Buffer.concat([Buffer.from(`+${bytes.length}\n`), bytes])
-  const escaped = bytes
-    .toString('latin1')
-    .replace(/[^\x20-\x2a\x2c-\x5b\x5d-\x7e]/g, (character) =>
-      character === '\n' ? '\\n' : `\\0${character.charCodeAt(0).toString(8).padStart(3, '0')}`,
-    )
-  return Buffer.from(`${escaped}\n`)
-}
