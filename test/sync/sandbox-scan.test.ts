@@ -23,6 +23,7 @@ import type { SentFiles } from '../../src/sync/seed.ts'
 import { reasons, type Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import type { ScriptRunner } from '../../src/trees/sandbox-tree.ts'
+import { quietMoments } from '../support/quiet-moment.ts'
 
 const run = promisify(execFile)
 
@@ -70,11 +71,10 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
   const rules = new SyncRules(['*.log'])
   /** How far the sandbox's clock is from what it should be. */
   let clockSeconds = 0
+  let asQuiet: ReturnType<typeof quietMoments>
   const recording: ScriptRunner = async (script, stdin) => {
     const answer = await scripts(script, stdin)
-    const stdout = answer.stdout
-      .toString()
-      .replace(/^[\d.]+/, (now) => String(Number(now) + clockSeconds))
+    const stdout = asQuiet(answer.stdout.toString(), clockSeconds)
     answers.push({ script, stdout })
     return { ...answer, stdout: Buffer.from(stdout) }
   }
@@ -84,6 +84,7 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
     mkdirSync(root)
     answers = []
     clockSeconds = 0
+    asQuiet = quietMoments()
     scanner = new SandboxScanner(recording, {
       root,
       stateDirectory: join(base, 'state/of it'),
