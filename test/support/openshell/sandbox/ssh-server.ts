@@ -23,8 +23,7 @@ export class SshConnections {
   constructor(settings: () => SupervisorSettings, main: MainProcess | undefined) {
     this.#settings = settings
     this.#main = main
-    const { private: key } = ssh2.utils.generateKeyPairSync('ed25519')
-    this.#server = new ssh2.Server({ hostKeys: [key] }, (client) => this.#accept(client))
+    this.#server = new ssh2.Server({ hostKeys: [newHostKey()] }, (client) => this.#accept(client))
   }
 
   serve(socket: Socket): void {
@@ -129,6 +128,14 @@ export class SshConnections {
       // What cannot be started takes the whole connection with it.
       tearDown,
     )
+  }
+}
+
+/** Of the ed25519 keys that ssh2 makes one in some hundred is malformed, and no server starts with it. */
+function newHostKey(): string {
+  for (;;) {
+    const { private: key } = ssh2.utils.generateKeyPairSync('ed25519')
+    if (!(ssh2.utils.parseKey(key) instanceof Error)) return key
   }
 }
 
