@@ -1,6 +1,6 @@
 /** The sh that tells what has changed lately below a root. It needs GNU find; others refuse it. */
 import { quote } from '../posix-sh.ts'
-import { lineFormat, scanExits, tellMoment, tellMounts } from './sandbox-scan-script.ts'
+import { lineFormat, scanExits, tellMounts, tellNow, tellUp } from './sandbox-scan-script.ts'
 
 const opening = (root: string) => `LC_ALL=C TZ=UTC0
 export LC_ALL TZ
@@ -26,19 +26,37 @@ export interface RecentRequest {
  * Prints, each ended by NUL: the moment, the mounts, the lines of all that has a ctime younger than `since`, and an
  * empty one; and then, as `detailScript` does, the details of all of that and the digests of `asked`. `more`
  * instead of details is that there are too many. Any exit code but 0 and `noRoot` is: all has to be listed.
+ *
+ * The look has begun when the moment is told, and not longer ago than its two times since the kernel began are apart.
  */
 export function recentScript({ root, since, asked, beside, halves }: RecentRequest): string {
-  const tests = (name: string) =>
-    `-newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' -fprintf "$beside/${name}" '%y %s %p\\n' 2>/dev/null`
+  const find = (where: string, list: string) =>
+    `find ${where} -newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' -fprintf "$beside/${list}" '%y %s %p\\n' 2>/dev/null`
+  const lists = halves ? ['top', 'first', 'second'] : ['all']
   return `${opening(root)}
 beside=${quote(beside)}
-${tellMoment}
+${tellUp}
+(
+${tellNow}
 printf '%s\\0' "$now $up $up2"
-${tellMounts} || exit ${scanExits.incomplete}
+${tellMounts} || exit
 printf '\\0'
-${halves ? inHalves(tests) : `find . ${tests('recent')} || exit ${scanExits.incomplete}`}
+) &
+clock=$!
+${
+  halves
+    ? inHalves(find)
+    : `found=all
+${find('.', 'all')} >"$beside/all.lines" || exit ${scanExits.incomplete}`
+}
+wait "$clock" || exit ${scanExits.incomplete}
+set --
+for list in $found; do
+  if [ -s "$beside/$list.lines" ]; then set -- "$@" "$beside/$list.lines"; fi
+done
+[ "$#" -eq 0 ] || cat "$@"
 printf '\\0'
-${detailsOf(halves ? ['top', 'first', 'second'] : ['recent'], asked)}
+${detailsOf(lists, asked)}
 exit 0`
 }
 
@@ -46,27 +64,27 @@ exit 0`
  * What is new at the top by now is among the arguments, and what comes later is for the next look. Where one of the
  * directories goes away, all is listed.
  */
-const inHalves = (tests: (name: string) => string) => `set --
+const inHalves = (find: (where: string, list: string) => string) => `found='first second'
+set --
 for dir in ./* ./.[!.]* ./..?*; do
   if [ -d "$dir" ] && [ ! -L "$dir" ]; then set -- "$@" "$dir"; fi
 done
 : >"$beside/first" && : >"$beside/second" || exit ${scanExits.incomplete}
 (
   shift $(($# / 2))
-  [ "$#" -eq 0 ] || find "$@" -mindepth 1 ${tests('second')}
-) >"$beside/half" || exit ${scanExits.incomplete} &
-other=$!
-find . -maxdepth 1 ${tests('top')} || exit ${scanExits.incomplete}
+  [ "$#" -eq 0 ] || ${find('"$@" -mindepth 1', 'second')}
+) >"$beside/second.lines" &
+second=$!
 (
+  ${find('. -maxdepth 1', 'top')} || exit
   first=$(($# / 2)) n=0
   for dir; do
     shift
     if [ $((n += 1)) -le "$first" ]; then set -- "$@" "$dir"; fi
   done
-  [ "$#" -eq 0 ] || find "$@" -mindepth 1 ${tests('first')}
-) || exit ${scanExits.incomplete}
-wait "$other" || exit ${scanExits.incomplete}
-if [ -s "$beside/half" ]; then cat "$beside/half"; fi`
+  [ "$#" -eq 0 ] || ${find('"$@" -mindepth 1', 'first')}
+) >"$beside/first.lines" || exit ${scanExits.incomplete}
+wait "$second" || exit ${scanExits.incomplete}`
 
 /**
  * A name of several lines is none that there are details of: all is listed then. But what such a line says must not

@@ -11,14 +11,16 @@ export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84 } as const
 /** What GNU find is asked for of each entry. */
 export const lineFormat = '%y %m %s %i %C@ %T@ %p'
 
-/** Prints the time as a scan has it, the seconds since the kernel began, and what is mounted. */
-export const tellMoment = `read -r up _ 2>/dev/null </proc/uptime
-now=\${EPOCHREALTIME-}
+/** Sets `up`: the seconds since the kernel began. */
+export const tellUp = `read -r up _ 2>/dev/null </proc/uptime`
+
+/** Sets `now`, the time as a scan has it, and `up2`, the seconds since the kernel began. */
+export const tellNow = `now=\${EPOCHREALTIME-}
 [ -n "$now" ] || now=$(date +%s.%N)
 case $now in *[!0-9.]*) now=\${now%%.*} ;; esac
 read -r up2 _ 2>/dev/null </proc/uptime`
 
-/** Without a process where bash can: it is not text for other shells. */
+/** Prints what is mounted: without a process where bash can, which is not text for other shells. */
 export const tellMounts = `if command -v mapfile >/dev/null; then eval 'mapfile mounts && printf %s "\${mounts[@]}"'; else cat; fi </proc/self/mountinfo 2>/dev/null`
 
 const digestsOfLines = `tr '\\n' '\\0' | xargs -0 -r sha256sum 2>/dev/null`
@@ -66,7 +68,8 @@ old="$dir/"${quote(since ?? 'none')}
 new="$dir/"${quote(next)}
 work="$new.work"
 trap 'rm -f "$work".*' EXIT
-${tellMoment}
+${tellUp}
+${tellNow}
 echo "$now"
 cat > "$work.asked" || exit ${scanExits.noSpace}
 if top=$(find . -maxdepth 0 -printf '${lineFormat}' 2>/dev/null); then

@@ -2,7 +2,7 @@
 import { basename, dirname } from 'node:path/posix'
 import { ownership, quote } from '../posix-sh.ts'
 import { sweep } from './push-script.ts'
-import { tellMoment } from './sandbox-scan-script.ts'
+import { tellNow } from './sandbox-scan-script.ts'
 import { ownName } from './sync-rules.ts'
 
 /** The first line of what a script prints that found a mark without a root. */
@@ -64,7 +64,7 @@ fi`
 
 /**
  * Takes the archive on stdin, packed or not. Nothing of it is seen until all of it has arrived. Prints the
- * time, as `tellMoment` does, when nothing of it was seen yet, and then what `probeScript` prints.
+ * time, as `tellNow` does, when nothing of it was seen yet, and then what `probeScript` prints.
  */
 export function seedScript(place: SeedPlace, generation: string, isPacked: boolean): string {
   return `${opening(place)}
@@ -80,7 +80,7 @@ chmod 755 "$stage/$base"
 (umask 0; cd -- "$stage" && ${isPacked ? 'gzip -dc | tar -xof -' : 'tar -xof -'}) || exit 1
 [ -f "$stage/complete" ] || { echo 'the transfer was cut' >&2; exit ${seedExits.cut}; }
 [ ! -e "$mark" ] || exit ${seedExits.raced}
-${tellMoment}
+${tellNow}
 echo "$now"
 echo ${generation} >"$stage/mark" || exit 1
 ${isBeside(place) ? publishBeside : publishInside}
