@@ -26,7 +26,7 @@ const batchBytes = 256 * 1024
 const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | (constants.O_NONBLOCK ?? 0)
 
 /**
- * The files and links below `new/`, then the plan: of that, only what was sent as it should be. `planned` is
+ * The files and links below `new/`, directories for what they replace below `old/`, then the plan: of that, only what was sent as it should be. `planned` is
  * told its lines before they are sent.
  */
 export async function* archiveOf(
@@ -68,10 +68,12 @@ async function* entriesOf(
     const { path, before, after } = change
     if (after === undefined || after.kind === 'directory') continue
     if (before?.kind === 'file' && after.kind === 'file' && before.digest === after.digest) continue
-    for (const directory of parentsOf(path)) {
+    // Where what is replaced is kept meanwhile.
+    const roots = before === undefined ? ['new'] : ['new', 'old']
+    for (const directory of roots.flatMap((root) => [...parentsOf(`${root}/${path}`)].slice(1))) {
       if (made.has(directory)) continue
       made.add(directory)
-      batch.add(tarHeader({ path: `new/${directory}`, kind: 'directory', mode: 0o700, mtimeMs: 0 }))
+      batch.add(tarHeader({ path: directory, kind: 'directory', mode: 0o700, mtimeMs: 0 }))
     }
     if (after.kind === 'link') {
       const { target } = after
@@ -155,6 +157,6 @@ class Batch {
   }
 }
 
-function* parentsOf(path: TreePath): Generator<string> {
+function* parentsOf(path: string): Generator<string> {
   for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) yield path.slice(0, at)
 }

@@ -16,9 +16,10 @@ export type PushVerb = 'rm' | 'rmdir' | 'mkdir' | 'new' | 'put' | '+x' | '-x'
  * Judges all lines, carries out those that hold in their order, and prints `stale N` for entry N of the
  * plan (from 1) where what is there is not what it says, `denied N` where the system refuses, and at
  * the end `done`. Files take their place by a rename. What they replace is kept until it is known that
- * nobody wrote to it meanwhile, and put back otherwise.
+ * nobody wrote to it meanwhile, and put back otherwise. With the `plan` it is judged while the rest comes in.
  */
-export function pushScript(root: string, stage: string): string {
+export function pushScript(root: string, stage: string, plan?: string): string {
+  const unpack = `(umask 0; cd "$stage" && tar -xomf -)`
   return `LC_ALL=C
 export LC_ALL
 cd -P ${quote(root)} 2>/dev/null || exit ${pushExits.noRoot}
@@ -26,17 +27,35 @@ base=$PWD
 ${sweep}
 stage=$base/${stage}
 mkdir -m 700 "$stage" "$stage/new" "$stage/old" || exit ${pushExits.noSpace}
-trap 'rm -rf "$stage"' EXIT
+trap 'wait; rm -rf "$stage"' EXIT
 trap 'exit 129' HUP
 trap 'exit 143' TERM
-(umask 0; cd "$stage" && tar -xomf -) || exit ${pushExits.noSpace}
-[ -f "$stage/plan" ] || exit ${pushExits.cut}
-${judge}
+${plan === undefined ? unpacked(unpack) : judgedMeanwhile(unpack, plan)}
 ${carryOut}
-${confirm}
+(
 ${flushed}
+) &
+flushing=$!
+${confirm}
+wait "$flushing"
 echo done`
 }
+
+const unpacked = (unpack: string) => `${unpack} || exit ${pushExits.noSpace}
+[ -f "$stage/plan" ] || exit ${pushExits.cut}
+plan=$stage/plan
+${judge}`
+
+/** What runs beside a shell has no stdin unless it is given one. */
+const judgedMeanwhile = (unpack: string, plan: string) => `exec 3<&0
+${unpack} <&3 &
+unpacking=$!
+exec 3<&-
+plan=$stage/early
+printf %s ${quote(plan)} >"$plan" || exit ${pushExits.noSpace}
+${judge}
+wait "$unpacking" || exit ${pushExits.noSpace}
+[ -f "$stage/plan" ] || exit ${pushExits.cut}`
 
 /** What is no more than this a shell reads itself: each process that is not started is a millisecond or more. */
 const fewLines = 100
@@ -83,7 +102,7 @@ while IFS= read -r line; do
         echo h
       else echo s; fi ;;
   esac
-done < "$stage/plan" > "$stage/marks" 4> "$stage/hash" || exit ${pushExits.noSpace}
+done < "$plan" > "$stage/marks" 4> "$stage/hash" || exit ${pushExits.noSpace}
 : > "$stage/got"
 if [ -s "$stage/hash" ]; then
   digests "$stage/hash" > "$stage/got"
@@ -104,7 +123,7 @@ while IFS= read -r line && IFS= read -r mark <&4; do
     if [ "$digest" = "$before" ]; then mark=k; fi
   fi
   if [ "$mark" = k ]; then printf '%s %s\\n' "$n" "$line" >&6; else echo "stale $n"; fi
-done < "$stage/plan" 4< "$stage/marks" 5< "$stage/got" 6> "$stage/todo" || exit ${pushExits.noSpace}
+done < "$plan" 4< "$stage/marks" 5< "$stage/got" 6> "$stage/todo" || exit ${pushExits.noSpace}
 `
 
 /** Names of one directory gather in the arguments, and are carried out together. */

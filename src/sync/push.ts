@@ -7,7 +7,7 @@ import type { TreePath } from '../tree.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
 import type { Unmade } from './host-apply.ts'
 import { archiveOf, type PushSource } from './push-archive.ts'
-import type { PushLine } from './push-plan.ts'
+import { lineText, type PushLine } from './push-plan.ts'
 import { pushExits, pushScript } from './push-script.ts'
 import type { SyncChange } from './reconcile.ts'
 
@@ -43,11 +43,12 @@ export async function push(
   })
   const halt = new AbortController()
   archive.once('error', () => halt.abort())
-  const script = pushScript(root, temporaryName())
   let answer: ScriptResult
   try {
     const isFew = source.bytes <= fewBytes && changes.length <= fewChanges
     const stdin = isFew ? await buffer(archive) : archive
+    const plan = isFew ? lines.map(lineText).join('') : undefined
+    const script = pushScript(root, temporaryName(), plan)
     const traffic = source.bytes > smallBytes ? 'bulk' : 'command'
     const either = AbortSignal.any([signal, halt.signal])
     answer = await scripts.run(script, stdin, either, traffic)
