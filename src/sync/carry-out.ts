@@ -18,6 +18,7 @@ import {
   type Side,
   type Snapshot,
 } from './snapshot.ts'
+import { noteDifference } from './snapshot-differences.ts'
 import { TransferProgress, toldWhile } from './transfer-progress.ts'
 
 export interface Grounds {
@@ -88,6 +89,10 @@ async function leftOf(
   // Both sides hold what is agreed on, and nothing else.
   if (isAllMade && problems.length === 0) {
     const left = { snapshot: agreed, problems: [] }
+    for (const side of ['host', 'sandbox'] as const) {
+      const paths = made[side].map(({ path }) => path)
+      noteDifference(scans[side].snapshot, agreed, paths)
+    }
     return { host: left, sandbox: left }
   }
   return {

@@ -11,6 +11,7 @@ import { HostParents } from './host-parents.ts'
 import { HostSuspects } from './host-suspects.ts'
 import { copied, inSlices, Pace, type Steps } from './slices.ts'
 import type { Scan } from './snapshot.ts'
+import { noteDifference } from './snapshot-differences.ts'
 import type { SyncRules } from './sync-rules.ts'
 
 export interface HostScannerOptions {
@@ -158,11 +159,14 @@ export class HostScanner {
     if (gone.size === 0 && listing.isAsBefore) return before
     const pace = new Pace()
     const snapshot = yield* copied(before.snapshot)
+    const different = new Set(gone)
     for (const path of gone) snapshot.delete(path)
     for (const [path, entry] of listing.snapshot) {
       if (pace.isDue) yield
+      if (before.snapshot.get(path) !== entry) different.add(path)
       snapshot.set(path, entry)
     }
+    noteDifference(before.snapshot, snapshot, different)
     this.#before = { snapshot, problems: [] }
     return this.#before
   }

@@ -76,7 +76,7 @@ export function* mergeRecent(
     const before = known.get(path)
     if (before !== undefined && kindOf(before) !== kindOf(line)) gone.add(path)
   }
-  for (const [key, line] of known) {
+  for (const [key, line] of relisted.size === 0 ? [] : known) {
     if (pace.isDue) yield
     if (!relisted.has(parentIn(key))) continue
     if (isNote(line)) return undefined

@@ -6,6 +6,7 @@ import { type TreePath, treeRoot } from '../tree.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { copied, Pace, type Steps } from './slices.ts'
 import { type Entry, parentOf, type Scan, type Side, type Snapshot, sameEntry } from './snapshot.ts'
+import { knownDifference, noteDifference } from './snapshot-differences.ts'
 import type { Found } from './unsyncable.ts'
 
 /** After more changes than this all is decided. */
@@ -26,6 +27,13 @@ export function* changesSince(before: Sides, now: Sides): Steps<Set<TreePath> | 
 /** False for many. */
 function* addChanges(before: Snapshot, now: Snapshot, changed: Set<TreePath>): Steps<boolean> {
   if (before === now) return true
+  const different = knownDifference(before, now)
+  if (different !== undefined) {
+    for (const path of different) {
+      if (!sameEntry(before.get(path), now.get(path))) changed.add(path)
+    }
+    return changed.size <= fewChanges
+  }
   const pace = new Pace()
   let inBoth = 0
   for (const [path, entry] of now) {
@@ -82,5 +90,6 @@ export function* reconcileChanged(
     if (entry === undefined) agreed.delete(path)
     else agreed.set(path, entry)
   }
+  noteDifference(ancestor, agreed, near)
   return { ...plan, agreed }
 }

@@ -4,6 +4,7 @@ import { isTemporaryName } from '../trees/temporary-name.ts'
 import { factsOf, isNote, placeOf } from './sandbox-lines.ts'
 import { copied, Pace, type Steps, sorted } from './slices.ts'
 import { type Entry, type Problem, parentOf, reasons, type Scan } from './snapshot.ts'
+import { noteDifference } from './snapshot-differences.ts'
 import type { SyncRules } from './sync-rules.ts'
 
 /** What is known of a sandbox: its lines by key, and by path the digests of files and the targets of links. */
@@ -59,6 +60,7 @@ export function* nextScan(
     if (typeof entry === 'string') return undefined
     snapshot.set(path, entry)
   }
+  noteDifference(before, snapshot, touched as readonly TreePath[])
   return { snapshot, problems }
 }
 

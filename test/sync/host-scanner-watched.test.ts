@@ -31,6 +31,7 @@ import type { Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { WatchPulse } from '../../src/sync/watch-pulse.ts'
 import { treePath, treeRoot } from '../../src/tree.ts'
+import { expectKnown } from './difference.ts'
 
 let base: string
 let root: string
@@ -238,12 +239,15 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
         for (const f of ['a/a', 'a/b', 'b/c/a', 'c']) writeFileSync(at(f), f)
         scanner = make()
         await untilWatched()
+        let { snapshot } = await scanner.scan()
         for (const one of [...steps, { what: 'scan' } as const]) {
           if (one.what !== 'scan') attempt(one)
           else {
             const looked = { entries: 0, readBytes: 0 }
             const scan = await scanner.scan(undefined, looked)
             if (looked.entries < scan.snapshot.size) spared += 1
+            expectKnown(snapshot, scan.snapshot)
+            snapshot = scan.snapshot
             expect(plain(scan)).toEqual(await fresh())
           }
         }

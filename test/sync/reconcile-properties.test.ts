@@ -6,6 +6,7 @@ import { atOnce } from '../../src/sync/slices.ts'
 import type { Entry, Scan, Side, Snapshot } from '../../src/sync/snapshot.ts'
 import { type TreePath, treePath } from '../../src/tree.ts'
 import { applied } from './applied.ts'
+import { expectKnown } from './difference.ts'
 import { layout, snapshot } from './layout.ts'
 
 const file = fc
@@ -131,6 +132,7 @@ describe('whatever has happened on both sides', () => {
       const { agreed: agreedNow, ...all } = atOnce(reconcile(found))
       expect(some).toEqual({ ...all, agreed: expect.any(Map) })
       expect(layout(some.agreed)).toBe(layout(agreedNow))
+      expect(expectKnown(ancestor, some.agreed)).toBe(true)
       // What is not among the changed is agreed on as before.
       for (const path of new Set([...some.agreed.keys(), ...ancestor.keys()])) {
         if (!changed.has(path)) expect(some.agreed.get(path)).toEqual(ancestor.get(path))
