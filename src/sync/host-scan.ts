@@ -61,6 +61,11 @@ export class HostScanner {
     }
   }
 
+  /** Something is not as the last scan had it: the next one looks at everything. */
+  doubt(): void {
+    this.#suspects.doubt()
+  }
+
   /** Lets go of what it watches; can be repeated. */
   close(): Promise<void> {
     return this.#suspects.close()

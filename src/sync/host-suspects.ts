@@ -52,6 +52,11 @@ export class HostSuspects {
     this.#watch.add(directories)
   }
 
+  /** Something has changed that was not told: any may have. */
+  doubt(): void {
+    this.#lookedMs = undefined
+  }
+
   /** These are known now, some of them anew: between the listing and the watch something may have changed. */
   async listed(directories: KnownDirectories): Promise<void> {
     if (this.#lookedMs === undefined) return

@@ -104,6 +104,7 @@ export class Partner {
     for (let round = 1; round <= maxRounds; round++) {
       const isStale = await this.#pass(round === 1 ? look : 'both', context, told)
       if (!isStale) return told
+      this.#hostScanner.doubt()
     }
     told.isComplete = false
     return told

@@ -10,8 +10,6 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
-  readFileSync,
-  readlinkSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -31,6 +29,7 @@ import type { Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { WatchPulse } from '../../src/sync/watch-pulse.ts'
 import { treePath, treeRoot } from '../../src/tree.ts'
+import { watches } from '../support/watches.ts'
 import { expectKnown } from './difference.ts'
 
 let base: string
@@ -75,22 +74,6 @@ const untilSettled = () => {
   const youngestMs = Math.max(...readdirSync(root).map((name) => lstatSync(at(name)).ctimeMs))
   return expect.poll(() => Date.now() - youngestMs, { interval: 10 }).toBeGreaterThan(60)
 }
-/** Of this process. */
-const watches = () => {
-  const isQueue = (fd: string) => linkOf(`/proc/self/fd/${fd}`) === 'anon_inode:inotify'
-  const told = readdirSync('/proc/self/fd')
-    .filter(isQueue)
-    .map((fd) => readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))
-  return told.join('').match(/^inotify wd:/gm)?.length ?? 0
-}
-const linkOf = (path: string) => {
-  try {
-    return readlinkSync(path)
-  } catch {
-    return undefined
-  }
-}
-
 describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
   test('looks where something has changed, and at the files there', async () => {
     for (const d of ['a', 'b', 'c'])

@@ -1,0 +1,17 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+
+/** How much of the file system this process watches. */
+export const watches = () => {
+  const isQueue = (fd: string) => linkOf(`/proc/self/fd/${fd}`) === 'anon_inode:inotify'
+  const told = readdirSync('/proc/self/fd')
+    .filter(isQueue)
+    .map((fd) => readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))
+  return told.join('').match(/^inotify wd:/gm)?.length ?? 0
+}
+const linkOf = (path: string) => {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
+  }
+}
