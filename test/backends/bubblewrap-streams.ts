@@ -1,11 +1,22 @@
-/** A channel carries bytes, ends and exit codes as they are. */
+/** A channel carries bytes, ends and exit codes as they are, and a script sees the environment as it is. */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync, readdirSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
-import { name, output, run, type Scenario, signal, until } from './bubblewrap-scenario.ts'
+import { handlerScript, holderScript } from '../../src/backends/bubblewrap/scripts.ts'
+import { quote } from '../../src/posix-sh.ts'
+import type { Backend } from '../../src/sandbox.ts'
+import {
+  name,
+  output,
+  run,
+  type Scenario,
+  signal,
+  until,
+  type World,
+} from './bubblewrap-scenario.ts'
 
 export const streams: Record<string, Scenario> = {
   async 'streams and exit codes arrive as they were'(world) {
@@ -118,26 +129,8 @@ export const streams: Record<string, Scenario> = {
   },
 
   async 'bash and BusyBox will do as sh'(world) {
-    const sh = realpathSync('/bin/sh')
-    const setsid = realpathSync('/usr/bin/setsid')
-    const shells = [
-      { replaced: [['/bin/bash', sh]], ignored: '0000000000000000' },
-      { replaced: [['/bin/busybox', sh]], ignored: '0000000000000000' },
-      // BusyBox's setsid does not fork by itself: SIGINT and SIGQUIT stay ignored.
-      {
-        replaced: [
-          ['/bin/busybox', sh],
-          ['/bin/busybox', setsid],
-        ],
-        ignored: '0000000000000006',
-      },
-    ].filter(({ replaced }) => replaced.every(([path]) => existsSync(path as string)))
-    for (const { replaced, ignored } of shells) {
-      const command = join(world.base, 'bwrap')
-      const binds = replaced.map(([path, target]) => `--ro-bind ${path} ${target}`).join(' ')
-      const insert = `for argument; do shift; [ "$argument" = --chdir ] && set -- "$@" ${binds}; set -- "$@" "$argument"; done`
-      writeFileSync(command, `#!/bin/bash\n${insert}\nexec bwrap "$@"\n`, { mode: 0o755 })
-      const backend = world.backendWith({ command })
+    for (const { replaced, ignored } of shells()) {
+      const backend = withMore(world, replaced.map(bind))
       const sandbox = await world.open({}, backend)
       assert.deepEqual(await run(sandbox, 'cat; echo $#; echo err >&2; exit 3', 'in\n'), {
         stdout: 'in\n0\n',
@@ -147,6 +140,25 @@ export const streams: Record<string, Scenario> = {
       assert.equal((await run(sandbox, 'kill -TERM 0')).code, 128 + 15)
       assert.equal(await output(sandbox, 'grep SigIgn /proc/self/status | cut -f2'), ignored)
       assert.equal((await run(sandbox, 'if')).code, 2)
+      await sandbox.close()
+      await world.backend.remove(name, signal)
+    }
+  },
+
+  async 'a script sees variables of whatever names its shells need'(world) {
+    const scripts = `${holderScript} ${handlerScript}`
+    const words = new Set(scripts.match(/(?<![A-Za-z0-9])[a-z_][A-Za-z0-9_]*/g))
+    for (const { program, replaced } of [{ program: '/bin/sh', replaced: [] }, ...shells()]) {
+      const given = [...words].filter((word) => !word.startsWith('sbx_'))
+      // bash gives each program a `_` of its own.
+      const names = given.filter((word) => word !== '_' || !isBash(program))
+      const variables = names.map((name) => ['--setenv', name, `odd *\\ '${name}`])
+      const backend = withMore(world, [...replaced.map(bind), ...variables])
+      const sandbox = await world.open({}, backend)
+      const seen = (await output(sandbox, 'cat /proc/self/environ')).split('\0')
+      const own = seen.filter((line) => names.includes(line.split('=')[0] as string))
+      assert.deepEqual(own.sort(), names.map((name) => `${name}=odd *\\ '${name}`).sort())
+      assert.equal((await run(sandbox, 'set | grep ^sbx_')).stdout, '')
       await sandbox.close()
       await world.backend.remove(name, signal)
     }
@@ -167,4 +179,38 @@ export const streams: Record<string, Scenario> = {
     assert.equal(await output(sandbox, 'echo fine'), 'fine')
     await sandbox.close()
   },
+}
+
+type Pair = readonly [path: string, target: string]
+
+/** What sandboxes may have as their sh, by what is put in its place. */
+function shells() {
+  const sh = realpathSync('/bin/sh')
+  const setsid = realpathSync('/usr/bin/setsid')
+  const all: { program: string; replaced: Pair[]; ignored: string }[] = [
+    { program: '/bin/bash', replaced: [['/bin/bash', sh]], ignored: '0000000000000000' },
+    { program: '/bin/busybox', replaced: [['/bin/busybox', sh]], ignored: '0000000000000000' },
+    // BusyBox's setsid does not fork by itself: SIGINT and SIGQUIT stay ignored.
+    {
+      program: '/bin/busybox',
+      replaced: [
+        ['/bin/busybox', sh],
+        ['/bin/busybox', setsid],
+      ],
+      ignored: '0000000000000006',
+    },
+  ]
+  return all.filter(({ replaced }) => replaced.every(([path]) => existsSync(path)))
+}
+
+const bind = ([path, target]: Pair) => ['--ro-bind', path, target]
+const isBash = (program: string) => realpathSync(program).endsWith('bash')
+
+/** Sandboxes of a `bwrap` that is told more. */
+function withMore(world: World, more: readonly (readonly string[])[]): Backend {
+  const command = join(world.base, 'bwrap')
+  const words = more.flat().map(quote).join(' ')
+  const insert = `for argument; do shift; [ "$argument" = --chdir ] && set -- "$@" ${words}; set -- "$@" "$argument"; done`
+  writeFileSync(command, `#!/bin/bash\n${insert}\nexec bwrap "$@"\n`, { mode: 0o755 })
+  return world.backendWith({ command })
 }

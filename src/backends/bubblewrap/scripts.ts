@@ -3,6 +3,9 @@
  *
  * Opening a FIFO waits for the other end, for ever when the server has died. So each is opened for
  * both directions first, which does not wait, and then for the one that is meant.
+ *
+ * What the sandbox's environment has a variable of stays exported when it is assigned to, and scripts would see
+ * what we need it for. So what is kept here are positional parameters, or is named `sbx_`, which is nobody else's.
  */
 import { createHash } from 'node:crypto'
 import { channelsInside } from './arguments.ts'
@@ -22,21 +25,20 @@ const processLimit = 8192
  * `setsid -f` forks by itself, and by its path, because BusyBox's sh would take its own, which
  * cannot. Where there is no other, the signals stay ignored.
  */
-export const holderScript = `alive=${channelsInside}/alive
-exec 8<>$alive 9>$alive 8>&-
+export const holderScript = `exec 8<>${channelsInside}/alive 9>${channelsInside}/alive 8>&-
 echo "here $1" >&9
-IFS= read -r _ || exit 1
+IFS= read -r sbx_ || exit 1
 exec <>${channelsInside}/requests
 ulimit -c 0
 exec 2>/dev/null
 ulimit -u ${processLimit} || ulimit -p ${processLimit}
 echo ready >&9
-setsid=setsid
-[ -x /usr/bin/setsid ] && setsid=/usr/bin/setsid
-if $setsid -f true; then
-while IFS= read -r id; do $setsid -f sh ${channelsInside}/handler "$id" </dev/null 9>&-; done
+set -- setsid
+[ -x /usr/bin/setsid ] && set -- /usr/bin/setsid
+if "$1" -f true; then
+while IFS= read -r sbx_; do "$1" -f sh ${channelsInside}/handler "$sbx_" </dev/null 9>&-; done
 else
-while IFS= read -r id; do ( setsid sh ${channelsInside}/handler "$id" </dev/null 9>&- & ); done
+while IFS= read -r sbx_; do ( setsid sh ${channelsInside}/handler "$sbx_" </dev/null 9>&- & ); done
 fi
 `
 
@@ -44,12 +46,11 @@ fi
  * Stays beside its script to tell the exit code, out of reach of signals to the script's group. The
  * script has a process of its own, which leads that group.
  */
-export const handlerScript = `c=${channelsInside}/$1
-exec 8<>"$c.exit" 9>"$c.exit" 8>&- || exit
-setsid sh -c "exec 8<>$c.in <$c.in 8>&- 8<>$c.out >$c.out 8>&- 8<>$c.err 2>$c.err 8>&-
-echo s >&9; exec 9>&-; IFS= read -r _ && . $c.sh" sh
-code=$?
-echo "e$code" >&9
+export const handlerScript = `set -- "${channelsInside}/$1"
+exec 8<>"$1.exit" 9>"$1.exit" 8>&- || exit
+setsid sh -c "exec 8<>$1.in <$1.in 8>&- 8<>$1.out >$1.out 8>&- 8<>$1.err 2>$1.err 8>&-
+echo s >&9; exec 9>&-; IFS= read -r sbx_ && unset sbx_ && . $1.sh" sh
+echo "e$?" >&9
 `
 
 /** Changes whenever servers with the older scripts could not talk to the holder any more. */
