@@ -1,5 +1,5 @@
 /** The sh script of an attendant: it runs short scripts of our own, one after another, and marks their ends. */
-import { block } from './runner-script.ts'
+import { block } from './command-text.ts'
 
 /** The ASCII unit separator: a runner, in whose output this is, holds what may begin a mark of its own. */
 export const attendantMarkByte = 0x1f

@@ -1,8 +1,9 @@
 /** One command of a runner: its streams, and how it began and ended. */
 import { Writable } from 'node:stream'
 import { CommandOutput } from './command-output.ts'
+import type { CommandLine } from './command-text.ts'
 import { commandNotStarted, workdirMissing } from './errors.ts'
-import { briefMs, type CommandLine } from './runner-script.ts'
+import { briefMs } from './runner-script.ts'
 
 export interface RunnerCommand {
   /** Writes after the command ended go nowhere. Ended at once for a command without stdin. */

@@ -1,11 +1,13 @@
 /** The runners of one session: a few wait, and more are started while there are too few. */
+
+import type { CommandLine } from './command-text.ts'
 import { cancelled, commandNotStarted } from './errors.ts'
 import type { Runner } from './runner.ts'
 import { type RunnerCommand, RunnerEnded } from './runner-command.ts'
 import { RunnerLives } from './runner-lives.ts'
 import { RunnerReserve } from './runner-reserve.ts'
 import { RunnerRest } from './runner-rest.ts'
-import type { CommandLine, Locale } from './runner-script.ts'
+import type { Locale } from './runner-script.ts'
 import type { Sandbox } from './sandbox.ts'
 import { Waiters } from './waiters.ts'
 

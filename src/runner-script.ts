@@ -12,19 +12,6 @@
  * break the output of servers that the command left in the background, and ends with them.
  */
 import { isVariableName, quote } from './posix-sh.ts'
-import { wearDigits } from './process-mark.ts'
-
-export interface CommandLine {
-  /** A program and its arguments, or text for a shell: bash if there is one, else sh. */
-  readonly run: readonly [string, ...string[]] | string
-  readonly workdir: string
-  /** Names must be variable names. */
-  readonly env: Readonly<Record<string, string>>
-  /** Of the mark whose text is in `env`; undefined for what carries none. */
-  readonly digits: string | undefined
-  /** End-of-file at once, the channel's own stdin, or these bytes. */
-  readonly stdin: 'none' | 'open' | Uint8Array
-}
 
 /**
  * The variables of a session's environment that choose a locale: a bash that has one from its start needs none
@@ -66,9 +53,9 @@ const youngest = 300
 /** What is left of a command that took longer than this is not looked for among the youngest. */
 export const briefMs = 2_000
 
-const mark = (token: string, word: string, values = '') =>
+export const mark = (token: string, word: string, values = '') =>
   `printf '\\036${token}:${word}%s\\036' ${values}`
-const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
+export const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
 
 /**
  * `token` is unguessable; it frames the marks. What `locale` has its commands need not be told.
@@ -118,9 +105,9 @@ exit 1`
 }
 
 /** What a launcher has read the command with. */
-const launcherVariables = 'sbx_size sbx_line sbx_text'
+export const launcherVariables = 'sbx_size sbx_line sbx_text'
 
-function exportsOf(env: Readonly<Record<string, string>>): string[] {
+export function exportsOf(env: Readonly<Record<string, string>>): string[] {
   return Object.entries(env).map(([name, value]) => {
     if (!isVariableName(name)) throw new Error(`not a variable name: ${name}`)
     return `export ${name}=${quote(value)}`
@@ -128,7 +115,7 @@ function exportsOf(env: Readonly<Record<string, string>>): string[] {
 }
 
 /** Waits until no other than this shell is of `$sbx_group`; `stderr` is a descriptor. */
-const keepUntilGone = (token: string, stderr: string) =>
+export const keepUntilGone = (token: string, stderr: string) =>
   `${mark(token, 'kept')} >&${stderr}
 exec </dev/null >/dev/null 3<&-
 while :; do
@@ -171,100 +158,3 @@ done
 done
 return 1
 }`
-
-/**
- * Lines are read with a system call for each byte. A longer text is read at once: by bash itself since 5.0,
- * and else by a process, which pays for more.
- */
-const longBytes: Readonly<Record<Shell, number>> = {
-  bash5: 60,
-  bash4: 1_000,
-  sh: 3_000,
-}
-
-/** Linux takes 128 KiB in one argument of a program. */
-const isTooLong = (text: string) => Buffer.byteLength(text) > 120_000
-
-/** What a launcher is told, to become the command. */
-export function commandText(token: string, shell: Shell, line: CommandLine): Buffer {
-  const { run, workdir, env, digits, stdin } = line
-  const exports = exportsOf(env)
-  const wear = digits === undefined ? [] : [wearDigits(digits, shell !== 'sh')]
-  // Redirected once: that is eight system calls each time.
-  const prologue = (...also: readonly string[]) => [
-    // The last of the five stays. It is empty before: who waits has seen to that.
-    `{ cd -- ${quote(workdir)} && sbx_=0 && read -r sbx_ sbx_ sbx_ sbx_ sbx_ </proc/loadavg`,
-    ...also,
-    '} 2>/dev/null',
-    `[ "$sbx_" ] || { printf '\\036${token}:workdir\\036' >&2; exit 0; }`,
-    `printf '\\036${token}:started %s\\036' "$sbx_" >&2`,
-    'unset sbx_ OLDPWD',
-  ]
-  const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()
-  const read = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null |`
-  const isTaken =
-    typeof run === 'string' && (isTooLong(run) || (shell !== 'sh' && isSameInEval(run, env)))
-  const argv = () => {
-    const program = shell === 'sh' ? shell : 'bash'
-    return (typeof run === 'string' ? [program, '-c', run] : run).map(quote).join(' ')
-  }
-  const text = (lines: readonly string[]) => framed(shell, lines.join('\n'))
-  if (stdin === 'open') {
-    // What is left of its stdin could be taken for an answer, so the launcher stays, and leads the group.
-    const taken = `unset ${launcherVariables}; unset -f sbx_take; `
-    const command = typeof run === 'string' && isTooLong(run) ? taken + run : `exec ${argv()}`
-    const child = ['(', '{ :', ...wear, '} 2>/dev/null', ...exports, `${command}\n)`]
-    return text([...prologue(), traps, ...child, led(token)])
-  }
-  if (isTaken) {
-    // On its first line, so that lines are counted as in a file of its own.
-    const command = bytes.length > 0 ? `${read} {\n${run}\n}` : `exec </dev/null; ${run}`
-    const lines = [...prologue(...wear), ...exports]
-    const blocks =
-      shell === 'sh'
-        ? [text([...lines, command])]
-        : [text([...lines, 'SECONDS=0']), text([command])]
-    return Buffer.concat([...blocks, bytes])
-  }
-  // A command that is found nowhere is told by the shell, as exit code 126 or 127.
-  const command = bytes.length > 0 ? `${read} ${argv()}` : `exec ${argv()} </dev/null`
-  return Buffer.concat([text([...prologue(...wear), ...exports, command]), bytes])
-}
-
-/** The end of a command, as its launcher tells it. */
-const led = (token: string) => `sbx_code=$?
-${mark(token, '', '"$sbx_code"')}
-${mark(token, '', '"$sbx_code"')} >&2
-sbx_group=$$
-${keepUntilGone(token, '2')}`
-
-/**
- * The shell that waits takes text as if it had been started with it, but for what tells how a shell was
- * started, traces, which are indented by what encloses them, and variables that are read at a start or
- * mean something to the shell itself.
- */
-function isSameInEval(text: string, env: Readonly<Record<string, string>>): boolean {
-  const tells = /BASH|LINENO|FUNCNAME|SECONDS|caller|xtrace|verbose|\bset\s+-\w*[xv]|\$[-_]/
-  const special =
-    /^(?:BASH.*|LD_.*|PS4|IFS|_|ENV|TMOUT|CDPATH|GLOBIGNORE|OPT.*|SHELLOPTS|POSIXLY_CORRECT|RANDOM|SRANDOM|SECONDS|EPOCH.*|LINENO|U?ID|EUID|PPID|GROUPS|DIRSTACK|HIST.*|FUNC.*|PIPESTATUS|COMP_.*|PWD|OLDPWD)$/
-  return !tells.test(text) && !Object.keys(env).some((name) => special.test(name))
-}
-
-/**
- * Text as a shell can take it: its size, in lines or as `+` and its bytes, and what follows that. A connection may
- * end anywhere, and half a text is not to be run: `read` tells the end, and dd does not, so a line feed comes after
- * what is read by it.
- */
-export function block(shell: Shell, text: string): { size: string; text: Buffer } {
-  const bytes = Buffer.from(text)
-  // Shells have their own uses for some control characters in what `read` reads.
-  const isPlain = bytes.length <= longBytes[shell] && !/[^\t\n\x20-\x7e]/.test(text)
-  return isPlain
-    ? { size: `${text.split('\n').length}`, text: Buffer.from(`${text}\n`) }
-    : { size: `+${bytes.length}`, text: shell === 'bash5' ? bytes : Buffer.from(`${text}\n`) }
-}
-
-function framed(shell: Shell, lines: string): Buffer {
-  const { size, text } = block(shell, lines)
-  return Buffer.concat([Buffer.from(`${size}\n`), text])
-}

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { commandText } from '../src/command-text.ts'
 import { type Guard, openGuard } from '../src/guard.ts'
 import { type SpawnOptions, spawn } from '../src/process.ts'
-import { commandText, runnerScript } from '../src/runner-script.ts'
+import { runnerScript } from '../src/runner-script.ts'
 import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
 
 const never = new AbortController().signal
