@@ -40,7 +40,7 @@ export interface SeedProgress {
   sentBytes: number
 }
 
-/** Room for many small files in one write. */
+/** Room for many small files, and for any header. */
 const batchBytes = 256 * 1024
 /** So many are looked at before others run. */
 const namesPerTurn = 256
@@ -97,25 +97,17 @@ export class SeedArchive {
 
   /** Everything below `prefix/`, and at the very end an empty file `last` that proves it is whole. */
   async *stream(prefix: string, last: string): AsyncGenerator<Buffer> {
-    let batch: Buffer[] = []
-    let size = 0
-    for (const entry of this.#entries) {
-      for (const piece of this.#pieces(entry, prefix)) {
-        batch.push(piece)
-        size += piece.length
-        if (size < batchBytes) continue
-        yield Buffer.concat(batch)
-        batch = []
-        size = 0
-      }
-    }
+    const batch = new Batch()
+    for (const entry of this.#entries) yield* this.#add(entry, prefix, batch)
     const end = { path: last, kind: 'file', mode: 0o600, mtimeMs: 0, size: 0 } as const
-    yield Buffer.concat([...batch, tarHeader(end), tarEnd])
+    yield* batch.add(Buffer.concat([tarHeader(end), tarEnd]))
+    yield batch.take()
   }
 
-  *#pieces(entry: TarEntry, prefix: string): Generator<Buffer> {
+  /** Yields the batches that are full. */
+  *#add(entry: TarEntry, prefix: string, batch: Batch): Generator<Buffer> {
     const path = `${prefix}/${entry.path}`
-    if (entry.kind !== 'file') return yield tarHeader({ ...entry, path })
+    if (entry.kind !== 'file') return yield* batch.add(tarHeader({ ...entry, path }))
     let descriptor: number
     try {
       descriptor = openSync(this.#full(entry.path), fileFlags)
@@ -126,16 +118,22 @@ export class SeedArchive {
       const startedMs = Date.now()
       const stats = fstatSync(descriptor)
       const { size, mode, mtimeMs } = stats
-      yield tarHeader({ ...entry, path, size, mode: mode & 0o777, mtimeMs })
+      yield* batch.add(tarHeader({ ...entry, path, size, mode: mode & 0o777, mtimeMs }))
       const hash = this.#digests && createHash('sha256')
-      for (const chunk of content(descriptor, size, entry.path)) {
-        hash?.update(chunk)
-        yield chunk
-        this.progress.sentBytes += chunk.length
+      // Exactly that size: what was announced cannot be taken back.
+      for (let left = size; left > 0; ) {
+        if (batch.isFull) yield batch.take()
+        const bytes = batch.read(descriptor, left)
+        if (bytes.length === 0) {
+          throw new Error(`${JSON.stringify(entry.path)} became shorter while it was read`)
+        }
+        hash?.update(bytes)
+        left -= bytes.length
+        this.progress.sentBytes += bytes.length
       }
       if (hash !== undefined)
         this.#hashed(entry.path as TreePath, descriptor, stats, hash.digest('hex'), startedMs)
-      yield tarPadding(size)
+      yield* batch.add(tarPadding(size))
       this.progress.sentFiles += 1
     } finally {
       closeSync(descriptor)
@@ -193,13 +191,33 @@ export class SeedArchive {
   }
 }
 
-/** Exactly `size` bytes: what was announced cannot be taken back. */
-function* content(descriptor: number, size: number, path: string): Generator<Buffer> {
-  for (let left = size; left > 0; ) {
-    const chunk = Buffer.allocUnsafe(Math.min(left, batchBytes))
-    const read = readSync(descriptor, chunk)
-    if (read === 0) throw new Error(`${JSON.stringify(path)} became shorter while it was read`)
-    left -= read
-    yield chunk.subarray(0, read)
+/** Many small files in one write. They are read to where they are sent from. */
+class Batch {
+  #bytes = Buffer.allocUnsafeSlow(batchBytes)
+  #size = 0
+
+  get isFull(): boolean {
+    return this.#size === batchBytes
+  }
+
+  /** Yields what there is when there is no room for `piece`. */
+  *add(piece: Buffer): Generator<Buffer> {
+    if (this.#size + piece.length > batchBytes) yield this.take()
+    this.#size += piece.copy(this.#bytes, this.#size)
+  }
+
+  /** What can be read of no more than `most` bytes; only while there is room. */
+  read(descriptor: number, most: number): Buffer {
+    const start = this.#size
+    this.#size += readSync(descriptor, this.#bytes, start, Math.min(most, batchBytes - start), null)
+    return this.#bytes.subarray(start, this.#size)
+  }
+
+  /** Ready to be sent. */
+  take(): Buffer {
+    const taken = this.#bytes.subarray(0, this.#size)
+    this.#bytes = Buffer.allocUnsafeSlow(batchBytes)
+    this.#size = 0
+    return taken
   }
 }
