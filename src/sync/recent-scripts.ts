@@ -16,7 +16,10 @@ export interface RecentRequest {
   readonly since: number
   /** Files whose digest is wanted in any case. */
   readonly asked: readonly string[]
-  /** A directory outside of the root for files of ours, which stay there. */
+  /**
+   * How the paths of files of ours begin, outside of the root. They stay there, and no other look that may run at
+   * the same time has the same.
+   */
   readonly beside: string
   /** Whether two look at the same time, each at half of the directories. */
   readonly halves: boolean
@@ -31,7 +34,7 @@ export interface RecentRequest {
  */
 export function recentScript({ root, since, asked, beside, halves }: RecentRequest): string {
   const find = (where: string, list: string) =>
-    `find ${where} -newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' -fprintf "$beside/${list}" '%y %s %p\\n' 2>/dev/null`
+    `find ${where} -newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' -fprintf "$beside.${list}" '%y %s %p\\n' 2>/dev/null`
   const lists = halves ? ['top', 'first', 'second'] : ['all']
   return `${opening(root)}
 beside=${quote(beside)}
@@ -47,18 +50,24 @@ ${
   halves
     ? inHalves(find)
     : `found=all
-${find('.', 'all')} >"$beside/all.lines" || exit ${scanExits.incomplete}`
+${find('.', 'all')} >"$beside.all.lines" || exit ${scanExits.incomplete}`
 }
 wait "$clock" || exit ${scanExits.incomplete}
 set --
 for list in $found; do
-  if [ -s "$beside/$list.lines" ]; then set -- "$@" "$beside/$list.lines"; fi
+  if [ -s "$beside.$list.lines" ]; then set -- "$@" "$beside.$list.lines"; fi
 done
 [ "$#" -eq 0 ] || cat "$@"
 printf '\\0'
+${areThere(['$found'], '.lines')}
 ${detailsOf(lists, asked)}
 exit 0`
 }
+
+/** A listing of another server takes away what is not its own: what is not there any more may not have been read. */
+const areThere = (lists: readonly string[], ending: string) => `for list in ${lists.join(' ')}; do
+  [ -f "$beside.$list${ending}" ] || exit ${scanExits.incomplete}
+done`
 
 /**
  * What is new at the top by now is among the arguments, and what comes later is for the next look. Where one of the
@@ -69,11 +78,11 @@ set --
 for dir in ./* ./.[!.]* ./..?*; do
   if [ -d "$dir" ] && [ ! -L "$dir" ]; then set -- "$@" "$dir"; fi
 done
-: >"$beside/first" && : >"$beside/second" || exit ${scanExits.incomplete}
+: >"$beside.first" && : >"$beside.second" || exit ${scanExits.incomplete}
 (
   shift $(($# / 2))
   [ "$#" -eq 0 ] || ${find('"$@" -mindepth 1', 'second')}
-) >"$beside/second.lines" &
+) >"$beside.second.lines" &
 second=$!
 (
   ${find('. -maxdepth 1', 'top')} || exit
@@ -83,7 +92,7 @@ second=$!
     if [ $((n += 1)) -le "$first" ]; then set -- "$@" "$dir"; fi
   done
   [ "$#" -eq 0 ] || ${find('"$@" -mindepth 1', 'first')}
-) >"$beside/first.lines" || exit ${scanExits.incomplete}
+) >"$beside.first.lines" || exit ${scanExits.incomplete}
 wait "$second" || exit ${scanExits.incomplete}`
 
 /**
@@ -96,13 +105,13 @@ for list in ${names.join(' ')}; do
   while IFS= read -r entry; do
     path=\${entry#* * }
     case $entry in ${kind}\\ *) case $path in . | ./*) ${then} ;; esac ;; esac
-  done <"$beside/$list"
+  done <"$beside.$list"
 done`
   const isSmall = `entry=\${entry#* }; [ "\${entry%% *}" -gt ${smallBytes} ]`
   return `n=0
 for list in ${names.join(' ')}; do
-  [ -s "$beside/$list" ] || continue
-  while [ "$n" -le ${fewEntries} ] && IFS= read -r entry; do n=$((n + 1)); done <"$beside/$list"
+  [ -s "$beside.$list" ] || continue
+  while [ "$n" -le ${fewEntries} ] && IFS= read -r entry; do n=$((n + 1)); done <"$beside.$list"
 done
 if [ "$n" -gt ${fewEntries} ]; then printf more; exit 0; fi
 set --
@@ -117,6 +126,7 @@ else
   printf '\\0\\0'
 fi
 ${asked.length === 0 ? '' : `set -- "$@" ${words(asked)}`}
+${areThere(names, '')}
 if [ "$#" -gt 0 ]; then ${digests('"$@"')}; fi`
 }
 

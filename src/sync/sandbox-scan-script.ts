@@ -6,7 +6,8 @@
  */
 import { quote } from '../posix-sh.ts'
 
-export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84 } as const
+/** `disturbed`: another scan has taken away what this one had written down. */
+export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84, disturbed: 85 } as const
 
 /** What GNU find is asked for of each entry. */
 export const lineFormat = '%y %m %s %i %C@ %T@ %p'
@@ -68,6 +69,15 @@ old="$dir/"${quote(since ?? 'none')}
 new="$dir/"${quote(next)}
 work="$new.work"
 trap 'rm -f "$work".*' EXIT
+found="$old"; [ -f "$old" ] || found=
+# What a server that was killed has left running takes away what is not its own.
+intact() {
+  for path in "$work.asked" "$new" "$found" "$@"; do
+    [ -z "$path" ] || [ -f "$path" ] || exit ${scanExits.disturbed}
+  done
+}
+failed() { intact; exit "$1"; }
+sorted() { sort "$@" && : > "$work.sorted"; }
 ${tellUp}
 ${tellNow}
 echo "$now"
@@ -86,8 +96,8 @@ if grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
   find . -mindepth 1 -type d ! -name "*$nl*" -exec sh -c '
     for path; do [ -r "$path" ] && [ -x "$path" ] || printf "? %s/\\n" "$path"; done' sh {} + \\
     > "$work.closed" 2>/dev/null
-  [ -s "$work.closed" ] || exit ${scanExits.incomplete}
-  cat "$work.closed" >> "$new" || exit ${scanExits.noSpace}
+  [ -s "$work.closed" ] || failed ${scanExits.incomplete}
+  cat "$work.closed" >> "$new" || failed ${scanExits.noSpace}
 fi
 moment() {
   if [ "$top" ]; then
@@ -96,22 +106,22 @@ moment() {
   fi
   echo .
 }
-if [ -f "$old" ]; then
+if [ "$found" ]; then
   echo changes
   moment
   if cmp -s "$old" "$new"; then
     : > "$work.added"
     echo .
   else
-    sort "$old" "$old" "$new" | uniq -u > "$work.added" || exit ${scanExits.noSpace}
+    sorted "$old" "$old" "$new" | uniq -u > "$work.added" && rm "$work.sorted" || failed ${scanExits.noSpace}
     cat "$work.added"
     echo .
-    sort "$old" "$new" "$new" | uniq -u
+    sorted "$old" "$new" "$new" | uniq -u && rm "$work.sorted" || failed ${scanExits.noSpace}
   fi
 else
   echo all
   moment
-  cp "$new" "$work.added" || exit ${scanExits.noSpace}
+  cp "$new" "$work.added" || failed ${scanExits.noSpace}
   cat "$new"
   echo .
 fi
@@ -124,6 +134,7 @@ echo .
 sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added" |
   tr '\\n' '\\0' | xargs -0 -r sh -c '
     for path; do printf "%s\\0" "$path"; readlink -n "$path"; printf "\\0"; done' sh
+intact "$work.errors" "$work.added"
 for path in "$dir"/*; do
   case $path in "$old" | "$new" | "$work".*) ;; *) rm -f "$path" ;; esac
 done

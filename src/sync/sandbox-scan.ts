@@ -41,6 +41,9 @@ export interface SandboxScannerOptions {
 /** After more than this has changed all is listed once more. */
 const manyLines = 2_000
 
+/** So often a listing may be disturbed by what another server has left running. */
+const attempts = 3
+
 /**
  * Scans one directory again and again; an answer holds what has changed since the last one. Needs
  * sh, find, stat, sort, uniq, cmp, sed, grep, tr, xargs, sha256sum, readlink and date there; BusyBox
@@ -50,6 +53,8 @@ export class SandboxScanner {
   readonly #run: ScriptRunner
   readonly #options: SandboxScannerOptions
   readonly #known = new SandboxKnowledge()
+  /** How the files of a look at what is recent begin: no other server's do. */
+  readonly #beside: string
   /** Under which name the sandbox keeps the listing that an answer is relative to. */
   #listing: string | undefined
   /** Of the root itself. */
@@ -67,6 +72,7 @@ export class SandboxScanner {
     this.#run = run
     this.#options = options
     this.#sent = options.sent
+    this.#beside = `${options.stateDirectory}/look-${randomBytes(8).toString('hex')}`
   }
 
   /** `SYNC_HALTED` when the directory is gone; `SANDBOX_LOST`, `CANCELLED` as the runner says. */
@@ -81,7 +87,7 @@ export class SandboxScanner {
     return sizeOf(this.#known.lines.get(path) ?? '')
   }
 
-  async #scanWhole(signal: AbortSignal | undefined): Promise<void> {
+  async #scanWhole(signal: AbortSignal | undefined, attempt = 1): Promise<void> {
     const { root, stateDirectory } = this.#options
     const next = `listing-${randomBytes(8).toString('hex')}`
     const sent = this.#sent
@@ -90,6 +96,10 @@ export class SandboxScanner {
     const script = scanScript({ root, stateDirectory, since: this.#listing, next, hashes })
     const asked = Buffer.from(this.#known.unsettled.map((path) => `./${path}\n`).join(''))
     const { code, stdout, stderr } = await this.#ask(script, asked, signal)
+    if (code === scanExits.disturbed && attempt < attempts) {
+      this.#sent = sent
+      return this.#scanWhole(signal, attempt + 1)
+    }
     const answer = code === 0 ? await inSlices(readScan(stdout), signal) : undefined
     if (answer === undefined) throw scanFailed(code, stderr.trim())
     const moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
@@ -140,10 +150,10 @@ export class SandboxScanner {
     const before = this.#moment
     const asked = this.#known.unsettled
     if (before === undefined || this.#wereMany || !areFew(asked)) return false
-    const { root, stateDirectory } = this.#options
+    const { root } = this.#options
     const halves = await inSlices(worthHalves(this.#known.lines), signal)
     const since = youngerThan(before)
-    const script = recentScript({ root, since, asked, beside: stateDirectory, halves })
+    const script = recentScript({ root, since, asked, beside: this.#beside, halves })
     const { code, stdout } = await this.#ask(script, undefined, signal)
     const answer = code === 0 ? readRecent(stdout) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false

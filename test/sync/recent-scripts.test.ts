@@ -20,9 +20,9 @@ let beside: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'sbx-recent-'))
   root = join(folder, 'root')
-  beside = join(folder, 'beside')
+  beside = join(folder, 'beside/look')
   mkdirSync(root)
-  mkdirSync(beside)
+  mkdirSync(join(folder, 'beside'))
 })
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -125,7 +125,7 @@ describe.each(['sh', 'bash'])('%s', (shell) => {
 
   test('what cannot be looked at by halves has to be listed', () => {
     put('d/e')
-    rmSync(beside, { recursive: true })
+    rmSync(join(folder, 'beside'), { recursive: true })
     expect(() => run(true)).toThrow(/status|Command failed/)
   })
 
