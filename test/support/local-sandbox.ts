@@ -51,12 +51,15 @@ export interface LocalOptions {
   readonly through?: (channel: Channel) => Channel
 }
 
-/** Files of tests that run at once are not to meet in /tmp. What a test starts has its environment. */
-const worker = (process.env.VITEST_POOL_ID ?? '').replace(
-  /\d/g,
-  (digit) => 'abcdefghij'[Number(digit)] ?? '',
-)
-const name = `sbx-local${worker.padEnd(10, 'z')}`
+/** Of the process that runs the tests: those of other files and of other runs that go on are not to meet it in /tmp. */
+const runs = 'SANDBOX_MCP_TEST_PROCESS'
+// What a test starts has its environment, and its name.
+const owner = process.env[runs] ?? `${process.pid}`
+process.env[runs] = owner
+const letters = owner.replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)] ?? '')
+const name = `sbx-local${letters.padEnd(10, 'z')}`
+/** Of what syncs have kept in it. */
+const listings = `/tmp/.sandbox-mcp-sync/${name}-workspace`
 
 export function localSandbox(options: LocalOptions = {}): LocalSandbox {
   const { shell = '/bin/sh', path = '/usr/bin:/bin', beside = false } = options
@@ -97,7 +100,9 @@ export function localSandbox(options: LocalOptions = {}): LocalSandbox {
       return channel
     },
     close: async () => {},
-    remove: () => rmSync(folder, { recursive: true, force: true }),
+    remove: () => {
+      for (const path of [folder, listings]) rmSync(path, { recursive: true, force: true })
+    },
   }
   return sandbox
 }
