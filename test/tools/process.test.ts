@@ -11,6 +11,9 @@ describeSessions('process', (open) => {
   let it: TestSession
   beforeAll(async () => {
     it = await open()
+    // Opening a sandbox may take as long as a test has, on a machine that is busy.
+    await it.session.sandbox({ signal: new AbortController().signal, report: () => {} })
+    it.session.takeNews()
   })
   afterAll(() => it?.close())
 
