@@ -3,6 +3,7 @@
  * of. A watch does not hear of everything (`host-watch.ts`), so all are looked at now and then: when nobody waits.
  */
 import type { TreePath } from '../tree.ts'
+import { errnoOf } from '../trees/host-failure.ts'
 import { type KnownDirectories, otherDirectories } from './host-glance.ts'
 import { HostWatch } from './host-watch.ts'
 import { inSlices } from './slices.ts'
@@ -39,7 +40,9 @@ export class HostSuspects {
   async take(): Promise<ReadonlySet<TreePath> | undefined> {
     clearTimeout(this.#timer)
     this.#ending.abort()
-    await this.#looking
+    const looking = this.#looking
+    this.#looking = Promise.resolve()
+    await looking
     if (this.#lookedMs === undefined) return undefined
     const isFresh = performance.now() - this.#lookedMs < longestMs
     const changed = isFresh ? await this.#watch.changed() : undefined
@@ -85,9 +88,9 @@ export class HostSuspects {
 
   async #look(signal: AbortSignal): Promise<void> {
     const { root, directories } = this.#options
-    const known = directories()
     let changed: ReadonlySet<TreePath> | undefined
     try {
+      const known = directories()
       if (!(await inSlices(this.#watch.follow(known.keys()), signal))) return
       // What is told after this is not seen by the look, or not for certain.
       changed = await this.#watch.changed()
@@ -97,7 +100,8 @@ export class HostSuspects {
       this.#lookedMs = performance.now()
     } catch (error) {
       this.#watch.add(changed ?? [])
-      if (!signal.aborted) throw error
+      // What the system refuses is told by the look of a call, if it still does then.
+      if (!signal.aborted && errnoOf(error) === undefined) throw error
     }
   }
 

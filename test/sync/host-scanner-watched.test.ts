@@ -23,6 +23,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DigestCache } from '../../src/sync/digest-cache.ts'
 import { HostScanner, scanHost } from '../../src/sync/host-scan.ts'
+import { HostSuspects } from '../../src/sync/host-suspects.ts'
 import { HostWatch } from '../../src/sync/host-watch.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import type { Scan } from '../../src/sync/snapshot.ts'
@@ -189,6 +190,23 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
     await scanner.close()
     expect(watches()).toBe(0)
     expect(await entriesLookedAt()).toBe(1_000)
+  })
+
+  test.each([
+    ['a defect', new Error('a defect'), true],
+    ['a refusal of the system', Object.assign(new Error('no'), { code: 'ENOTDIR' }), false],
+  ])('%s in a look that nobody waits for ends no later one', async (_, error, isTold) => {
+    let looks = 0
+    const directories = () => {
+      looks += 1
+      throw error
+    }
+    const suspects = new HostSuspects({ root, directories })
+    suspects.later()
+    await expect.poll(() => looks, { timeout: 5_000 }).toBe(1)
+    if (isTold) await expect(suspects.take()).rejects.toThrow('a defect')
+    expect(await suspects.take()).toBeUndefined()
+    await suspects.close()
   })
 
   test('the workspace is another, with the directory it is in', async () => {
