@@ -1,19 +1,8 @@
-/**
- * Lets one process at a time check and replace the files of a workspace.
- *
- * The kernel holds the lock and drops it when its holder ends, however it ends: on Linux an
- * abstract socket name (it belongs to no directory, user or file system), on macOS and the BSDs an
- * flock taken while opening, on Windows a pipe name. So there are no stale locks to detect. Servers
- * in different network namespaces do not see each other's.
- */
+/** Lets one process at a time check and replace the files of a workspace. */
 import { createHash } from 'node:crypto'
-import { closeSync, constants, openSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { cancelled, workspaceBusy } from '../errors.ts'
-import { errnoOf } from './host-failure.ts'
+import { tryLock, type Unlock } from './named-lock.ts'
 
 /** The longest that a change waits for its turn. */
 const lockWaitMs = 10_000
@@ -113,10 +102,10 @@ async function acquire(
   waitMs: number,
   signal: AbortSignal | undefined,
   waiting: () => void = () => {},
-): Promise<() => void> {
+): Promise<Unlock> {
   for (let tries = 0; ; tries++) {
     if (signal?.aborted) throw cancelled('the change')
-    const release = await tryAcquire(name)
+    const release = await tryLock(name, deadline - performance.now())
     if (release !== undefined) return release
     if (tries === 0) waiting()
     if (performance.now() > deadline) throw workspaceBusy(waitMs)
@@ -126,37 +115,5 @@ async function acquire(
       undefined,
       signal && { signal },
     ).catch(() => {})
-  }
-}
-
-async function tryAcquire(name: string): Promise<(() => void) | undefined> {
-  if (process.platform === 'linux') return claimName(`\0${name}`)
-  if (process.platform === 'win32') return claimName(`\\\\.\\pipe\\${name}`)
-  return claimFile(join(tmpdir(), name.replaceAll('.', '')))
-}
-
-function claimName(path: string): Promise<(() => void) | undefined> {
-  return new Promise((resolve, reject) => {
-    const server = createServer((stranger) => stranger.destroy())
-    server.once('error', (error) => {
-      if (errnoOf(error) === 'EADDRINUSE') resolve(undefined)
-      else reject(error)
-    })
-    // Closing a server that listens frees its name before it returns.
-    server.listen({ path, exclusive: true }, () => resolve(() => server.close()))
-  })
-}
-
-/** Flag of macOS and the BSDs that Node does not name: flock the file in opening it. */
-const O_EXLOCK = 0x20
-
-function claimFile(path: string): (() => void) | undefined {
-  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | O_EXLOCK
-  try {
-    const descriptor = openSync(path, flags, 0o600)
-    return () => closeSync(descriptor)
-  } catch (error) {
-    if (errnoOf(error) === 'EAGAIN') return undefined
-    throw error
   }
 }
