@@ -16,10 +16,10 @@ import {
 } from 'node:fs'
 import { promisify } from 'node:util'
 import { cancelled, fileExists, fileStale, notAFile, sameFileTwice } from '../errors.ts'
-import { type Change, readLimitBytes } from '../tree.ts'
+import { type Change, type Replaced, readLimitBytes } from '../tree.ts'
 import { type Made, makeMissing, syncDirectory } from './host-directories.ts'
 import { errnoOf, kindName, writeFailure } from './host-failure.ts'
-import { digestOfFile, withFile } from './host-file.ts'
+import { digestOfFile, readRange, withFile } from './host-file.ts'
 import { putInPlace, type Undo } from './host-replace.ts'
 import { type Owner, writeTemporary } from './host-temporary.ts'
 import { type Directory, type HostRoot, HostWalk, type Place } from './host-walk.ts'
@@ -75,6 +75,23 @@ export class HostBatch {
           seen.set(key, path)
         }
       })
+    }
+  }
+
+  /** What is where the only change leads, whose content is `bytes`. One that cannot be read is another. */
+  found(bytes: Uint8Array): Replaced {
+    const [step] = this.#steps
+    if (step?.place.entry === undefined) return 'absent'
+    const { place, change } = step
+    try {
+      this.#walk.confirm(place.directory, change.path)
+      return withFile(place.directory.at(place.name), (file) => {
+        if (!file.stats.isFile() || file.stats.size !== bytes.length) return 'other'
+        // One byte more tells that it has grown.
+        return readRange(file, 0, bytes.length + 1).equals(bytes) ? 'same' : 'other'
+      })
+    } catch {
+      return 'other'
     }
   }
 

@@ -26,7 +26,6 @@ import { errnoOf, kindName, readFailure } from './host-failure.ts'
 import { readRange, readWhole, withFile } from './host-file.ts'
 import type { Owner } from './host-temporary.ts'
 import { canPin, type HostRoot, HostWalk, type Place } from './host-walk.ts'
-import { replaceByReading } from './replace-by-reading.ts'
 import { isTemporaryName } from './temporary-name.ts'
 import { exclusively } from './workspace-lock.ts'
 
@@ -110,35 +109,37 @@ export class HostTree implements Tree {
   }
 
   async apply(changes: readonly Change[], signal?: AbortSignal): Promise<void> {
-    const [first] = changes
+    const [first, ...others] = changes
     if (first === undefined) return
     if (this.#readOnly) throw readOnlyHere(first.path)
-    const batch = this.#begin(first.path)
+    await this.#inBatch([first, ...others], (batch) => make(batch, signal))
+  }
+
+  async replace(path: TreePath, bytes: Uint8Array, signal?: AbortSignal): Promise<Replaced> {
+    return this.#inBatch([{ path, before: 'anything', after: { bytes } }], async (batch) => {
+      const found = batch.found(bytes)
+      if (found === 'same') return found
+      if (this.#readOnly) throw readOnlyHere(path)
+      await make(batch, signal)
+      return found
+    })
+  }
+
+  /** Calls `use` with the changes, found out where they lead; what it has not finished is taken back. */
+  async #inBatch<T>(
+    changes: readonly [Change, ...Change[]],
+    use: (batch: HostBatch) => Promise<T>,
+  ): Promise<T> {
+    const batch = this.#begin(changes[0].path)
     try {
       batch.resolve(changes)
-      batch.check()
-      await batch.stage(signal)
-      // A change that relies on nothing takes its turn too: it must not come between the check and
-      // the rename of one that does.
-      await exclusively(
-        batch.rootIdentity,
-        () => {
-          batch.check()
-          batch.commit()
-        },
-        signal,
-      )
-      await batch.settle()
+      return await use(batch)
     } catch (error) {
       batch.rollBack()
       throw error
     } finally {
       batch.close()
     }
-  }
-
-  replace(path: TreePath, bytes: Uint8Array, signal?: AbortSignal): Promise<Replaced> {
-    return replaceByReading(this, path, bytes, signal)
   }
 
   #begin(path: string): HostBatch {
@@ -171,6 +172,22 @@ export class HostTree implements Tree {
       }
     }
   }
+}
+
+async function make(batch: HostBatch, signal: AbortSignal | undefined): Promise<void> {
+  batch.check()
+  await batch.stage(signal)
+  // A change that relies on nothing takes its turn too: it must not come between the check and
+  // the rename of one that does.
+  await exclusively(
+    batch.rootIdentity,
+    () => {
+      batch.check()
+      batch.commit()
+    },
+    signal,
+  )
+  await batch.settle()
 }
 
 type Found = Place & { readonly entry: Stats }
