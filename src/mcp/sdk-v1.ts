@@ -10,6 +10,7 @@ import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import {
   CompleteRequestSchema,
   ErrorCode,
+  type JSONRPCMessage,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
@@ -25,6 +26,7 @@ import { z } from 'zod'
 import { isSandboxError } from '../errors.ts'
 import type { OpenContext } from '../sandbox.ts'
 import type { Tool } from '../tools/tool.ts'
+import { answerCall } from './answer-call.ts'
 import type { ListedTool, ResourceRequests } from './answers.ts'
 import { askRoots, type ClientRoots } from './client-roots.ts'
 import { CurrentSession } from './current-session.ts'
@@ -32,6 +34,7 @@ import { Progress } from './progress.ts'
 import { RequestError } from './request-error.ts'
 import type { SessionProvider } from './session-provider.ts'
 import { StdioTransport } from './stdio-transport.ts'
+import { ToolCalls } from './tool-calls.ts'
 
 export interface ServerOptions {
   readonly version: string
@@ -56,13 +59,21 @@ export async function serveOn(
   transport: Transport,
   options: ServerOptions,
 ): Promise<{ closed: Promise<string> }> {
-  const { server, closed } = buildServer(options)
-  await server.connect(transport)
+  const { connect, closed } = buildServer(options)
+  await connect(transport)
   return { closed }
 }
 
+export interface BuiltServer {
+  readonly server: Server
+  /** Instead of the server's own, which knows no tools. Once. */
+  connect(transport: Transport): Promise<void>
+  /** Tells why it ended. */
+  readonly closed: Promise<string>
+}
+
 /** A server that answers as `options` say once it is connected, and then until `closed`. */
-export function buildServer(options: ServerOptions): { server: Server; closed: Promise<string> } {
+export function buildServer(options: ServerOptions): BuiltServer {
   const server = new Server(
     { name: 'sandbox-mcp', title: 'Sandbox', version: options.version },
     {
@@ -75,16 +86,30 @@ export function buildServer(options: ServerOptions): { server: Server; closed: P
     },
   )
   const current = serveSession(server, options.sessions)
-  answerTools(server, options, current)
+  listTools(server, options)
   answerResources(server, current)
+  let calls: ToolCalls | undefined
+  const connect = async (transport: Transport) => {
+    const mine = new ToolCalls(
+      (call) => answerCall(call, options.tools, current),
+      (message, about) => transport.send(message as JSONRPCMessage, about),
+    )
+    calls = mine
+    await server.connect(transport)
+    const others = transport.onmessage
+    transport.onmessage = (message, extra) => {
+      if (!mine.take(message)) others?.(message, extra)
+    }
+  }
   const closed = new Promise<string>((resolve) => {
     server.onclose = () => {
+      calls?.close()
       current.close()
       resolve('the connection was closed')
     }
     server.onerror = (error) => console.error(`sandbox-mcp: ${error.message}`)
   })
-  return { server, closed }
+  return { server, connect, closed }
 }
 
 /** The session is got with the client's roots, and its resources tell the client what changes. */
@@ -122,49 +147,13 @@ function rootsOf(server: Server): ClientRoots {
   }
 }
 
-function answerTools(server: Server, { tools }: ServerOptions, current: CurrentSession): void {
+function listTools(server: Server, { tools }: ServerOptions): void {
   let listed: readonly ListedTool[] | undefined
   server.setRequestHandler(ListToolsRequestSchema, async () => {
     const [offered, { listTool }] = await Promise.all([tools(), answers()])
     listed ??= offered.map(listTool)
     return { tools: listed } as never
   })
-
-  // A handler that is set is given what the SDK has checked twice, and its result is checked too. Here the
-  // tool checks its arguments, and its result is of its own making.
-  server.fallbackRequestHandler = async ({ method, params }, extra) => {
-    if (method !== 'tools/call') throw plain(ErrorCode.MethodNotFound, 'Method not found')
-    const { name, arguments: args } = toolRequest(params)
-    const [offered, { callTool, refusedCall, unknownTool }] = await Promise.all([
-      tools(),
-      answers(),
-    ])
-    const tool = offered.find((one) => one.name === name)
-    if (tool === undefined) throw invalidParams(unknownTool(name, offered))
-    const progress = progressOf(extra)
-    try {
-      const open = await current.get().catch(refusedCall)
-      if (!('session' in open)) return open as never
-      const result = await callTool(tool, args, {
-        session: open.session,
-        signal: extra.signal,
-        progress: (done, message) => progress.tell(done, message),
-      })
-      return result as never
-    } finally {
-      progress.stop()
-      if (!tool.annotations.readOnlyHint) current.opened?.resources.afterCall()
-    }
-  }
-}
-
-function toolRequest(params: Readonly<Record<string, unknown>> = {}) {
-  const { name, arguments: args } = params
-  if (typeof name !== 'string') throw invalidParams('params.name has to be the name of a tool')
-  if (args !== undefined && (typeof args !== 'object' || args === null || Array.isArray(args))) {
-    throw invalidParams('params.arguments has to be an object')
-  }
-  return { name, arguments: args }
 }
 
 function answerResources(server: Server, current: CurrentSession): void {

@@ -31,13 +31,16 @@ export function serveFixtures(): Promise<HttpServer> {
   return inWorkspace((root, inside) =>
     serveHttp(async (transport) => {
       const fixtures = fixtureTools(() => server)
-      const { server } = buildServer({ ...shipped(root, inside), tools: async () => fixtures })
+      const { server, connect } = buildServer({
+        ...shipped(root, inside),
+        tools: async () => fixtures,
+      })
       server.registerCapabilities({ prompts: {}, logging: {} })
       const listed = [...fixtures.map(listTool), jsonSchemaTool]
       server.setRequestHandler(ListToolsRequestSchema, () => ({ tools: listed }) as never)
       answerResources(server)
       answerPromptsAndLogging(server)
-      await server.connect(transport)
+      await connect(transport)
     }),
   )
 }
