@@ -17,7 +17,7 @@ export class Progress {
   readonly #started = Date.now()
   #heartbeat: NodeJS.Timeout | undefined
   #timer: NodeJS.Timeout | undefined
-  #next: { done: number; message: string } | undefined
+  #next: { done: number; message: () => string } | undefined
   #lastSent = 0
   #lastMs = 0
   #sending = false
@@ -28,8 +28,8 @@ export class Progress {
     this.#expectSilence()
   }
 
-  /** Sent soon, unless something newer comes first. */
-  tell(done: number, message: string): void {
+  /** Sent soon, unless something newer comes first. The message is asked for when it is. */
+  tell(done: number, message: () => string): void {
     if (this.#stopped) return
     this.#next = { done, message }
     this.#plan()
@@ -54,7 +54,7 @@ export class Progress {
     const next = this.#next
     if (next === undefined) return
     this.#next = undefined
-    this.#emit(next.done, next.message)
+    this.#emit(next.done, next.message())
   }
 
   #emit(done: number, message: string): void {

@@ -210,7 +210,7 @@ function progressOf({ _meta, sendNotification }: Extra): Progress {
 async function inContext<T>(extra: Extra, run: (context: OpenContext) => Promise<T>): Promise<T> {
   const progress = progressOf(extra)
   try {
-    return await run({ signal: extra.signal, report: (message) => progress.tell(0, message) })
+    return await run({ signal: extra.signal, report: (message) => progress.tell(0, () => message) })
   } finally {
     progress.stop()
   }

@@ -85,7 +85,7 @@ const never = new AbortController().signal
 
 /** Waits for the end, or for `ms`; a cancel in between ends the command. */
 async function wait(execution: Execution, ms: number, call: ToolCall): Promise<void> {
-  const tell = () => call.progress(execution.output.totalBytes, lastLines(execution.output))
+  const tell = () => call.progress(execution.output.totalBytes, () => lastLines(execution.output))
   const stopTelling = execution.onOutput(tell)
   const cancel = () => void execution.stop('cancelled')
   call.signal.addEventListener('abort', cancel, { once: true })

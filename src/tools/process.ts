@@ -132,7 +132,7 @@ async function news(
   }
   const stopListening = execution.onOutput(() => {
     heard()
-    call.progress(execution.output.totalBytes, lastLines(execution.output))
+    call.progress(execution.output.totalBytes, () => lastLines(execution.output))
   })
   heard()
   const timer = setTimeout(wake, waitMs)

@@ -31,14 +31,14 @@ export interface ToolCall {
   readonly session: Session
   /** Aborts when the client cancels the call or goes away. */
   readonly signal: AbortSignal
-  /** Tells the client how far it is: an ever larger number, and a line. Cheap; throttled below. */
-  progress(done: number, message: string): void
+  /** Tells the client how far it is: an ever larger number, and a line. Cheap: most are not sent, and ask for no line. */
+  progress(done: number, message: () => string): void
 }
 
 /** For what may have to open the sandbox first: the client hears of it, and can cancel it. */
 export const openContext = ({ signal, progress }: ToolCall): OpenContext => ({
   signal,
-  report: (message) => progress(0, message),
+  report: (message) => progress(0, () => message),
 })
 
 export interface ToolResult<Facts> {

@@ -270,7 +270,7 @@ export async function openSession(
     const result = await callTool(tool, args, {
       session,
       signal: signal ?? new AbortController().signal,
-      progress: progress ?? (() => {}),
+      progress: (done, message) => progress?.(done, message()),
     })
     // As a client gets it.
     const { content, structuredContent, isError } = JSON.parse(JSON.stringify(result))
