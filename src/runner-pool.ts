@@ -123,6 +123,12 @@ export class RunnerPool {
 
   #take(signal: AbortSignal | undefined): Promise<Runner> {
     if (this.#isClosed) return Promise.reject(cancelled('the command'))
+    const ready = this.#waiting.size === 0 ? this.#reserve.take() : undefined
+    if (ready !== undefined) {
+      this.#reserve.saw(this.#running + 1)
+      this.#movedMs = performance.now()
+      return Promise.resolve(ready)
+    }
     const taken = this.#waiting.wait({ signal, cancelled: () => cancelled('the command') })
     this.#reserve.saw(this.#waiting.size + this.#running)
     this.#serve()

@@ -20,17 +20,17 @@ export async function answerCall(
   const [offered, { callTool, refusedCall, unknownTool }] = await Promise.all([tools(), answers()])
   const tool = offered.find((one) => one.name === name)
   if (tool === undefined) throw new RequestError(unknownTool(name, offered))
-  const progress = new Progress(sendProgress)
+  const progress = sendProgress && new Progress(sendProgress)
   try {
     const open = await current.get().catch(refusedCall)
     if (!('session' in open)) return open
     return await callTool(tool, args, {
       session: open.session,
       signal,
-      progress: (done, message) => progress.tell(done, message),
+      progress: (done, message) => progress?.tell(done, message),
     })
   } finally {
-    progress.stop()
+    progress?.stop()
     if (!tool.annotations.readOnlyHint) current.opened?.resources.afterCall()
   }
 }

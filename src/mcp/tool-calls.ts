@@ -11,8 +11,8 @@ export interface ToolCallRequest {
   readonly args: unknown
   /** Aborted when the client cancels the call, or is gone: nobody hears the answer then. */
   readonly signal: AbortSignal
-  /** Sends nothing where the client did not ask for progress. */
-  readonly sendProgress: SendProgress
+  /** Undefined where the client did not ask for progress. */
+  readonly sendProgress: SendProgress | undefined
 }
 
 /** JSON-RPC's: what identifies a request, and which request a message belongs to. */
@@ -74,14 +74,7 @@ export class ToolCalls {
         throw new RequestError('params.arguments has to be an object')
       }
       const token = isFields(meta) && isId(meta.progressToken) ? meta.progressToken : undefined
-      const sendProgress: SendProgress = async (progress, text) => {
-        if (token === undefined || signal.aborted) return
-        await send({
-          jsonrpc: '2.0',
-          method: 'notifications/progress',
-          params: { progressToken: token, progress, message: text },
-        })
-      }
+      const sendProgress = token === undefined ? undefined : progressTo(token, signal, send)
       return { result: await this.#answer({ name, args, signal, sendProgress }) }
     } catch (error) {
       if (error instanceof RequestError) {
@@ -92,6 +85,19 @@ export class ToolCalls {
       const message = 'sandbox-mcp failed at this call; its log (stderr) has the details'
       return { error: { code: internalError, message } }
     }
+  }
+}
+
+/** Tells nothing of a call that was cancelled. */
+function progressTo(
+  progressToken: RequestId,
+  signal: AbortSignal,
+  send: (message: object) => Promise<void>,
+): SendProgress {
+  return async (progress, message) => {
+    if (signal.aborted) return
+    const params = { progressToken, progress, message }
+    await send({ jsonrpc: '2.0', method: 'notifications/progress', params })
   }
 }
 
