@@ -2,7 +2,7 @@
  * The host's directories looked at again: their names and the facts of their files are compared with what they
  * were, which costs the system calls and little else.
  */
-import { type Dirent, lstatSync, readdirSync, readlinkSync } from 'node:fs'
+import { type Dirent, lstatSync, readdirSync, readlinkSync, type Stats } from 'node:fs'
 import { type TreePath, treeRoot } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
 import { type Facts, sameFacts } from './digest-cache.ts'
@@ -55,8 +55,18 @@ function isKnown(entry: Dirent, name: string, known: KnownName, at: string): boo
   if (known === 'directory') return entry.isDirectory()
   if ('target' in known) return entry.isSymbolicLink() && targetOf(`${at}/${name}`) === known.target
   if (!entry.isFile()) return false
-  const stats = lstatSync(`${at}/${name}`, { throwIfNoEntry: false })
+  const stats = factsAt(`${at}/${name}`)
   return stats?.isFile() === true && sameFacts(known, stats)
+}
+
+/** Those of what is there itself, a link or not; undefined for nothing, and where the system tells none. */
+export function factsAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false })
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error
+    return undefined
+  }
 }
 
 function namesIn(at: string): Dirent[] | undefined {

@@ -22,7 +22,12 @@ import { errnoOf } from '../trees/host-failure.ts'
 import { canPin } from '../trees/host-walk.ts'
 import { isTemporaryName } from '../trees/temporary-name.ts'
 import type { DigestCache } from './digest-cache.ts'
-import type { KnownDirectories, KnownDirectory, KnownName } from './host-glance.ts'
+import {
+  factsAt,
+  type KnownDirectories,
+  type KnownDirectory,
+  type KnownName,
+} from './host-glance.ts'
 import { type Hashed, hashed } from './host-hash.ts'
 import type { HostParents } from './host-parents.ts'
 import type { Steps } from './slices.ts'
@@ -125,6 +130,8 @@ export class HostListing implements Scan {
     let entries: Dirent[]
     try {
       entries = yield* listed(descriptor, at)
+      // Of one that may be read and not searched, the names are all that can be told.
+      if (entries.length > 0) lstatSync(`${at}/.`)
     } catch (error) {
       if (path === treeRoot) throw syncRootMissing('host', error)
       this.#failed(path, error)
@@ -144,7 +151,8 @@ export class HostListing implements Scan {
         continue
       }
       if (name.includes('\n')) this.#problem(inner, 'newline')
-      else if (name.includes('\ufffd') && !isThere(`${at}/${name}`)) this.#problem(inner, 'notUtf8')
+      else if (name.includes('\ufffd') && factsAt(`${at}/${name}`) === undefined)
+        this.#problem(inner, 'notUtf8')
       else if (entry.isFile()) {
         if (!this.#isKnown(inner, `${spelled}/${name}`)) yield* this.#file(inner, `${at}/${name}`)
       } else if (entry.isSymbolicLink()) this.#link(inner, `${at}/${name}`)
@@ -183,7 +191,7 @@ export class HostListing implements Scan {
    * and facts of another file that a link leads to would not be those in the cache.
    */
   #isKnown(path: TreePath, spelled: string): boolean {
-    const stats = lstatSync(spelled, { throwIfNoEntry: false })
+    const stats = factsAt(spelled)
     const digest = stats?.isFile() ? this.#cache.digest(path, stats) : undefined
     if (stats === undefined || digest === undefined) return false
     this.#found(path, stats, digest)
@@ -250,10 +258,6 @@ export class HostListing implements Scan {
   #problem(path: TreePath, why: keyof typeof reasons): void {
     this.problems.push({ path, side: 'host', reason: reasons[why] })
   }
-}
-
-function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
 }
 
 function* listed(descriptor: number, at: string): Steps<Dirent[]> {

@@ -16,10 +16,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DigestCache } from '../../src/sync/digest-cache.ts'
+import { HostListing } from '../../src/sync/host-listing.ts'
 import { scanHost } from '../../src/sync/host-scan.ts'
 import { reasons } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { digestOf, treePath } from '../../src/tree.ts'
+import { asBoundUser } from '../support/bound-user.ts'
 
 let root: string
 let cache: DigestCache
@@ -87,17 +89,44 @@ describe('a scan of the host', () => {
     expect([...(await scan()).snapshot.keys()].sort()).toEqual(['bad-\ufffd\ufffd', 'good'])
   })
 
-  test.skipIf(process.getuid?.() === 0)('what may not be read is a problem', async () => {
-    put('d/x')
-    put('f')
-    chmodSync(join(root, 'f'), 0)
-    chmodSync(join(root, 'd'), 0)
-    expect(await problems()).toEqual([
-      ['d', 'host', reasons.denied],
-      ['f', 'host', reasons.denied],
-    ])
-    chmodSync(join(root, 'd'), 0o700)
+  test('what may not be read is a problem', async () => {
+    for (const path of ['closed/x', 'listed/f', 'listed/d/x', 'f']) put(path)
+    mkdirSync(join(root, 'empty'))
+    symlinkSync('f', join(root, 'listed/l'))
+    for (const path of ['f', 'closed']) chmodSync(join(root, path), 0)
+    // Of these the names can be told, and nothing else.
+    for (const path of ['listed', 'empty']) chmodSync(join(root, path), 0o400)
+    await asBoundUser(root, async () => {
+      expect(await problems()).toEqual([
+        ['closed', 'host', reasons.denied],
+        ['f', 'host', reasons.denied],
+        ['listed', 'host', reasons.denied],
+      ])
+      expect([...(await scan()).snapshot.keys()]).toEqual(['empty'])
+    })
+    for (const path of ['closed', 'listed']) chmodSync(join(root, path), 0o700)
   })
+
+  test('what may not be read any more, in the middle of a directory, is a problem', () =>
+    asBoundUser(root, async () => {
+      for (const path of ['d/a', 'd/b']) put(path)
+      const looked = { entries: 0, readBytes: 0 }
+      const listing = new HostListing({
+        root,
+        rules: new SyncRules(),
+        cache,
+        before: undefined,
+        looked,
+      })
+      for (const _ of listing.all()) if (looked.readBytes > 0) chmodSync(join(root, 'd'), 0o400)
+      chmodSync(join(root, 'd'), 0o700)
+      expect(listing.problems).toHaveLength(1)
+      expect(listing.problems[0]).toMatchObject({
+        path: expect.stringMatching(/^d\/[ab]$/),
+        reason: reasons.denied,
+      })
+      expect(listing.snapshot.size).toBe(2)
+    }))
 
   test('leaves out what the rules say, and our own temporary files', async () => {
     for (const path of [
@@ -120,7 +149,11 @@ describe('a scan of the host', () => {
     expect(await names(own)).toEqual(['.git/x', 'sub/.git/x'])
   })
 
-  test('a workspace that is gone halts the sync', async () => {
+  test('a workspace that is gone or may not be searched halts the sync', async () => {
+    put('f')
+    chmodSync(root, 0o400)
+    await asBoundUser(root, () => expect(scan()).rejects.toMatchObject({ code: 'SYNC_HALTED' }))
+    chmodSync(root, 0o700)
     rmSync(root, { recursive: true })
     await expect(scan()).rejects.toMatchObject({ code: 'SYNC_HALTED' })
     symlinkSync('/etc', root)

@@ -17,8 +17,9 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { DigestCache } from '../../src/sync/digest-cache.ts'
 import { HostScanner, scanHost } from '../../src/sync/host-scan.ts'
-import type { Scan } from '../../src/sync/snapshot.ts'
+import { reasons, type Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
+import { asBoundUser } from '../support/bound-user.ts'
 import { expectKnown } from './difference.ts'
 
 let root: string
@@ -153,3 +154,18 @@ test.each(['settled', 'just written', 'watched'])(
     expect(isKnown).toBeGreaterThan(10)
   },
 )
+
+test('a directory that may be read and not searched any more', () =>
+  asBoundUser(root, async () => {
+    for (const path of ['d/f', 'keep/me']) put(path)
+    await scanner.scan()
+    await untilSettled()
+    const { snapshot } = await scanner.scan()
+    expect(await lookedBy(scanner)).toMatchObject({ readBytes: 0, all: 4 })
+    chmodSync(at('d'), 0o400)
+    const { problems } = await scanner.scan()
+    expect(problems).toEqual([{ path: 'd', side: 'host', reason: reasons.denied }])
+    expect(plain(await scanner.scan())).toEqual(await fresh())
+    chmodSync(at('d'), 0o700)
+    expect(plain(await scanner.scan())).toEqual(plain({ snapshot, problems: [] }))
+  }))

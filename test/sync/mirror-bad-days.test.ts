@@ -1,6 +1,8 @@
 /** What a sync does on a bad day: it says what is wrong, loses nothing, and goes on where it can. */
 import { execFile, execFileSync } from 'node:child_process'
 import {
+  chmodSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -19,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { channelScripts } from '../../src/script.ts'
 import { Mirror } from '../../src/sync/mirror.ts'
 import { reasons } from '../../src/sync/snapshot.ts'
+import { asBoundUser } from '../support/bound-user.ts'
 import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 
 const context = { signal: new AbortController().signal, report: () => {} }
@@ -118,6 +121,28 @@ describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () =
     expect((await sync()).problems).toEqual([])
     expect(readFileSync(join(host, 'closed/x'), 'utf8')).toBe('changed')
   })
+})
+
+test('a directory of the host that may not be searched is told, and what is in it is gone nowhere', async () => {
+  const syncBound = () => asBoundUser(folder, sync)
+  for (const path of ['closed', 'closed/d']) mkdirSync(join(host, path))
+  for (const path of ['closed/x', 'closed/d/y', 'open']) writeFileSync(join(host, path), 'agreed')
+  await syncBound()
+  chmodSync(join(host, 'closed'), 0o400)
+  writeFileSync(join(root, 'closed/x'), 'changed')
+  rmSync(join(root, 'closed/d'), { recursive: true })
+  writeFileSync(join(root, 'open'), 'changed')
+  const { problems, isComplete } = await syncBound()
+  expect(problems).toEqual([{ path: 'closed', side: 'host', reason: reasons.denied }])
+  expect(isComplete).toBe(false)
+  expect(readFileSync(join(host, 'open'), 'utf8')).toBe('changed')
+  expect(readFileSync(join(root, 'closed/x'), 'utf8')).toBe('changed')
+  chmodSync(join(host, 'closed'), 0o700)
+  expect(readFileSync(join(host, 'closed/x'), 'utf8')).toBe('agreed')
+  expect(readFileSync(join(host, 'closed/d/y'), 'utf8')).toBe('agreed')
+  expect(await syncBound()).toMatchObject({ problems: [], isComplete: true })
+  expect(readFileSync(join(host, 'closed/x'), 'utf8')).toBe('changed')
+  expect(existsSync(join(host, 'closed/d'))).toBe(false)
 })
 
 test('a directory of the host that is gone halts it, and one that comes back goes on', async () => {
