@@ -112,15 +112,15 @@ export class HostScanner {
     const listing = new HostListing({ ...this.#options, before, looked })
     await inSlices(listing.all(), signal)
     this.#options.cache.turn()
+    const { snapshot, problems, shared, isAsBefore } = listing.entries
     const isSame =
       before !== undefined &&
       before.problems.length === 0 &&
-      listing.isAsBefore &&
-      listing.snapshot.size === before.snapshot.size
-    const { snapshot, problems, directories } = listing
-    this.#directories = directories
+      isAsBefore &&
+      snapshot.size === before.snapshot.size
+    this.#directories = listing.directories
     this.#shared.clear()
-    for (const path of listing.shared) this.#shared.add(path)
+    for (const path of shared) this.#shared.add(path)
     this.#before = isSame ? before : { snapshot, problems }
     return this.#before
   }
@@ -134,8 +134,8 @@ export class HostScanner {
       for (const path of others) {
         if (gone.has(path)) continue
         const isListed = yield* listing.one(path, parents, this.#directories)
-        if (!isListed || listing.problems.length > 0) return undefined
-        const now = listing.snapshot
+        const { problems, snapshot: now } = listing.entries
+        if (!isListed || problems.length > 0) return undefined
         for (const inner of namesOf(path, this.#directories)) {
           const kind = before.snapshot.get(inner)?.kind
           if (kind === undefined || (kind === 'directory' && now.get(inner)?.kind === kind))
@@ -150,23 +150,23 @@ export class HostScanner {
     }
   }
 
-  *#merged({ listing, gone }: Found, before: Scan): Steps<Scan> {
+  *#merged({ listing: { directories, entries }, gone }: Found, before: Scan): Steps<Scan> {
     for (const path of gone) {
       this.#directories.delete(path)
       this.#shared.delete(path)
     }
-    for (const [path, directory] of listing.directories) {
+    for (const [path, directory] of directories) {
       this.#directories.set(path, directory)
-      if (listing.shared.has(path)) this.#shared.add(path)
+      if (entries.shared.has(path)) this.#shared.add(path)
       else this.#shared.delete(path)
     }
     yield* this.#options.cache.turnPart(gone)
-    if (gone.size === 0 && listing.isAsBefore) return before
+    if (gone.size === 0 && entries.isAsBefore) return before
     const pace = new Pace()
     const snapshot = yield* copied(before.snapshot)
     const different = new Set(gone)
     for (const path of gone) snapshot.delete(path)
-    for (const [path, entry] of listing.snapshot) {
+    for (const [path, entry] of entries.snapshot) {
       if (pace.isDue) yield
       if (before.snapshot.get(path) !== entry) different.add(path)
       snapshot.set(path, entry)

@@ -120,12 +120,12 @@ describe('a scan of the host', () => {
       })
       for (const _ of listing.all()) if (looked.readBytes > 0) chmodSync(join(root, 'd'), 0o400)
       chmodSync(join(root, 'd'), 0o700)
-      expect(listing.problems).toHaveLength(1)
-      expect(listing.problems[0]).toMatchObject({
+      expect(listing.entries.problems).toHaveLength(1)
+      expect(listing.entries.problems[0]).toMatchObject({
         path: expect.stringMatching(/^d\/[ab]$/),
         reason: reasons.denied,
       })
-      expect(listing.snapshot.size).toBe(2)
+      expect(listing.entries.snapshot.size).toBe(2)
     }))
 
   test('leaves out what the rules say, and our own temporary files', async () => {
