@@ -7,7 +7,7 @@
  * one) nothing is ever deleted.
  */
 import { type TreePath, treeRoot } from '../tree.ts'
-import { conflictPaths } from './conflict-name.ts'
+import { KeptBeside } from './kept-beside.ts'
 import { PathIndex } from './path-index.ts'
 import { Pace, type Steps, sorted } from './slices.ts'
 import { type Entry, type Problem, parentOf, reasons, type Side, sameEntry } from './snapshot.ts'
@@ -58,7 +58,6 @@ class Reconciliation {
   /** Directories with a problem somewhere below. */
   readonly #holdProblems = new Set<TreePath>()
   readonly #changes: Record<Side, SyncChange[]> = { host: [], sandbox: [] }
-  readonly #copies: SyncChange[] = []
   readonly #agreed = new Map<TreePath, Entry>()
   readonly #diverged: TreePath[] = []
 
@@ -78,11 +77,14 @@ class Reconciliation {
 
   *plan(): Steps<Plan> {
     for (const path of this.#index.below(treeRoot)) yield* this.#visit(path)
+    const beside = new KeptBeside(this.#found, this.#index, this.#problems, this.#agreed)
     const conflicts: Conflict[] = []
-    for (const path of this.#diverged.sort()) conflicts.push(yield* this.#keepBeside(path))
+    for (const path of this.#diverged.sort()) {
+      conflicts.push({ path, kept: yield* beside.keep(path) })
+    }
     return {
-      toHost: this.#copies.concat(yield* inOrder(this.#changes.host)),
-      toSandbox: this.#copies.concat(yield* inOrder(this.#changes.sandbox)),
+      toHost: beside.copies.concat(yield* inOrder(this.#changes.host)),
+      toSandbox: beside.copies.concat(yield* inOrder(this.#changes.sandbox)),
       agreed: this.#agreed,
       conflicts,
       problems: [...this.#problems.values()].sort((a, b) => (a.path < b.path ? -1 : 1)),
@@ -190,51 +192,6 @@ class Reconciliation {
     if (agreed !== undefined) this.#agreed.set(path, agreed)
     for (const inner of this.#index.below(path)) yield* this.#leaveAlone(inner)
     return 'left alone'
-  }
-
-  *#keepBeside(path: TreePath): Steps<Conflict> {
-    const sandbox = this.#found.sandbox.snapshot
-    for (const kept of conflictPaths(path, sandbox, this.#index)) {
-      if (yield* this.#holds(kept, path)) return { path, kept }
-      if (this.#isTaken(kept)) continue
-      yield* this.#copy(path, kept)
-      return { path, kept }
-    }
-    throw new Error('names for conflicts have an end')
-  }
-
-  /** Whether `kept` is agreed to be what the sandbox has at `path`, because an earlier pass made it. */
-  *#holds(kept: TreePath, path: TreePath): Steps<boolean> {
-    if (this.#pace.isDue) yield
-    const entry = this.#at(path, 'sandbox')
-    if (!sameEntry(this.#agreed.get(kept), entry)) return false
-    if (entry?.kind !== 'directory') return true
-    for (const inner of this.#index.below(path)) {
-      const inside = (kept + inner.slice(path.length)) as TreePath
-      if (this.#at(inner, 'sandbox') && !(yield* this.#holds(inside, inner))) return false
-    }
-    return true
-  }
-
-  #isTaken(path: TreePath): boolean {
-    const { host, sandbox, ancestor } = this.#found
-    return (
-      this.#problems.has(path) ||
-      [host.snapshot, sandbox.snapshot, ancestor, this.#agreed].some((paths) => paths.has(path))
-    )
-  }
-
-  /** Makes a copy, on both sides, of what the sandbox has at `path`. */
-  *#copy(path: TreePath, kept: TreePath): Steps<void> {
-    if (this.#pace.isDue) yield
-    const entry = this.#at(path, 'sandbox')
-    if (entry === undefined) return
-    this.#agreed.set(kept, entry)
-    const from = entry.kind === 'file' ? { from: { side: 'sandbox', path } as const } : {}
-    this.#copies.push({ path: kept, before: undefined, after: entry, ...from })
-    for (const inner of this.#index.below(path)) {
-      yield* this.#copy(inner, (kept + inner.slice(path.length)) as TreePath)
-    }
   }
 }
 
