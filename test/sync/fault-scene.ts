@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { channelScripts } from '../../src/script.ts'
-import { Mirror } from '../../src/sync/mirror.ts'
+import { newMirror } from '../support/local-mirror.ts'
 import { type LocalOptions, type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 
 export interface Scene {
@@ -28,23 +28,12 @@ export interface Scene {
 
 const context = { signal: new AbortController().signal, report: () => {} }
 
-/** The mirror of a server that has just been started. */
-function newMirror({ host, folder }: Scene): Mirror {
-  return new Mirror({
-    host,
-    owner: undefined,
-    root: ({ root }) => root,
-    ignore: [],
-    gitignore: false,
-    ancestorFile: join(folder, 'state/ancestor'),
-  })
-}
-
 export const sandboxOf = (scene: Scene, options: LocalOptions = {}): LocalSandbox =>
   localSandbox({ ...options, folder: scene.folder })
 
 export async function sync(scene: Scene, sandbox: LocalSandbox): Promise<void> {
-  await newMirror(scene).sync(channelScripts(sandbox), 'both', context)
+  const mirror = newMirror(scene.host, join(scene.folder, 'state/ancestor'))
+  await mirror.sync(channelScripts(sandbox), 'both', context)
 }
 
 /** Contents that one side has and the other has not: none of them may ever be nowhere. */

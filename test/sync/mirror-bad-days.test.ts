@@ -19,9 +19,10 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { channelScripts } from '../../src/script.ts'
-import { Mirror } from '../../src/sync/mirror.ts'
+import type { Mirror } from '../../src/sync/mirror.ts'
 import { reasons } from '../../src/sync/snapshot.ts'
 import { asBoundUser } from '../support/bound-user.ts'
+import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 
 const context = { signal: new AbortController().signal, report: () => {} }
@@ -40,14 +41,7 @@ beforeEach(() => {
   root = join(folder, 'box/workspace')
   for (const path of [host, root]) mkdirSync(path, { recursive: true })
   sandbox = localSandbox({ folder })
-  mirror = new Mirror({
-    host,
-    owner: undefined,
-    root: () => root,
-    ignore: [],
-    gitignore: false,
-    ancestorFile: join(folder, 'state/ancestor'),
-  })
+  mirror = newMirror(host, join(folder, 'state/ancestor'))
 })
 afterEach(() => {
   for (const path of mounted.splice(0)) execFileSync('umount', [path])
@@ -201,14 +195,7 @@ test('clocks that are wrong decide nothing', async () => {
 })
 
 test('two servers on one workspace take turns, and lose nothing', async () => {
-  const other = new Mirror({
-    host,
-    owner: undefined,
-    root: () => root,
-    ignore: [],
-    gitignore: false,
-    ancestorFile: join(folder, 'state/ancestor'),
-  })
+  const other = newMirror(host, join(folder, 'state/ancestor'))
   writeFileSync(join(host, 'a'), 'agreed')
   await Promise.all([sync(), other.sync(channelScripts(sandbox), 'both', context)])
   for (let i = 0; i < 5; i++) {

@@ -3,18 +3,9 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { channelScripts } from '../../src/script.ts'
-import { Mirror } from '../../src/sync/mirror.ts'
+import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
-const newMirror = (host: string) =>
-  new Mirror({
-    host,
-    owner: undefined,
-    root: ({ root }) => root,
-    ignore: [],
-    gitignore: false,
-    ancestorFile: join(sandbox.folder, 'ancestor'),
-  })
 const context = { signal: new AbortController().signal, report: () => {} }
 
 let sandbox: LocalSandbox
@@ -22,6 +13,8 @@ beforeEach(() => {
   sandbox = localSandbox({ beside: true })
 })
 afterEach(() => sandbox.remove())
+
+const mirrorOf = (host: string) => newMirror(host, join(sandbox.folder, 'ancestor'))
 
 test('of 10,000 files none is moved when none has changed, and one each way when one has on each side', {
   timeout: 300_000,
@@ -33,7 +26,7 @@ test('of 10,000 files none is moved when none has changed, and one each way when
       writeFileSync(join(host, `d${directory}/f${file}`), `${directory} ${file}`)
     }
   }
-  const mirror = newMirror(host)
+  const mirror = mirrorOf(host)
   await mirror.sync(channelScripts(sandbox), 'both', context)
   expect(readFileSync(join(sandbox.root, 'd99/f99'), 'utf8')).toBe('99 99')
 
@@ -58,7 +51,7 @@ test('of 10,000 files none is moved when none has changed, and one each way when
 
   // What was noted of that, beside all the rest, is what another server finds to have been agreed on.
   rmSync(join(host, 'd4/f4'))
-  expect(await newMirror(host).sync(channelScripts(sandbox), 'both', context)).toMatchObject({
+  expect(await mirrorOf(host).sync(channelScripts(sandbox), 'both', context)).toMatchObject({
     toHost: [],
     toSandbox: ['d4/f4'],
   })
@@ -71,7 +64,7 @@ test.each(Object.entries(shells()))(
     sandbox = localSandbox({ ...tools, beside: true })
     const host = join(sandbox.folder, 'host')
     mkdirSync(host)
-    const mirror = newMirror(host)
+    const mirror = mirrorOf(host)
     await mirror.sync(channelScripts(sandbox), 'both', context)
     for (const [side, bytes, transfers] of [
       [sandbox.root, 1000, 0],

@@ -8,7 +8,7 @@ import { attendedScripts } from '../../src/attended-scripts.ts'
 import { type Guard, openGuard } from '../../src/guard.ts'
 import type { Scripts } from '../../src/script.ts'
 import { spawnedScripts } from '../../src/spawn-script.ts'
-import { Mirror } from '../../src/sync/mirror.ts'
+import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
@@ -40,14 +40,7 @@ describe.each(each)('%s, %s', (_, way, tools, scriptsOf) => {
   test('what changes on either side arrives, pass after pass', async () => {
     const host = join(sandbox.folder, 'host')
     mkdirSync(host)
-    const mirror = new Mirror({
-      host,
-      owner: undefined,
-      root: ({ root }) => root,
-      ignore: [],
-      gitignore: false,
-      ancestorFile: join(sandbox.folder, 'state/ancestor'),
-    })
+    const mirror = newMirror(host, join(sandbox.folder, 'state/ancestor'))
     const at = (side: string, path: string) => readFileSync(join(side, path), 'utf8')
     for (let pass = 0; pass < 4; pass++) {
       const odd = `odd \\ '"$ ü ${pass}`

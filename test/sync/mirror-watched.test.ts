@@ -10,7 +10,8 @@ import {
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { channelScripts } from '../../src/script.ts'
-import { Mirror } from '../../src/sync/mirror.ts'
+import type { Mirror } from '../../src/sync/mirror.ts'
+import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 import { watches } from '../support/watches.ts'
 
@@ -31,14 +32,7 @@ test.runIf(process.platform === 'linux')(
     const host = join(sandbox.folder, 'host')
     mkdirSync(join(host, 'd'), { recursive: true })
     for (let i = 0; i < 1_000; i++) writeFileSync(join(host, `d/f${i}`), `${i}`)
-    mirror = new Mirror({
-      host,
-      owner: undefined,
-      root: ({ root }) => root,
-      ignore: [],
-      gitignore: false,
-      ancestorFile: join(sandbox.folder, 'ancestor'),
-    })
+    mirror = newMirror(host, join(sandbox.folder, 'ancestor'))
     const context = { signal: new AbortController().signal, report: () => {} }
     const sync = () => mirror.sync(channelScripts(sandbox), 'both', context)
     await sync()

@@ -17,8 +17,9 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Sandbox } from '../../src/sandbox.ts'
 import { channelScripts } from '../../src/script.ts'
-import { Mirror } from '../../src/sync/mirror.ts'
+import type { Mirror } from '../../src/sync/mirror.ts'
 import type { MirrorOptions } from '../../src/sync/partner.ts'
+import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
@@ -34,20 +35,12 @@ for (const [name, tools] of Object.entries(shells())) {
         sandbox = localSandbox({ ...tools, beside })
         host = join(sandbox.folder, 'host')
         mkdirSync(host)
-        mirror = newMirror()
+        mirror = mirrorWith()
       })
       afterEach(() => sandbox.remove())
 
-      const newMirror = (options: Partial<MirrorOptions> = {}) =>
-        new Mirror({
-          host,
-          owner: undefined,
-          root: ({ root }) => root,
-          ignore: [],
-          gitignore: false,
-          ancestorFile: join(sandbox.folder, 'state/ancestor.json'),
-          ...options,
-        })
+      const mirrorWith = (options: Partial<MirrorOptions> = {}) =>
+        newMirror(host, join(sandbox.folder, 'state/ancestor.json'), options)
       const sync = () => mirror.sync(channelScripts(sandbox), 'both', context)
       const put = (side: string, path: string, text: string) => {
         mkdirSync(dirname(join(side, path)), { recursive: true })
@@ -189,14 +182,14 @@ for (const [name, tools] of Object.entries(shells())) {
         expect(existsSync(inside('src/x'))).toBe(false)
         expect(readFileSync(inside('src/y'), 'utf8')).toBe('of the host')
         // Another server finds the same.
-        mirror = newMirror()
+        mirror = mirrorWith()
         put(sandbox.root, '.bashrc', 'changed')
         await sync()
         expect(existsSync(outside('.bashrc'))).toBe(false)
       })
 
       test('what is ignored stays where it is on both sides', async () => {
-        mirror = newMirror({ ignore: ['*.log'], gitignore: true })
+        mirror = mirrorWith({ ignore: ['*.log'], gitignore: true })
         put(host, '.gitignore', 'build/\n!build/keep\n/dist\n')
         put(host, 'sub/.gitignore', '*.o\n!important.o\n')
         for (const path of [
@@ -224,7 +217,7 @@ for (const [name, tools] of Object.entries(shells())) {
       })
 
       test('a one-way mirror undoes what is changed inside', async () => {
-        mirror = newMirror({ oneWay: true })
+        mirror = mirrorWith({ oneWay: true })
         put(host, 'a', 'a')
         await sync()
         put(sandbox.root, 'a', 'changed')
