@@ -8,61 +8,33 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
-  realpathSync,
   renameSync,
   rmSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { DigestCache } from '../../src/sync/digest-cache.ts'
-import { HostScanner, scanHost } from '../../src/sync/host-scan.ts'
 import { HostSuspects } from '../../src/sync/host-suspects.ts'
 import { HostWatch } from '../../src/sync/host-watch.ts'
 import { atOnce } from '../../src/sync/slices.ts'
-import type { Scan } from '../../src/sync/snapshot.ts'
-import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { WatchPulse } from '../../src/sync/watch-pulse.ts'
 import { treePath, treeRoot } from '../../src/tree.ts'
 import { watches } from '../support/watches.ts'
 import { expectKnown } from './difference.ts'
+import { plain, ScannedHost } from './scanned-host.ts'
 
-let base: string
-let root: string
-let scanner: HostScanner
-const rules = new SyncRules()
-const make = (options: { watchedFrom?: number } = { watchedFrom: 0 }) =>
-  new HostScanner({ root, rules, cache: new DigestCache(), ...options })
+let host: ScannedHost
 beforeEach(() => {
-  base = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-watched-')))
-  root = join(base, 'above/w')
-  mkdirSync(root, { recursive: true })
-  scanner = make()
+  host = new ScannedHost()
 })
-afterEach(async () => {
-  await scanner.close()
-  rmSync(base, { recursive: true, force: true })
-})
+afterEach(() => host.close())
 
-const at = (path: string) => join(root, path)
-const plain = ({ snapshot, problems }: Scan) => ({
-  snapshot: Object.fromEntries(snapshot),
-  problems: [...problems],
-})
-const fresh = async () => plain(await scanHost({ root, rules, cache: new DigestCache() }))
-const entriesLookedAt = async () => {
-  const looked = { entries: 0, readBytes: 0 }
-  await scanner.scan(undefined, looked)
-  return looked.entries
-}
-/** Until a scan has nothing to look at. */
-const untilWatched = () => expect.poll(entriesLookedAt, { interval: 160, timeout: 10_000 }).toBe(0)
+const at = (path: string) => host.at(path)
+const entriesLookedAt = async () => (await host.looked()).entries
 /** Until a scan looks at some of it only. */
 const untilFollowed = () =>
   expect
@@ -70,11 +42,7 @@ const untilFollowed = () =>
     .toBe(true)
 /** Long enough ago for a digest to be relied on at once. */
 const old = (path: string) => utimesSync(at(path), 1e9, 1e9)
-/** Until a digest is relied on. */
-const untilSettled = () => {
-  const youngestMs = Math.max(...readdirSync(root).map((name) => lstatSync(at(name)).ctimeMs))
-  return expect.poll(() => Date.now() - youngestMs, { interval: 10 }).toBeGreaterThan(60)
-}
+
 describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
   test('looks where something has changed, and at the files there', async () => {
     for (const d of ['a', 'b', 'c'])
@@ -83,36 +51,36 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
         writeFileSync(at(`${d}/f${i}`), 'x')
         old(`${d}/f${i}`)
       }
-    await scanner.scan()
-    await untilWatched()
+    await host.scanner.scan()
+    await host.untilWatched()
     writeFileSync(at('b/f3'), 'y')
     expect(await entriesLookedAt()).toBeLessThan(25)
-    expect(plain(await scanner.scan())).toEqual(await fresh())
+    expect(await host.scan()).toEqual(await host.fresh())
   })
 
   test('a file that is changed by another name it has had since before', async () => {
-    writeFileSync(join(base, 'other'), 'one')
+    writeFileSync(join(host.base, 'other'), 'one')
     mkdirSync(at('d'))
-    linkSync(join(base, 'other'), at('d/f'))
-    await scanner.scan()
+    linkSync(join(host.base, 'other'), at('d/f'))
+    await host.scanner.scan()
     await expect
       .poll(entriesLookedAt, { interval: 160, timeout: 10_000 })
       // The directory with that file, each time.
       .toBe(1)
-    appendFileSync(join(base, 'other'), ' two')
-    expect(plain(await scanner.scan())).toEqual(await fresh())
+    appendFileSync(join(host.base, 'other'), ' two')
+    expect(await host.scan()).toEqual(await host.fresh())
   })
 
   test('what the watch does not tell is found once nobody has asked for a second', async () => {
     mkdirSync(at('d'))
     writeFileSync(at('d/f'), 'one')
-    await untilWatched()
+    await host.untilWatched()
     // The kernel tells of this name to those who watch the file, and of that change to those who watch its directory.
-    linkSync(at('d/f'), join(base, 'other'))
-    appendFileSync(join(base, 'other'), ' two')
+    linkSync(at('d/f'), join(host.base, 'other'))
+    appendFileSync(join(host.base, 'other'), ' two')
     await expect
-      .poll(async () => plain(await scanner.scan()), { interval: 1_500, timeout: 15_000 })
-      .toEqual(await fresh())
+      .poll(() => host.scan(), { interval: 1_500, timeout: 15_000 })
+      .toEqual(await host.fresh())
   })
 
   test('what is changed while all are looked at is not missed', async () => {
@@ -120,30 +88,30 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
       mkdirSync(at(`d${d}`))
       for (let i = 0; i < 100; i++) writeFileSync(at(`d${d}/f${i}`), 'x')
     }
-    await scanner.scan()
+    await host.scanner.scan()
     const script =
       'i=0; while :; do i=$((i+1)); mkdir n$i n$i/m; echo $i >n$i/m/f; echo $i >d7/f$i; done'
-    const changing = spawn('sh', ['-c', script], { cwd: root, stdio: 'ignore' })
+    const changing = spawn('sh', ['-c', script], { cwd: host.root, stdio: 'ignore' })
     const ended = once(changing, 'close')
     const count = () => readdirSync(at('d7')).length
     try {
       await expect.poll(count, { timeout: 20_000 }).toBeGreaterThan(100)
       await untilFollowed()
       const until = count() + 400
-      while (count() < until) await scanner.scan()
+      while (count() < until) await host.scanner.scan()
     } finally {
       changing.kill('SIGKILL')
       await ended
     }
-    expect(plain(await scanner.scan())).toEqual(await fresh())
+    expect(await host.scan()).toEqual(await host.fresh())
   })
 
   test('a storm of changes, more than the kernel keeps', async () => {
     mkdirSync(at('d'))
     mkdirSync(at('e'))
     for (const name of ['f', 'g']) writeFileSync(at(`d/${name}`), 'x')
-    await scanner.scan()
-    await untilWatched()
+    await host.scanner.scan()
+    await host.untilWatched()
     // What is told twice in a row is kept once.
     for (let i = 0; i < 20_000; i++) chmodSync(at(i % 2 === 0 ? 'd/f' : 'd/g'), 0o600)
     writeFileSync(at('e/f'), 'not told any more')
@@ -151,14 +119,14 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
     // What the kernel kept has been told when a change after it is.
     await expect.poll(() => told.beat()).toBe(true)
     told.close()
-    expect(plain(await scanner.scan())).toEqual(await fresh())
-    await untilWatched()
+    expect(await host.scan()).toEqual(await host.fresh())
+    await host.untilWatched()
   })
 
   test('more directories than may be watched are not followed at all', async () => {
     const paths = Array.from({ length: 10_001 }, (_, d) => treePath(`d${d}`))
     for (const path of paths) mkdirSync(at(path))
-    const watch = new HostWatch(root)
+    const watch = new HostWatch(host.root)
     const allOfThem = () => atOnce(watch.follow([treeRoot, ...paths]))
     try {
       expect(atOnce(watch.follow(paths.slice(0, 100)))).toBe(true)
@@ -172,22 +140,21 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
   })
 
   test('few entries are not watched, and a scanner that is closed watches none', async () => {
-    await scanner.close()
-    scanner = make({})
+    await host.renew({})
     const put = (path: string) => {
       writeFileSync(at(path), '')
       old(path)
     }
     for (let i = 0; i < 999; i++) put(`f${i}`)
-    await untilSettled()
-    await scanner.scan()
+    await host.untilSettled()
+    await host.scanner.scan()
     expect(await entriesLookedAt()).toBe(999)
     put('f')
-    await untilSettled()
-    await scanner.scan()
-    await untilWatched()
+    await host.untilSettled()
+    await host.scanner.scan()
+    await host.untilWatched()
     expect(watches()).toBeGreaterThan(0)
-    await scanner.close()
+    await host.scanner.close()
     expect(watches()).toBe(0)
     expect(await entriesLookedAt()).toBe(1_000)
   })
@@ -201,7 +168,7 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
       looks += 1
       throw error
     }
-    const suspects = new HostSuspects({ root, directories })
+    const suspects = new HostSuspects({ root: host.root, directories })
     suspects.later()
     await expect.poll(() => looks, { timeout: 5_000 }).toBe(1)
     if (isTold) await expect(suspects.take()).rejects.toThrow('a defect')
@@ -212,13 +179,13 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
   test('the workspace is another, with the directory it is in', async () => {
     mkdirSync(at('d'))
     writeFileSync(at('d/f'), 'one')
-    await scanner.scan()
-    await untilWatched()
-    mkdirSync(join(base, 'new/w/d'), { recursive: true })
-    writeFileSync(join(base, 'new/w/d/g'), 'two')
-    renameSync(join(base, 'above'), join(base, 'old'))
-    renameSync(join(base, 'new'), join(base, 'above'))
-    expect(plain(await scanner.scan())).toEqual(await fresh())
+    await host.scanner.scan()
+    await host.untilWatched()
+    mkdirSync(join(host.base, 'new/root/d'), { recursive: true })
+    writeFileSync(join(host.base, 'new/root/d/g'), 'two')
+    renameSync(join(host.base, 'above'), join(host.base, 'old'))
+    renameSync(join(host.base, 'new'), join(host.base, 'above'))
+    expect(await host.scan()).toEqual(await host.fresh())
   })
 
   test('whatever is done between scans', async () => {
@@ -234,22 +201,21 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
     let spared = 0
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-        await scanner.close()
-        rmSync(root, { recursive: true, force: true })
+        rmSync(host.root, { recursive: true, force: true })
         for (const d of ['a', 'b', 'b/c']) mkdirSync(at(d), { recursive: true })
         for (const f of ['a/a', 'a/b', 'b/c/a', 'c']) writeFileSync(at(f), f)
-        scanner = make()
-        await untilWatched()
-        let { snapshot } = await scanner.scan()
+        await host.renew()
+        await host.untilWatched()
+        let { snapshot } = await host.scanner.scan()
         for (const one of [...steps, { what: 'scan' } as const]) {
           if (one.what !== 'scan') attempt(one)
           else {
             const looked = { entries: 0, readBytes: 0 }
-            const scan = await scanner.scan(undefined, looked)
+            const scan = await host.scanner.scan(undefined, looked)
             if (looked.entries < scan.snapshot.size) spared += 1
             expectKnown(snapshot, scan.snapshot)
             snapshot = scan.snapshot
-            expect(plain(scan)).toEqual(await fresh())
+            expect(plain(scan)).toEqual(await host.fresh())
           }
         }
       }),

@@ -1,67 +1,20 @@
 /** A scan that follows another one finds what a first scan of the same files would. */
-import {
-  chmodSync,
-  lstatSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync } from 'node:fs'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DigestCache } from '../../src/sync/digest-cache.ts'
-import { HostScanner, scanHost } from '../../src/sync/host-scan.ts'
-import { reasons, type Scan } from '../../src/sync/snapshot.ts'
+import { reasons } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { asBoundUser } from '../support/bound-user.ts'
 import { expectKnown } from './difference.ts'
+import { plain, ScannedHost } from './scanned-host.ts'
 
-let root: string
-let scanner: HostScanner
-const rules = new SyncRules(['*.log'])
+let host: ScannedHost
 beforeEach(() => {
-  root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-scanner-')))
-  scanner = new HostScanner({ root, rules, cache: new DigestCache(), watchedFrom: 0 })
+  host = new ScannedHost(new SyncRules(['*.log']))
 })
-afterEach(async () => {
-  await scanner.close()
-  rmSync(root, { recursive: true, force: true })
-})
+afterEach(() => host.close())
 
-const at = (path: string) => join(root, path)
-const put = (path: string, text = path) => {
-  mkdirSync(dirname(at(path)), { recursive: true })
-  writeFileSync(at(path), text)
-}
-/** Until another change of any file must leave another ctime. */
-const untilSettled = () => {
-  const youngestMs = () =>
-    Math.max(
-      ...readdirSync(root, { recursive: true }).map((path) => lstatSync(at(`${path}`)).ctimeMs),
-    )
-  return expect.poll(() => Date.now() - youngestMs(), { interval: 10 }).toBeGreaterThan(60)
-}
-const lookedBy = async (scanning: HostScanner) => {
-  const looked = { entries: 0, readBytes: 0 }
-  const scan = await scanning.scan(undefined, looked)
-  return { ...looked, all: scan.snapshot.size }
-}
-/** Until a scan has nothing to look at. */
-const untilWatched = (scanning: HostScanner) =>
-  expect
-    .poll(async () => (await lookedBy(scanning)).entries, { interval: 160, timeout: 10_000 })
-    .toBe(0)
-const plain = ({ snapshot, problems }: Scan) => ({
-  snapshot: Object.fromEntries(snapshot),
-  problems: [...problems].sort((a, b) => (a.path < b.path ? -1 : 1)),
-})
-const fresh = async () => plain(await scanHost({ root, rules, cache: new DigestCache() }))
+const at = (path: string) => host.at(path)
+const put = (path: string, text?: string) => host.put(path, text)
 
 const changes: readonly (readonly [string, () => void])[] = [
   ['nothing', () => {}],
@@ -136,36 +89,36 @@ test.each(['settled', 'just written', 'watched'])(
   'whatever has changed (files are %s)',
   async (how) => {
     for (const path of ['d/e/f1', 'd/f2', 'd/e/f3', 'keep/me']) put(path)
-    let { snapshot } = await scanner.scan()
+    let { snapshot } = await host.scanner.scan()
     let isKnown = 0
     for (const [what, change] of changes) {
       if (how !== 'just written') {
-        await untilSettled()
-        const { problems } = await scanner.scan()
-        if (how === 'watched' && problems.length === 0) await untilWatched(scanner)
+        await host.untilSettled()
+        const { problems } = await host.scanner.scan()
+        if (how === 'watched' && problems.length === 0) await host.untilWatched()
       }
       change()
-      const scan = await scanner.scan()
+      const scan = await host.scanner.scan()
       if (expectKnown(snapshot, scan.snapshot)) isKnown += 1
       snapshot = scan.snapshot
-      expect([what, plain(scan)]).toEqual([what, await fresh()])
-      expect([what, plain(await scanner.scan())]).toEqual([what, await fresh()])
+      expect([what, plain(scan)]).toEqual([what, await host.fresh()])
+      expect([what, await host.scan()]).toEqual([what, await host.fresh()])
     }
     expect(isKnown).toBeGreaterThan(10)
   },
 )
 
 test('a directory that may be read and not searched any more', () =>
-  asBoundUser(root, async () => {
+  asBoundUser(host.base, async () => {
     for (const path of ['d/f', 'keep/me']) put(path)
-    await scanner.scan()
-    await untilSettled()
-    const { snapshot } = await scanner.scan()
-    expect(await lookedBy(scanner)).toMatchObject({ readBytes: 0, all: 4 })
+    await host.scanner.scan()
+    await host.untilSettled()
+    const { snapshot } = await host.scanner.scan()
+    expect(await host.looked()).toMatchObject({ readBytes: 0, all: 4 })
     chmodSync(at('d'), 0o400)
-    const { problems } = await scanner.scan()
+    const { problems } = await host.scanner.scan()
     expect(problems).toEqual([{ path: 'd', side: 'host', reason: reasons.denied }])
-    expect(plain(await scanner.scan())).toEqual(await fresh())
+    expect(await host.scan()).toEqual(await host.fresh())
     chmodSync(at('d'), 0o700)
-    expect(plain(await scanner.scan())).toEqual(plain({ snapshot, problems: [] }))
+    expect(await host.scan()).toEqual(plain({ snapshot, problems: [] }))
   }))
