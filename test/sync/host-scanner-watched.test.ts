@@ -18,7 +18,6 @@ import {
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { HostSuspects } from '../../src/sync/host-suspects.ts'
 import { HostWatch } from '../../src/sync/host-watch.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import { WatchPulse } from '../../src/sync/watch-pulse.ts'
@@ -157,23 +156,6 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
     await host.scanner.close()
     expect(watches()).toBe(0)
     expect(await entriesLookedAt()).toBe(1_000)
-  })
-
-  test.each([
-    ['a defect', new Error('a defect'), true],
-    ['a refusal of the system', Object.assign(new Error('no'), { code: 'ENOTDIR' }), false],
-  ])('%s in a look that nobody waits for ends no later one', async (_, error, isTold) => {
-    let looks = 0
-    const directories = () => {
-      looks += 1
-      throw error
-    }
-    const suspects = new HostSuspects({ root: host.root, directories })
-    suspects.later()
-    await expect.poll(() => looks, { timeout: 5_000 }).toBe(1)
-    if (isTold) await expect(suspects.take()).rejects.toThrow('a defect')
-    expect(await suspects.take()).toBeUndefined()
-    await suspects.close()
   })
 
   test('the workspace is another, with the directory it is in', async () => {

@@ -12,9 +12,11 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
 import { DigestCache } from '../../src/sync/digest-cache.ts'
-import { HostScanner, scanHost } from '../../src/sync/host-scan.ts'
+import { HostScanner, type HostScannerOptions, scanHost } from '../../src/sync/host-scan.ts'
 import type { Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
+
+type SomeOptions = Partial<Pick<HostScannerOptions, 'cache' | 'watchedFrom'>>
 
 /** For one test; whoever makes it closes it. */
 export class ScannedHost {
@@ -37,7 +39,7 @@ export class ScannedHost {
   }
 
   /** Another scanner, which knows nothing yet. */
-  async renew(options: { readonly watchedFrom?: number } = { watchedFrom: 0 }): Promise<void> {
+  async renew(options: SomeOptions = { watchedFrom: 0 }): Promise<void> {
     await this.#scanner.close()
     this.#scanner = this.#newScanner(options)
   }
@@ -89,7 +91,7 @@ export class ScannedHost {
     return expect.poll(() => Date.now() - youngestMs(), { interval: 10 }).toBeGreaterThan(60)
   }
 
-  #newScanner(options: { readonly watchedFrom?: number }): HostScanner {
+  #newScanner(options: SomeOptions): HostScanner {
     const { root } = this
     return new HostScanner({ root, rules: this.#rules, cache: new DigestCache(), ...options })
   }
