@@ -63,7 +63,9 @@ export class HostSuspects {
   /** These are known now, some of them anew: between the listing and the watch something may have changed. */
   async listed(directories: KnownDirectories): Promise<void> {
     if (this.#lookedMs === undefined) return
-    if (await inSlices(this.#watch.follow(directories.keys()))) this.add(directories.keys())
+    // What has ended it meanwhile may have changed any of the others.
+    if (!this.#watch.isFollowing) this.doubt()
+    else if (await inSlices(this.#watch.follow(directories.keys()))) this.add(directories.keys())
   }
 
   /** All of it is about to be listed anew. */

@@ -35,6 +35,11 @@ export class HostWatch {
     this.#root = root
   }
 
+  /** Whether all that it was told to follow still is. */
+  get isFollowing(): boolean {
+    return this.#pulse !== undefined
+  }
+
   /**
    * Follows these as well. False when they cannot all be followed, and none is then: what is told is only good
    * if all is.

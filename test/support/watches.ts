@@ -1,4 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { expect } from 'vitest'
+import { WatchPulse } from '../../src/sync/watch-pulse.ts'
 
 /** How much of the file system this process watches. */
 export const watches = () => {
@@ -14,4 +16,11 @@ const linkOf = (path: string) => {
   } catch {
     return undefined
   }
+}
+
+/** Until this process has been told of all that was changed before. What the kernel keeps is told in order. */
+export async function untilTold(): Promise<void> {
+  const told = new WatchPulse()
+  await expect.poll(() => told.beat()).toBe(true)
+  told.close()
 }

@@ -20,9 +20,8 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HostWatch } from '../../src/sync/host-watch.ts'
 import { atOnce } from '../../src/sync/slices.ts'
-import { WatchPulse } from '../../src/sync/watch-pulse.ts'
 import { treePath, treeRoot } from '../../src/tree.ts'
-import { watches } from '../support/watches.ts'
+import { untilTold, watches } from '../support/watches.ts'
 import { expectKnown } from './difference.ts'
 import { plain, ScannedHost } from './scanned-host.ts'
 
@@ -114,10 +113,7 @@ describe.runIf(process.platform === 'linux')('a scan with a watch', () => {
     // What is told twice in a row is kept once.
     for (let i = 0; i < 20_000; i++) chmodSync(at(i % 2 === 0 ? 'd/f' : 'd/g'), 0o600)
     writeFileSync(at('e/f'), 'not told any more')
-    const told = new WatchPulse()
-    // What the kernel kept has been told when a change after it is.
-    await expect.poll(() => told.beat()).toBe(true)
-    told.close()
+    await untilTold()
     expect(await host.scan()).toEqual(await host.fresh())
     await host.untilWatched()
   })

@@ -1,9 +1,11 @@
 /** Which directories of the host are looked at when something happens in the middle of it. */
+import { renameSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { DigestCache } from '../../src/sync/digest-cache.ts'
 import { HostSuspects } from '../../src/sync/host-suspects.ts'
 import type { Steps } from '../../src/sync/slices.ts'
-import type { TreePath } from '../../src/tree.ts'
+import { type TreePath, treePath } from '../../src/tree.ts'
+import { untilTold } from '../support/watches.ts'
 import { ScannedHost } from './scanned-host.ts'
 
 /** Something happens once, between what a scan lists and what is followed of it. */
@@ -35,6 +37,25 @@ describe.runIf(process.platform === 'linux')('where directories are watched', ()
     host.put('new/early')
     expect(Object.keys((await host.scan()).snapshot)).toEqual(['a', 'new', 'new/early'])
     expect(await host.scan()).toEqual(await host.fresh())
+  })
+
+  test('where all ends to be followed in the middle of a scan, any may have changed after it', async () => {
+    for (const path of ['a/f', 'b/f', 'new/f']) host.put(path)
+    const some = (...paths: string[]) =>
+      new Map(paths.map((path) => [treePath(path), { names: ['f'], known: [undefined] }]))
+    const suspects = new HostSuspects({ root: host.root, directories: () => some('', 'a', 'b') })
+    const taken = async () => {
+      const suspected = await suspects.take()
+      if (suspected === undefined) suspects.later()
+      return suspected
+    }
+    await expect.poll(taken, { interval: 160, timeout: 10_000 }).toBeDefined()
+    renameSync(host.at('a'), host.at('c'))
+    await untilTold()
+    await suspects.listed(some('new'))
+    host.put('b/f', 'other')
+    expect(await suspects.take()).toBeUndefined()
+    await suspects.close()
   })
 
   test.each([
