@@ -23,6 +23,7 @@ import { type Entry, sameSnapshot } from '../../src/sync/snapshot.ts'
 import { Telling } from '../../src/sync/sync-report.ts'
 import { TransferProgress, toldWhile } from '../../src/sync/transfer-progress.ts'
 import { digestOf, type TreePath, treePath } from '../../src/tree.ts'
+import { counted } from './counted.ts'
 
 const silent = new TransferProgress(
   { signal: new AbortController().signal, report: () => {} },
@@ -39,13 +40,6 @@ function many(digest: string): Map<TreePath, Entry> {
     entries.set(treePath(`d/${(i * 7919) % size}`), { kind: 'file', digest, executable: false })
   }
   return entries
-}
-
-function counted<T>(steps: Steps<T>): { steps: number; value: T } {
-  for (let count = 0; ; count++) {
-    const { done, value } = steps.next()
-    if (done) return { steps: count, value }
-  }
 }
 
 describe('of 200,000 entries', () => {
