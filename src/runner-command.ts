@@ -29,7 +29,7 @@ export type ChannelEnd = { readonly code: number } | { readonly error: Error }
 export class RunnerEnded extends Error {}
 
 /** A launcher that has not said a word by then will not. */
-const silenceMs = 30_000
+export const silenceMs = 30_000
 
 /** What the runner tells its command. */
 export class Command implements RunnerCommand {
@@ -59,9 +59,7 @@ export class Command implements RunnerCommand {
     this.stdout = new CommandOutput(resume.stdout)
     this.stderr = new CommandOutput(resume.stderr)
     this.started = new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => this.#tellStarted(silent()), silenceMs).unref()
       this.#tellStarted = (failure) => {
-        clearTimeout(timer)
         if (failure === undefined) resolve()
         else reject(failure)
       }
@@ -111,6 +109,11 @@ export class Command implements RunnerCommand {
   refused(): void {
     this.isTaken = true
     this.#tellStarted(workdirMissing(this.line.workdir))
+  }
+
+  /** Nothing was said for `silenceMs`. Harmless when it has started. */
+  silent(): void {
+    this.#tellStarted(silent())
   }
 
   /** The channel has ended. */

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { type CommandLine, commandText } from './command-text.ts'
 import { MarkedStream } from './marked-stream.ts'
-import { type ChannelEnd, Command, type RunnerCommand } from './runner-command.ts'
+import { type ChannelEnd, Command, type RunnerCommand, silenceMs } from './runner-command.ts'
 import { afterEnd, type Locale, runnerScript, type Shell } from './runner-script.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
 
@@ -27,6 +27,8 @@ export class Runner {
   #tellLooked: () => void = () => {}
   #isOver = false
   #words = ''
+  /** One for all commands: to set it anew costs less than another. It goes on when its command has started. */
+  #silence: NodeJS.Timeout | undefined
   /** Settles when its channel has ended. */
   readonly over: Promise<void>
   #tellReady: (ready: boolean) => void = () => {}
@@ -63,6 +65,7 @@ export class Runner {
       told = end
       this.#words ||= 'code' in end ? `it ended with exit code ${end.code}` : end.error.message
       this.#isOver = true
+      clearTimeout(this.#silence)
       this.#command?.tellGone()
       this.#last?.tellGone()
       this.#tellLooked()
@@ -105,6 +108,8 @@ export class Runner {
     const resume = { stdout: () => this.#stdout.resume(), stderr: () => this.#stderr.resume() }
     const command = new Command(line, resume, this.#channel.stdin)
     this.#command = command
+    if (this.#silence !== undefined) this.#silence.refresh()
+    else this.#silence = setTimeout(() => this.#command?.silent(), silenceMs).unref()
     const env = Object.entries(line.env).filter(([name, value]) => this.#locale[name] !== value)
     const told = { ...line, env: Object.fromEntries(env) }
     this.#channel.stdin.write(commandText(this.#token, this.#shell, told))
