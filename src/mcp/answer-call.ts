@@ -1,12 +1,10 @@
 /** A call of the client's, answered by the tool of that name in the session that is served now. */
 import type { Tool } from '../tools/tool.ts'
 import type { CurrentSession } from './current-session.ts'
+import { answers } from './load-answers.ts'
 import { Progress } from './progress.ts'
 import { RequestError } from './request-error.ts'
 import type { ToolCallRequest } from './tool-calls.ts'
-
-/** What a call needs is loaded when there is one. */
-const answers = () => import('./answers.ts')
 
 /**
  * The result of the call, also when the tool failed. `RequestError` for a name that is none of `tools`, which are

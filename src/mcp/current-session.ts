@@ -1,6 +1,7 @@
 /** The session that a connection is served now, and what its client asks of the resources of it. */
 import type { ResourceRequests } from './answers.ts'
 import type { ClientRoots } from './client-roots.ts'
+import { answers } from './load-answers.ts'
 import type { ResourceEvents } from './resource-requests.ts'
 import type { Served, SessionProvider } from './session-provider.ts'
 
@@ -30,7 +31,7 @@ export class CurrentSession {
   async get(): Promise<Open> {
     const [{ session, sight }, { ResourceRequests }] = await Promise.all([
       this.#sessions.get(this.#roots),
-      import('./answers.ts'),
+      answers(),
     ])
     if (this.#opened?.session !== session) {
       const resources = new ResourceRequests(session, sight, this.#events)

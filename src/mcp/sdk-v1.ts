@@ -30,6 +30,7 @@ import { answerCall } from './answer-call.ts'
 import type { ListedTool, ResourceRequests } from './answers.ts'
 import { askRoots, type ClientRoots } from './client-roots.ts'
 import { CurrentSession } from './current-session.ts'
+import { answers } from './load-answers.ts'
 import { Progress } from './progress.ts'
 import { RequestError } from './request-error.ts'
 import type { SessionProvider } from './session-provider.ts'
@@ -46,8 +47,6 @@ export interface ServerOptions {
 
 /** The SDK's own refuses all roots for one that is no file: that is judged where one is chosen. */
 const anyRoots = z.object({ roots: z.array(z.object({ uri: z.string() })) })
-
-const answers = () => import('./answers.ts')
 
 /** Speaks MCP on stdin and stdout until `closed`, which tells why it ended. */
 export function serveStdio(options: ServerOptions): Promise<{ closed: Promise<string> }> {
