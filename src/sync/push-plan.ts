@@ -52,6 +52,21 @@ function placeOf({ verb, path }: PushLine): string {
   return `${path.slice(0, Math.max(0, path.lastIndexOf('/')))}\0${verb}\0${path}`
 }
 
+/** A longer path may be too long below another one. */
+const longPath = 1_000
+
+/** The directories of what is replaced or removed, each after the one that it is in. The script makes those that are missing. */
+export function keptDirectories(lines: readonly PushLine[]): readonly string[] {
+  const kept = new Set<string>()
+  for (const { verb, path } of lines) {
+    if ((verb !== 'put' && verb !== 'rm') || path.length > longPath) continue
+    for (let at = path.indexOf('/'); at !== -1; at = path.indexOf('/', at + 1)) {
+      kept.add(path.slice(0, at))
+    }
+  }
+  return [...kept]
+}
+
 /** As it is written in the archive. */
 export function lineText({ verb, before, path }: PushLine): string {
   if (before === 'nothing') return `${verb} - ./${path}\n`

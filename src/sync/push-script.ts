@@ -12,13 +12,20 @@ export const pushExits = { noRoot: 79, noSpace: 84, cut: 85 } as const
  */
 export type PushVerb = 'rm' | 'rmdir' | 'mkdir' | 'new' | 'put' | '+x' | '-x'
 
+/** A plan that is short enough for the script: its text, and `keptDirectories` of its lines. */
+export interface EarlyPlan {
+  readonly plan: string
+  readonly kept: readonly string[]
+}
+
 /**
  * Judges all lines, carries out those that hold in their order, and prints `stale N` for entry N of the
  * plan (from 1) where what is there is not what it says, `denied N` where the system refuses, and at
  * the end `done`. Files take their place by a rename. What they replace is kept until it is known that
- * nobody wrote to it meanwhile, and put back otherwise. With the `plan` it is judged while the rest comes in.
+ * nobody wrote to it meanwhile, and put back otherwise. What is told `early` is judged while the rest comes in.
  */
-export function pushScript(root: string, stage: string, plan?: string): string {
+export function pushScript(root: string, stage: string, early?: EarlyPlan): string {
+  const kept = (early?.kept ?? []).map((path) => ` "$stage/old/"${quote(path)}`).join('')
   const unpack = `(umask 0; cd "$stage" && tar -xomf -)`
   return `LC_ALL=C
 export LC_ALL
@@ -26,11 +33,11 @@ cd -P ${quote(root)} 2>/dev/null || exit ${pushExits.noRoot}
 base=$PWD
 ${sweep}
 stage=$base/${stage}
-mkdir -m 700 "$stage" "$stage/new" "$stage/old" || exit ${pushExits.noSpace}
+mkdir -m 700 "$stage" "$stage/new" "$stage/old"${kept} || exit ${pushExits.noSpace}
 trap 'wait; rm -rf "$stage"' EXIT
 trap 'exit 129' HUP
 trap 'exit 143' TERM
-${plan === undefined ? unpacked(unpack) : judgedMeanwhile(unpack, plan)}
+${early === undefined ? unpacked(unpack) : judgedMeanwhile(unpack, early.plan)}
 ${carryOut}
 (
 ${flushed}

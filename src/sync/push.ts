@@ -7,7 +7,7 @@ import type { TreePath } from '../tree.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
 import type { Unmade } from './host-apply.ts'
 import { archiveOf, type PushSource } from './push-archive.ts'
-import { lineText, type PushLine } from './push-plan.ts'
+import { keptDirectories, lineText, type PushLine } from './push-plan.ts'
 import { pushExits, pushScript } from './push-script.ts'
 import type { SyncChange } from './reconcile.ts'
 
@@ -47,8 +47,10 @@ export async function push(
   try {
     const isFew = source.bytes <= fewBytes && changes.length <= fewChanges
     const stdin = isFew ? await buffer(archive) : archive
-    const plan = isFew ? lines.map(lineText).join('') : undefined
-    const script = pushScript(root, temporaryName(), plan)
+    const early = isFew
+      ? { plan: lines.map(lineText).join(''), kept: keptDirectories(lines) }
+      : undefined
+    const script = pushScript(root, temporaryName(), early)
     const traffic = source.bytes > smallBytes ? 'bulk' : 'command'
     const either = AbortSignal.any([signal, halt.signal])
     answer = await scripts.run(script, stdin, either, traffic)

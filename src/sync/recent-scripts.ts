@@ -115,19 +115,27 @@ for list in ${names.join(' ')}; do
 done
 if [ "$n" -gt ${fewEntries} ]; then printf more; exit 0; fi
 set --
+hashing=
+[ "$n" -eq 0 ] || ${each('f', `${isSmall} || set -- "$@" "$path"`)}
+${asked.length === 0 ? '' : `set -- "$@" ${words(asked)}`}
+if [ "$#" -gt 0 ]; then
+  ${digests('"$@"')} >"$beside.digests" &
+  hashing=$!
+fi
 if [ "$n" -gt 0 ]; then
   ${each('d', 'set -- "$@" "$path"')}
   if [ "$#" -gt 0 ]; then ${listing('"$@"')}; fi
   printf '\\0'
   ${each('l', target)}
   printf '\\0'
-  ${each('f', `${isSmall} || set -- "$@" "$path"`)}
 else
   printf '\\0\\0'
 fi
-${asked.length === 0 ? '' : `set -- "$@" ${words(asked)}`}
 ${areThere(names, '')}
-if [ "$#" -gt 0 ]; then ${digests('"$@"')}; fi`
+if [ "$hashing" ]; then
+  wait "$hashing"
+  while IFS= read -r line; do printf '%s\\n' "$line"; done <"$beside.digests" || exit ${scanExits.incomplete}
+fi`
 }
 
 /** Prints the lines of all that is in `directories`, each ended by NUL; an empty one; what links lead to, and the digests of files. */
