@@ -41,10 +41,10 @@ export function recentChanges(
   return { lines, directories, files, links }
 }
 
-/** The lines that there are now, by path, and the paths of which another content or none is known now. */
+/** What is to be made of the lines that were known: these are gone, and then these are new or different, by path. */
 export interface Merged {
-  readonly lines: Map<string, string>
-  readonly touched: readonly string[]
+  readonly gone: readonly string[]
+  readonly lines: ReadonlyMap<string, string>
 }
 
 /**
@@ -66,6 +66,7 @@ export function* mergeRecent(
     present.add(path)
   }
   const relisted = new Set(changes.directories)
+  const isRelisted = isInOneOf(changes.directories)
   const gone = new Set<string>()
   for (const [path, line] of changes.lines) {
     if (path === '') continue
@@ -78,32 +79,44 @@ export function* mergeRecent(
   }
   for (const [key, line] of relisted.size === 0 ? [] : known) {
     if (pace.isDue) yield
-    if (!relisted.has(parentIn(key))) continue
+    if (!isRelisted(key)) continue
     if (isNote(line)) return undefined
     if (!present.has(key)) gone.add(key)
   }
-  const lines = new Map<string, string>()
-  const touched: string[] = []
-  for (const [key, line] of known) {
+  const allGone: string[] = []
+  for (const key of gone.size === 0 ? [] : known.keys()) {
     if (pace.isDue) yield
-    if (isIn(key, gone)) touched.push(key)
-    else lines.set(key, line)
+    if (isIn(key, gone)) allGone.push(key)
   }
+  const lines = new Map<string, string>()
   for (const [path, line] of changes.lines) {
     if (path === '' || (relisted.has(parentIn(path)) && !present.has(path))) continue
     lines.set(path, line)
-    touched.push(path)
   }
-  return { lines, touched }
+  return { gone: allGone, lines }
 }
 
 const kindOf = (line: string) => factsOf(line)?.kind
 
 const parentIn = (key: string) => key.slice(0, Math.max(0, key.lastIndexOf('/')))
 
+/** So many directories are looked for one by one: the name of each one's directory would be a string more. */
+const fewDirectories = 4
+
+/** Tells whether what it is given is directly in one of those. */
+function isInOneOf(directories: readonly string[]): (key: string) => boolean {
+  if (directories.length > fewDirectories) {
+    const all = new Set(directories)
+    return (key) => all.has(parentIn(key))
+  }
+  // The keys of the root's notes begin with a slash.
+  const isLast = (key: string, at: number) => key.indexOf('/', Math.max(1, at)) === -1
+  const prefixes = directories.map((path) => (path === '' ? '' : `${path}/`))
+  return (key) => prefixes.some((prefix) => key.startsWith(prefix) && isLast(key, prefix.length))
+}
+
 /** Whether `key` or a directory that it is in is among those. */
 function isIn(key: string, paths: ReadonlySet<string>): boolean {
-  if (paths.size === 0) return false
   for (let at = key; at !== ''; at = parentIn(at)) if (paths.has(at)) return true
   return false
 }

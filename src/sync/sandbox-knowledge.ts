@@ -6,7 +6,7 @@ import type { Merged } from './recent-changes.ts'
 import type { DetailAnswer, ScanAnswer } from './sandbox-answers.ts'
 import { type Facts, factsOf, placeOf } from './sandbox-lines.ts'
 import type { KnownLines } from './sandbox-snapshot.ts'
-import { Pace, type Steps } from './slices.ts'
+import { copied, Pace, type Steps } from './slices.ts'
 import { tickSeconds } from './vantage.ts'
 
 /** What a listing has changed about what is known. */
@@ -85,9 +85,14 @@ export class SandboxKnowledge implements KnownLines {
 
   /** Takes in what was found among what is recent; the paths of which another content may be known now. */
   *found(merged: Merged, contents: Contents, now: number): Steps<readonly string[]> {
-    this.#lines = merged.lines
-    const touched = [...merged.touched, ...this.#unsettled]
-    for (const path of merged.touched) this.#contents.delete(path)
+    // What was listed stays as it is: the next listing is told as what is different from it.
+    const lines = this.#lines === this.#listed ? yield* copied(this.#listed) : this.#lines
+    for (const path of merged.gone) lines.delete(path)
+    for (const [path, line] of merged.lines) lines.set(path, line)
+    this.#lines = lines
+    const changed = [...merged.gone, ...merged.lines.keys()]
+    const touched = [...changed, ...this.#unsettled]
+    for (const path of changed) this.#contents.delete(path)
     yield* this.hashed(contents, now, true)
     return touched
   }
