@@ -267,6 +267,19 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
     expect(await listed()).toBe(false)
   })
 
+  test('what came and went between two listings is not there', async () => {
+    put('d/a')
+    expect(await found()).toEqual(await expected())
+    put('d/b')
+    put('d/e/f')
+    expect(await found()).toEqual(await expected())
+    rmSync(join(root, 'd/b'))
+    rmSync(join(root, 'd/e'), { recursive: true })
+    // More than are asked for by name.
+    for (let i = 0; i < 250; i++) put(`c/${i}`)
+    expect(await found()).toEqual(await expected())
+  })
+
   test('an answer that is lost is made up for', async () => {
     put('a')
     await scanner.scan()
