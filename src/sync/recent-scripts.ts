@@ -71,29 +71,28 @@ done`
 
 /**
  * What is new at the top by now is among the arguments, and what comes later is for the next look. Where one of the
- * directories goes away, all is listed.
+ * directories goes away, all is listed. The halves are told by number: to add to the arguments copies all of them.
  */
 const inHalves = (find: (where: string, list: string) => string) => `found='first second'
-set --
-for dir in ./* ./.[!.]* ./..?*; do
-  if [ -d "$dir" ] && [ ! -L "$dir" ]; then set -- "$@" "$dir"; fi
+set -- ./* ./.[!.]* ./..?*
+n=0 first= second=
+for dir; do
+  n=$((n + 1))
+  [ -d "$dir" ] && [ ! -L "$dir" ] || continue
+  if [ "\${#first}" -le "\${#second}" ]; then first="$first \\"\\\${$n}\\""; else second="$second \\"\\\${$n}\\""; fi
 done
 : >"$beside.first" && : >"$beside.second" || exit ${scanExits.incomplete}
 (
-  shift $(($# / 2))
+  eval "set -- $second"
   [ "$#" -eq 0 ] || ${find('"$@" -mindepth 1', 'second')}
 ) >"$beside.second.lines" &
-second=$!
+other=$!
 (
   ${find('. -maxdepth 1', 'top')} || exit
-  first=$(($# / 2)) n=0
-  for dir; do
-    shift
-    if [ $((n += 1)) -le "$first" ]; then set -- "$@" "$dir"; fi
-  done
+  eval "set -- $first"
   [ "$#" -eq 0 ] || ${find('"$@" -mindepth 1', 'first')}
 ) >"$beside.first.lines" || exit ${scanExits.incomplete}
-wait "$second" || exit ${scanExits.incomplete}`
+wait "$other" || exit ${scanExits.incomplete}`
 
 /**
  * A name of several lines is none that there are details of: all is listed then. But what such a line says must not
@@ -116,7 +115,9 @@ done
 if [ "$n" -gt ${fewEntries} ]; then printf more; exit 0; fi
 set --
 hashing=
-[ "$n" -eq 0 ] || ${each('f', `${isSmall} || set -- "$@" "$path"`)}
+if [ "$n" -gt 0 ]; then
+  ${each('f', `${isSmall} || set -- "$@" "$path"`)}
+fi
 ${asked.length === 0 ? '' : `set -- "$@" ${words(asked)}`}
 if [ "$#" -gt 0 ]; then
   ${digests('"$@"')} >"$beside.digests" &
