@@ -84,12 +84,26 @@ export function* reconcileChanged(
     ancestor: only(ancestor),
   })
   if (plan.conflicts.length + plan.problems.length > 0) return undefined
-  const agreed = yield* copied(ancestor)
-  for (const path of near) {
-    const entry = plan.agreed.get(path)
-    if (entry === undefined) agreed.delete(path)
-    else agreed.set(path, entry)
-  }
+  // Where one side alone has changed, what it holds is agreed on.
+  const isAgreed = (held: Snapshot) =>
+    [...near].every((path) => sameEntry(held.get(path), plan.agreed.get(path)))
+  const held = [ancestor, sandbox.snapshot, host.snapshot].find(isAgreed)
+  const agreed = held ?? (yield* withChanges(ancestor, plan.agreed, near))
   noteDifference(ancestor, agreed, near)
   return { ...plan, agreed }
+}
+
+/** `before` with what `after` holds at `paths`. */
+function* withChanges(
+  before: Snapshot,
+  after: Snapshot,
+  paths: ReadonlySet<TreePath>,
+): Steps<Snapshot> {
+  const all = yield* copied(before)
+  for (const path of paths) {
+    const entry = after.get(path)
+    if (entry === undefined) all.delete(path)
+    else all.set(path, entry)
+  }
+  return all
 }
