@@ -14,11 +14,17 @@ import { framedBytes, spawnScript } from './spawn-script.ts'
 
 export class Attendant {
   readonly guard: Guard
+  #functions: string | undefined
   #shell: Shell | undefined
   #isStarting = false
 
   constructor(guard: Guard) {
     this.guard = guard
+  }
+
+  /** What it was started with, if it was. */
+  get functions(): string | undefined {
+    return this.#functions
   }
 
   /**
@@ -44,6 +50,7 @@ export class Attendant {
   async #start(functions: string): Promise<void> {
     if (this.#isStarting) return
     this.#isStarting = true
+    this.#functions = functions
     try {
       const token = randomBytes(9).toString('hex')
       const process = await spawn(this.guard, ['sh', '-c', attendantScript(token, functions)], {

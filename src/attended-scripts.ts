@@ -6,16 +6,16 @@ import { framedBytes, spawnedScripts } from './spawn-script.ts'
 
 /**
  * As `spawnedScripts`. A script whose stdin is short is the `attendant`'s, and keeps to what that asks for: it
- * starts nothing that outlives it.
+ * starts nothing that outlives it. The first that comes with functions has the attendant started with them.
  */
 export function attendedScripts(attendant: Attendant): Scripts {
   const spawned = spawnedScripts(attendant.guard)
   return {
     ...spawned,
-    run: (script, stdin, signal, traffic) =>
+    run: (script, stdin, signal, traffic, functions = attendant.functions) =>
       isShort(stdin) && traffic !== 'bulk'
-        ? attendant.run(withStdin(script, stdin), stdin, signal, '')
-        : spawned.run(script, stdin, signal, traffic),
+        ? attendant.run(withStdin(script, stdin), stdin, signal, functions)
+        : spawned.run(script, stdin, signal, traffic, functions),
   }
 }
 

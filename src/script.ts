@@ -45,11 +45,13 @@ export async function runScript(
 /** How scripts of our own are run in one sandbox: each as `runScript` or `streamScript` has it. */
 export interface Scripts {
   readonly sandbox: Sandbox
+  /** `functions` are definitions that come before the script, the same ones each time, and may have been read already. */
   run(
     script: string,
     stdin: Uint8Array | Readable | undefined,
     signal: AbortSignal,
     traffic?: Traffic,
+    functions?: string,
   ): Promise<ScriptResult>
   stream(
     script: string,
@@ -59,11 +61,16 @@ export interface Scripts {
   ): Promise<ScriptStream>
 }
 
+/** A script for a shell that knows no functions. */
+export const withFunctions = (script: string, functions: string | undefined) =>
+  functions === undefined ? script : `${functions}\n${script}`
+
 /** Each on a channel of its own. */
 export function channelScripts(sandbox: Sandbox): Scripts {
   return {
     sandbox,
-    run: (...request) => runScript(sandbox, ...request),
+    run: (script, stdin, signal, traffic, functions) =>
+      runScript(sandbox, withFunctions(script, functions), stdin, signal, traffic),
     stream: (...request) => streamScript(sandbox, ...request),
   }
 }

@@ -10,6 +10,7 @@ import {
   type ScriptStream,
   type Scripts,
   streamScript,
+  withFunctions,
 } from './script.ts'
 
 /** What is larger has a channel of its own, so that no command waits behind it. */
@@ -35,10 +36,12 @@ export function spawnedScripts(guard: Guard): Scripts {
   const { sandbox } = guard
   return {
     sandbox,
-    run: (script, stdin, signal, traffic = 'command') =>
-      traffic === 'bulk'
-        ? runScript(sandbox, script, stdin, signal, traffic)
-        : spawnScript(guard, script, stdin, signal),
+    run: (script, stdin, signal, traffic = 'command', functions = undefined) => {
+      const text = withFunctions(script, functions)
+      return traffic === 'bulk'
+        ? runScript(sandbox, text, stdin, signal, traffic)
+        : spawnScript(guard, text, stdin, signal)
+    },
     stream: (script, stdin, signal, traffic = 'command') =>
       traffic === 'bulk' || !isFramed(stdin)
         ? streamScript(sandbox, script, stdin, signal, traffic)

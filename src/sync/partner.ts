@@ -46,6 +46,8 @@ export type Look = 'both' | 'host' | 'sandbox'
 /** So often something else comes between before a pass leaves the rest to the next call. */
 const maxRounds = 4
 
+const never = new AbortController().signal
+
 /** The mirror with one sandbox, as long as that is open. Whoever makes it closes it. */
 export class Partner {
   readonly sandbox: Sandbox
@@ -86,8 +88,8 @@ export class Partner {
     this.#foldsCase = foldsCase(options.host)
     this.#ignore = options.gitignore ? new WorkspaceIgnore(options.host) : undefined
     this.#scanner = new SandboxScanner(
-      (script, stdin, signal) =>
-        this.#scripts.run(script, stdin, signal ?? new AbortController().signal),
+      (script, stdin, signal, functions) =>
+        this.#scripts.run(script, stdin, signal ?? never, 'command', functions),
       {
         root: options.root(sandbox),
         stateDirectory: `/tmp/.sandbox-mcp-sync/${sandbox.name}-${basename(options.root(sandbox))}`,

@@ -12,57 +12,32 @@ export const pushExits = { noRoot: 79, noSpace: 84, cut: 85 } as const
  */
 export type PushVerb = 'rm' | 'rmdir' | 'mkdir' | 'new' | 'put' | '+x' | '-x'
 
-/** A plan that is short enough for the script: its text, and `keptDirectories` of its lines. */
-export interface EarlyPlan {
-  readonly plan: string
-  readonly kept: readonly string[]
-}
-
 /**
  * Judges all lines, carries out those that hold in their order, and prints `stale N` for entry N of the
  * plan (from 1) where what is there is not what it says, `denied N` where the system refuses, and at
  * the end `done`. Files take their place by a rename. What they replace is kept until it is known that
  * nobody wrote to it meanwhile, and put back otherwise. What is told `early` is judged while the rest comes in.
  */
-export function pushScript(root: string, stage: string, early?: EarlyPlan): string {
-  const kept = (early?.kept ?? []).map((path) => ` "$stage/old/"${quote(path)}`).join('')
-  const unpack = `(umask 0; cd "$stage" && tar -xomf -)`
-  return `LC_ALL=C
-export LC_ALL
-cd -P ${quote(root)} 2>/dev/null || exit ${pushExits.noRoot}
-base=$PWD
-${sweep}
-stage=$base/${stage}
-mkdir -m 700 "$stage" "$stage/new" "$stage/old"${kept} || exit ${pushExits.noSpace}
-trap 'wait; rm -rf "$stage"' EXIT
-trap 'exit 129' HUP
-trap 'exit 143' TERM
-${early === undefined ? unpacked(unpack) : judgedMeanwhile(unpack, early.plan)}
-${carryOut}
-(
-${flushed}
-) &
-flushing=$!
-${confirm}
-wait "$flushing"
-echo done`
+export const pushScript = (
+  root: string,
+  stage: string,
+): string => `root=${quote(root)} stage=${quote(stage)} kept=
+${pushing(unpacked)}`
+
+/** A plan that is short: its text, and `keptDirectories` of its lines. */
+export interface EarlyPlan {
+  readonly plan: string
+  readonly kept: readonly string[]
 }
 
-const unpacked = (unpack: string) => `${unpack} || exit ${pushExits.noSpace}
-[ -f "$stage/plan" ] || exit ${pushExits.cut}
-plan=$stage/plan
-${judge}`
+/** Calls `pushFunction`, which does the same and judges while the rest comes in. */
+export function pushCall(root: string, stage: string, { plan, kept }: EarlyPlan): string {
+  const directories = kept.map((path) => `"$stage/old/"${quote(path)}`).join(' ')
+  return `root=${quote(root)} stage=${quote(stage)} kept=${quote(directories)} early=${quote(plan)}
+sbx_push`
+}
 
-/** What runs beside a shell has no stdin unless it is given one. */
-const judgedMeanwhile = (unpack: string, plan: string) => `exec 3<&0
-${unpack} <&3 &
-unpacking=$!
-exec 3<&-
-plan=$stage/early
-printf %s ${quote(plan)} >"$plan" || exit ${pushExits.noSpace}
-${judge}
-wait "$unpacking" || exit ${pushExits.noSpace}
-[ -f "$stage/plan" ] || exit ${pushExits.cut}`
+const unpack = `(umask 0; cd "$stage" && tar -xomf -)`
 
 /** What is no more than this a shell reads itself: each process that is not started is a millisecond or more. */
 const fewLines = 100
@@ -228,3 +203,44 @@ if [ "$total" -lt ${fewLines} ]; then
 else
   sync -f . 2>/dev/null || sync
 fi`
+
+const unpacked = `${unpack} || exit ${pushExits.noSpace}
+[ -f "$stage/plan" ] || exit ${pushExits.cut}
+plan=$stage/plan
+${judge}`
+
+/** What runs beside a shell has no stdin unless it is given one. */
+const judgedMeanwhile = `exec 3<&0
+${unpack} <&3 &
+unpacking=$!
+exec 3<&-
+plan=$stage/early
+printf %s "$early" >"$plan" || exit ${pushExits.noSpace}
+${judge}
+wait "$unpacking" || exit ${pushExits.noSpace}
+[ -f "$stage/plan" ] || exit ${pushExits.cut}`
+
+const pushing = (judged: string) => `LC_ALL=C
+export LC_ALL
+cd -P "$root" 2>/dev/null || exit ${pushExits.noRoot}
+base=$PWD
+${sweep}
+stage=$base/$stage
+eval "mkdir -m 700 "$stage" "$stage/new" "$stage/old" $kept" || exit ${pushExits.noSpace}
+trap 'wait; rm -rf "$stage"' EXIT
+trap 'exit 129' HUP
+trap 'exit 143' TERM
+${judged}
+${carryOut}
+(
+${flushed}
+) &
+flushing=$!
+${confirm}
+wait "$flushing"
+echo done`
+
+/** It takes what `pushCall` tells it in variables, and is the last of the shell that it is called in. */
+export const pushFunction = `sbx_push() {
+${pushing(judgedMeanwhile)}
+}`

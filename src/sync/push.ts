@@ -8,8 +8,9 @@ import { temporaryName } from '../trees/temporary-name.ts'
 import type { Unmade } from './host-apply.ts'
 import { archiveOf, type PushSource } from './push-archive.ts'
 import { keptDirectories, lineText, type PushLine } from './push-plan.ts'
-import { pushExits, pushScript } from './push-script.ts'
+import { pushCall, pushExits, pushScript } from './push-script.ts'
 import type { SyncChange } from './reconcile.ts'
+import { syncFunctions } from './sync-functions.ts'
 
 /** What is no more than this goes with the commands: a connection of its own would cost more. */
 const smallBytes = 1024 * 1024
@@ -50,10 +51,12 @@ export async function push(
     const early = isFew
       ? { plan: lines.map(lineText).join(''), kept: keptDirectories(lines) }
       : undefined
-    const script = pushScript(root, temporaryName(), early)
+    const stage = temporaryName()
+    const script = early === undefined ? pushScript(root, stage) : pushCall(root, stage, early)
+    const functions = early && syncFunctions
     const traffic = source.bytes > smallBytes ? 'bulk' : 'command'
     const either = AbortSignal.any([signal, halt.signal])
-    answer = await scripts.run(script, stdin, either, traffic)
+    answer = await scripts.run(script, stdin, either, traffic, functions)
   } catch (error) {
     if (broken !== undefined) throw broken
     if (signal.aborted) throw cancelled('the sync')

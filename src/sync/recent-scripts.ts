@@ -2,10 +2,6 @@
 import { quote } from '../posix-sh.ts'
 import { lineFormat, scanExits, tellMounts, tellNow, tellUp } from './sandbox-scan-script.ts'
 
-const opening = (root: string) => `LC_ALL=C TZ=UTC0
-export LC_ALL TZ
-cd -P ${quote(root)} 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noRoot}`
-
 /** Of so many that are recent the details are told at once, and the digest of what is no larger than that. */
 const fewEntries = 64
 const smallBytes = 1024 * 1024
@@ -26,46 +22,34 @@ export interface RecentRequest {
 }
 
 /**
- * Prints, each ended by NUL: the moment, the mounts, the lines of all that has a ctime younger than `since`, and an
- * empty one; and then, as `detailScript` does, the details of all of that and the digests of `asked`. `more`
- * instead of details is that there are too many. Any exit code but 0 and `noRoot` is: all has to be listed.
+ * Calls `recentFunction`. It prints, each ended by NUL: the moment, the mounts, the lines of all that has a ctime
+ * younger than `since`, and an empty one; and then, as `detailScript` does, the details of all of that and the digests
+ * of `asked`. `more` instead of details is that there are too many. Any exit code but 0 and `noRoot` is: all has to be
+ * listed.
  *
  * The look has begun when the moment is told, and not longer ago than its two times since the kernel began are apart.
  */
-export function recentScript({ root, since, asked, beside, halves }: RecentRequest): string {
-  const find = (where: string, list: string) =>
-    `find ${where} -newerct @${since.toFixed(3)} -printf '${lineFormat}\\0' -fprintf "$beside.${list}" '%y %s %p\\n' 2>/dev/null`
-  const lists = halves ? ['top', 'first', 'second'] : ['all']
-  return `${opening(root)}
-beside=${quote(beside)}
-${tellUp}
-(
-${tellNow}
-printf '%s\\0' "$now $up $up2"
-${tellMounts} || exit
-printf '\\0'
-) &
-clock=$!
-${
-  halves
-    ? inHalves(find)
-    : `found=all
-${find('.', 'all')} >"$beside.all.lines" || exit ${scanExits.incomplete}`
-}
-wait "$clock" || exit ${scanExits.incomplete}
-set --
-for list in $found; do
-  if [ -s "$beside.$list.lines" ]; then set -- "$@" "$beside.$list.lines"; fi
-done
-[ "$#" -eq 0 ] || cat "$@"
-printf '\\0'
-${areThere(['$found'], '.lines')}
-${detailsOf(lists, asked)}
-exit 0`
+export function recentCall({ root, since, asked, beside, halves }: RecentRequest): string {
+  return `root=${quote(root)} since=${since.toFixed(3)} beside=${quote(beside)} asked=${quote(words(asked))}
+sbx_recent ${halves ? 'halves' : 'all'}`
 }
 
+const opening = `LC_ALL=C TZ=UTC0
+export LC_ALL TZ
+cd -P "$root" 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noRoot}`
+
+const find = (where: string, list: string) =>
+  `find ${where} -newerct "@$since" -printf '${lineFormat}\\0' -fprintf "$beside.${list}" '%y %s %p\\n' 2>/dev/null`
+
+const listing = (directories: string) =>
+  `find ${directories} -mindepth 1 -maxdepth 1 -printf '${lineFormat}\\0' 2>/dev/null || exit ${scanExits.incomplete}`
+
+const target = `printf '%s\\0' "$path"; readlink -n "$path"; printf '\\0'`
+
+const digests = (files: string) => `sha256sum ${files} 2>/dev/null`
+
 /** A listing of another server takes away what is not its own: what is not there any more may not have been read. */
-const areThere = (lists: readonly string[], ending: string) => `for list in ${lists.join(' ')}; do
+const areThere = (lists: string, ending: string) => `for list in ${lists}; do
   [ -f "$beside.$list${ending}" ] || exit ${scanExits.incomplete}
 done`
 
@@ -73,8 +57,7 @@ done`
  * What is new at the top by now is among the arguments, and what comes later is for the next look. Where one of the
  * directories goes away, all is listed. The halves are told by number: to add to the arguments copies all of them.
  */
-const inHalves = (find: (where: string, list: string) => string) => `found='first second'
-set -- ./* ./.[!.]* ./..?*
+const inHalves = `set -- ./* ./.[!.]* ./..?*
 n=0 first= second=
 for dir; do
   n=$((n + 1))
@@ -94,21 +77,22 @@ other=$!
 ) >"$beside.first.lines" || exit ${scanExits.incomplete}
 wait "$other" || exit ${scanExits.incomplete}`
 
-/**
- * A name of several lines is none that there are details of: all is listed then. But what such a line says must not
- * be an option of what it is given to.
- */
-function detailsOf(names: readonly string[], asked: readonly string[]): string {
-  const each = (kind: string, then: string) => `set --
-for list in ${names.join(' ')}; do
+const each = (kind: string, then: string) => `set --
+for list in $lists; do
   while IFS= read -r entry; do
     path=\${entry#* * }
     case $entry in ${kind}\\ *) case $path in . | ./*) ${then} ;; esac ;; esac
   done <"$beside.$list"
 done`
-  const isSmall = `entry=\${entry#* }; [ "\${entry%% *}" -gt ${smallBytes} ]`
-  return `n=0
-for list in ${names.join(' ')}; do
+
+const isLarge = `entry=\${entry#* }; [ "\${entry%% *}" -gt ${smallBytes} ]`
+
+/**
+ * A name of several lines is none that there are details of: all is listed then. But what such a line says must not
+ * be an option of what it is given to.
+ */
+const details = `n=0
+for list in $lists; do
   [ -s "$beside.$list" ] || continue
   while [ "$n" -le ${fewEntries} ] && IFS= read -r entry; do n=$((n + 1)); done <"$beside.$list"
 done
@@ -116,9 +100,9 @@ if [ "$n" -gt ${fewEntries} ]; then printf more; exit 0; fi
 set --
 hashing=
 if [ "$n" -gt 0 ]; then
-  ${each('f', `${isSmall} || set -- "$@" "$path"`)}
+  ${each('f', `${isLarge} || set -- "$@" "$path"`)}
 fi
-${asked.length === 0 ? '' : `set -- "$@" ${words(asked)}`}
+eval "set -- \\"\\$@\\" $asked"
 if [ "$#" -gt 0 ]; then
   ${digests('"$@"')} >"$beside.digests" &
   hashing=$!
@@ -132,12 +116,41 @@ if [ "$n" -gt 0 ]; then
 else
   printf '\\0\\0'
 fi
-${areThere(names, '')}
+${areThere('$lists', '')}
 if [ "$hashing" ]; then
   wait "$hashing"
   while IFS= read -r line; do printf '%s\\n' "$line"; done <"$beside.digests" || exit ${scanExits.incomplete}
 fi`
-}
+
+/** It takes what `recentCall` tells it in variables, and ends the shell that it is called in. */
+export const recentFunction = `sbx_recent() {
+${opening}
+${tellUp}
+(
+${tellNow}
+printf '%s\\0' "$now $up $up2"
+${tellMounts} || exit
+printf '\\0'
+) &
+clock=$!
+if [ "$1" = halves ]; then
+  lists='top first second' found='first second'
+  ${inHalves}
+else
+  lists=all found=all
+  ${find('.', 'all')} >"$beside.all.lines" || exit ${scanExits.incomplete}
+fi
+wait "$clock" || exit ${scanExits.incomplete}
+set --
+for list in $found; do
+  if [ -s "$beside.$list.lines" ]; then set -- "$@" "$beside.$list.lines"; fi
+done
+[ "$#" -eq 0 ] || cat "$@"
+printf '\\0'
+${areThere('$found', '.lines')}
+${details}
+exit 0
+}`
 
 /** Prints the lines of all that is in `directories`, each ended by NUL; an empty one; what links lead to, and the digests of files. */
 export function detailScript(
@@ -146,7 +159,8 @@ export function detailScript(
   links: readonly string[],
   files: readonly string[],
 ): string {
-  return `${opening(root)}
+  return `root=${quote(root)}
+${opening}
 ${directories.length === 0 ? '' : listing(words(directories))}
 printf '\\0'
 ${links.length === 0 ? '' : `for path in ${words(links)}; do ${target}; done`}
@@ -154,13 +168,6 @@ printf '\\0'
 ${files.length === 0 ? '' : digests(words(files))}
 exit 0`
 }
-
-const listing = (directories: string) =>
-  `find ${directories} -mindepth 1 -maxdepth 1 -printf '${lineFormat}\\0' 2>/dev/null || exit ${scanExits.incomplete}`
-
-const target = `printf '%s\\0' "$path"; readlink -n "$path"; printf '\\0'`
-
-const digests = (files: string) => `sha256sum ${files} 2>/dev/null`
 
 const words = (paths: readonly string[]) =>
   paths.map((path) => quote(path === '' ? '.' : `./${path}`)).join(' ')

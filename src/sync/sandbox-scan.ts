@@ -9,7 +9,7 @@ import type { ScriptRunner } from '../trees/sandbox-tree.ts'
 import { asSent } from './as-sent.ts'
 import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
-import { detailScript, recentScript } from './recent-scripts.ts'
+import { detailScript, recentCall } from './recent-scripts.ts'
 import {
   type DetailAnswer,
   type RecentAnswer,
@@ -25,6 +25,7 @@ import { nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
 import { bytesOf, inSlices, united } from './slices.ts'
 import type { Scan } from './snapshot.ts'
+import { syncFunctions } from './sync-functions.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { isLocal, isSteady, type Moment, youngerThan } from './vantage.ts'
 
@@ -138,8 +139,13 @@ export class SandboxScanner {
     return inSlices(united(known, told), signal)
   }
 
-  async #ask(script: string, stdin: Uint8Array | undefined, signal: AbortSignal | undefined) {
-    const answer = await this.#run(script, stdin, signal)
+  async #ask(
+    script: string,
+    stdin: Uint8Array | undefined,
+    signal: AbortSignal | undefined,
+    functions?: string,
+  ) {
+    const answer = await this.#run(script, stdin, signal, functions)
     if (signal?.aborted) throw cancelled('the sync')
     if (answer.code === scanExits.noRoot) throw syncRootMissing('sandbox')
     return answer
@@ -153,8 +159,8 @@ export class SandboxScanner {
     const { root } = this.#options
     const halves = await inSlices(worthHalves(this.#known.lines), signal)
     const since = youngerThan(before)
-    const script = recentScript({ root, since, asked, beside: this.#beside, halves })
-    const { code, stdout } = await this.#ask(script, undefined, signal)
+    const call = recentCall({ root, since, asked, beside: this.#beside, halves })
+    const { code, stdout } = await this.#ask(call, undefined, signal, syncFunctions)
     const answer = code === 0 ? readRecent(stdout) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false
     const changes = recentChanges(answer.lines, this.#known.lines, this.#rootLine)

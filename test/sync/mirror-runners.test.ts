@@ -61,7 +61,7 @@ describe.each(each)('%s, %s', (_, way, tools, scriptsOf) => {
 
   test('one that is given up is ended, and leaves nothing', async () => {
     const stop = new AbortController()
-    const run = scripts.run('echo begun; sleep 600', undefined, stop.signal)
+    const run = scripts.run('echo begun; sleep 600', undefined, stop.signal, 'command', '')
     await expect.poll(() => guard.hasProcesses(), { timeout: 20_000 }).toBe(true)
     stop.abort()
     await expect(run).rejects.toMatchObject({ code: 'CANCELLED' })
@@ -74,7 +74,7 @@ describe.each(each)('%s, %s', (_, way, tools, scriptsOf) => {
 
   test('a script has the stdin that it was given, to its end, and leaves none to the next', async () => {
     const run = (script: string, stdin: string | undefined) =>
-      scripts.run(script, stdin === undefined ? stdin : Buffer.from(stdin), never)
+      scripts.run(script, stdin === undefined ? stdin : Buffer.from(stdin), never, 'command', '')
     const told = async (script: string, stdin?: string) => {
       const { code, stdout, stderr } = await run(script, stdin)
       return [code, stdout.toString(), stderr]

@@ -12,7 +12,9 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { recentScript } from '../../src/sync/recent-scripts.ts'
+import { type RecentRequest, recentCall, recentFunction } from '../../src/sync/recent-scripts.ts'
+
+const recentScript = (request: RecentRequest) => `${recentFunction}\n${recentCall(request)}`
 
 let folder: string
 let root: string

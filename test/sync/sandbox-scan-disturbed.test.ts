@@ -15,8 +15,8 @@ import { shells } from '../support/local-sandbox.ts'
 const rules = new SyncRules([])
 
 function runner(shell: string, path: string): ScriptRunner {
-  return async (script, stdin) => {
-    const child = spawn(shell, ['-c', script], { cwd: '/', env: { PATH: path } })
+  return async (script, stdin, _signal, functions = '') => {
+    const child = spawn(shell, ['-c', `${functions}\n${script}`], { cwd: '/', env: { PATH: path } })
     child.stdin.on('error', () => {})
     child.stdin.end(stdin)
     const ended = new Promise<number>((resolve) => child.once('close', resolve))

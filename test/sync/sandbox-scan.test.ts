@@ -30,9 +30,13 @@ const run = promisify(execFile)
 
 /** Runs scripts here, with the tools of `path` alone. */
 function runner(shell: string, path: string, uid?: number): ScriptRunner {
-  return async (script, stdin) => {
+  return async (script, stdin, _signal, functions = '') => {
     const env = { PATH: path, TZ: 'Asia/Kolkata' }
-    const child = spawn(shell, ['-c', script], { cwd: '/', env, ...(uid && { uid }) })
+    const child = spawn(shell, ['-c', `${functions}\n${script}`], {
+      cwd: '/',
+      env,
+      ...(uid && { uid }),
+    })
     const [stdout, stderr] = [child.stdout, child.stderr].map(async (stream) =>
       Buffer.concat(await stream.toArray()),
     )
@@ -73,8 +77,8 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
   /** How far the sandbox's clock is from what it should be. */
   let clockSeconds = 0
   let asQuiet: ReturnType<typeof quietMoments>
-  const recording: ScriptRunner = async (script, stdin) => {
-    const answer = await scripts(script, stdin)
+  const recording: ScriptRunner = async (script, ...given) => {
+    const answer = await scripts(script, ...given)
     const stdout = asQuiet(answer.stdout.toString(), clockSeconds)
     answers.push({ script, stdout })
     return { ...answer, stdout: Buffer.from(stdout) }
@@ -118,8 +122,8 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
     const { ctimeMs } = statSync(join(root, 'd/c'))
     await expect.poll(() => Date.now() - ctimeMs, { timeout: 5_000 }).toBeGreaterThan(700)
     const stop = new AbortController()
-    const cut: ScriptRunner = async (script, stdin) => {
-      const answer = await recording(script, stdin)
+    const cut: ScriptRunner = async (...request) => {
+      const answer = await recording(...request)
       if (answers.length === 2) stop.abort()
       return answer
     }
