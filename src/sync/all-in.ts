@@ -15,7 +15,8 @@ import {
  * Whether the host, as is `agreed` on, has all that the sandbox holds, but for what of `left` has nothing to lose.
  *
  * A FIFO or a socket holds nothing that could be brought anywhere. Nor does a link that leads out: what it says
- * can be said again by whoever has been told of it, and what the host has there stays.
+ * can be said again by whoever has been told of it, and what the host has there stays. Nor does an empty directory
+ * that stands for one of the host that may not be read.
  */
 export function* isAllIn(
   agreed: Snapshot,
@@ -24,12 +25,16 @@ export function* isAllIn(
 ): Steps<boolean> {
   const isEmpty = ({ side, reason }: Problem) => side === 'host' || reason === reasons.special
   if (!problems.every(isEmpty)) return false
-  const links = linksOut(left)
-  if (links.size === 0) return yield* sameSnapshot(agreed, snapshot)
+  const links = pathsOf(left.filter(({ reason }) => reason === reasons.leadsOut))
+  const unread = pathsOf(
+    left.filter(({ side, reason }) => side === 'host' && reason === reasons.denied),
+  )
+  if (links.size + unread.size === 0) return yield* sameSnapshot(agreed, snapshot)
   const pace = new Pace()
   for (const [path, entry] of snapshot) {
     if (pace.isDue) yield
-    if (!links.has(path) && !sameEntry(entry, agreed.get(path))) return false
+    if (links.has(path) || (unread.has(path) && entry.kind === 'directory')) continue
+    if (!sameEntry(entry, agreed.get(path))) return false
   }
   for (const path of agreed.keys()) {
     if (pace.isDue) yield
@@ -38,8 +43,8 @@ export function* isAllIn(
   return true
 }
 
-const linksOut = (problems: readonly Problem[]): ReadonlySet<TreePath> =>
-  new Set(problems.filter(({ reason }) => reason === reasons.leadsOut).map(({ path }) => path))
+const pathsOf = (problems: readonly Problem[]): ReadonlySet<TreePath> =>
+  new Set(problems.map(({ path }) => path))
 
 function isBelow(path: TreePath, links: ReadonlySet<TreePath>): boolean {
   for (let at = parentOf(path); at !== ''; at = parentOf(at)) if (links.has(at)) return true

@@ -183,9 +183,18 @@ function* amountOf(
     if (pace.isDue) yield
     if (after?.kind !== 'file') continue
     files += 1
-    bytes += lstatSync(`${root}/${path}`, { throwIfNoEntry: false })?.size ?? 0
+    bytes += sizeAt(`${root}/${path}`)
   }
   return { files, bytes }
+}
+
+/** 0 for what is not there, or may not be looked at any more: that is found out when it is read. */
+function sizeAt(path: string): number {
+  try {
+    return lstatSync(path).size
+  } catch {
+    return 0
+  }
 }
 
 /** Where the copy of the sandbox's version is not on the host, the sandbox's must not be replaced. */

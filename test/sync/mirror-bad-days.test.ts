@@ -245,3 +245,13 @@ test('a cancelled sync stops, and the next one finishes', async () => {
   await sync()
   expect(readFileSync(join(root, 'f49'), 'utf8')).toBe('49')
 })
+
+test('a directory of the host that was never read leaves nothing behind in the sandbox', async () => {
+  mkdirSync(join(host, 'closed'), { mode: 0 })
+  writeFileSync(join(host, 'open'), 'agreed')
+  const { problems, isComplete } = await asBoundUser(folder, sync)
+  expect(problems).toEqual([{ path: 'closed', side: 'host', reason: reasons.denied }])
+  expect(isComplete).toBe(true)
+  writeFileSync(join(root, 'closed/x'), 'made there')
+  expect((await asBoundUser(folder, sync)).isComplete).toBe(false)
+})
