@@ -2,9 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { images } from '../../test/support/available.ts'
-import { type OpenShellDouble, startOpenShellDouble } from '../../test/support/openshell/double.ts'
+import type { OpenShellDouble } from '../../test/support/openshell/double.ts'
 import { type McpServer, startOurs } from '../mcp-server.ts'
 import type { Stage } from '../stage.ts'
+import { double } from './openshell.ts'
 import { sshd } from './openssh.ts'
 
 export type Place =
@@ -96,12 +97,4 @@ function openShell({ command, env }: OpenShellDouble, mode: string, folder: stri
   }
   writeFileSync(file, JSON.stringify(settings))
   return { args: ['--config', file], env }
-}
-
-/** One gateway for the whole run. */
-function double(stage: Stage): Promise<OpenShellDouble> {
-  return stage.whole.once('openshell-double', async () => {
-    const value = await startOpenShellDouble()
-    return { value, close: value.close }
-  })
 }

@@ -1,6 +1,6 @@
 /** rsync and tar over ssh with ControlMaster: what a copy of a workspace is kept in step with elsewhere. */
 import type { Stage } from '../stage.ts'
-import { controlMaster } from './openssh.ts'
+import { controlMaster, type Ssh } from './openssh.ts'
 import { run } from './programs.ts'
 
 export interface Rsync {
@@ -24,7 +24,6 @@ export async function rsyncOf(stage: Stage, here: string, there: string): Promis
 }
 
 /** `tar | ssh tar` of `here` into `there`, which is empty. Paths need no quotes. */
-export async function tarOverSsh(stage: Stage, here: string, there: string) {
-  const { command, target } = await controlMaster(stage)
+export function tarOverSsh({ command, target }: Ssh, here: string, there: string) {
   return run('sh', ['-c', `tar -C ${here} -cf - . | ${command} ${target} 'tar -C ${there} -xf -'`])
 }

@@ -1,6 +1,7 @@
 /** `exec true`, warm, on every backend, beside what else runs a command. */
 
 import { apiExec, dockerExec } from '../parts/docker-exec.ts'
+import { gatewayControlMaster } from '../parts/openshell.ts'
 import { controlMaster } from '../parts/openssh.ts'
 import { ours, type Place } from '../parts/ours.ts'
 import { run } from '../parts/programs.ts'
@@ -38,6 +39,15 @@ const openSsh: Peer = {
   target: atMost(1 / 5),
   async open(stage) {
     const { args } = await controlMaster(stage)
+    return timed(() => run('ssh', [...args, 'true']))
+  },
+}
+
+/** What the way there costs whoever takes it. */
+const throughGateway: Peer = {
+  name: 'the same through the gateway',
+  async open(stage) {
+    const { args } = await gatewayControlMaster(stage)
     return timed(() => run('ssh', [...args, 'true']))
   },
 }
@@ -83,9 +93,9 @@ export const exec: Section = {
     row('bubblewrap', 'bubblewrap', 'bubblewrap', [spawned]),
     row('host', 'no sandbox (mode off)', undefined, [spawned]),
     row('ssh', 'SSH', 'ssh', [openSsh]),
-    row('openshell', 'OpenShell mirror', 'openshell-double', [openSsh]),
+    row('openshell', 'OpenShell mirror', 'openshell-double', [openSsh, throughGateway]),
     {
-      ...row('openshell-remote', 'OpenShell remote', 'openshell-double', [openSsh]),
+      ...row('openshell-remote', 'OpenShell remote', 'openshell-double', [openSsh, throughGateway]),
       fullOnly: true,
     },
   ],

@@ -1,10 +1,13 @@
 /** The first copy of a workspace to where its sandbox is, beside tar over ssh. */
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { gatewayControlMaster, sandboxFolder } from '../parts/openshell.ts'
+import { controlMaster, type Ssh } from '../parts/openssh.ts'
 import { openOurs, type Place } from '../parts/ours.ts'
+import { run } from '../parts/programs.ts'
 import { tarOverSsh } from '../parts/rsync.ts'
 import { makeTree } from '../parts/trees.ts'
-import type { Need, Row, Section } from '../row.ts'
+import type { Need, Peer, Row, Section } from '../row.ts'
 import type { Effort, Sample } from '../sampling.ts'
 import type { Stage } from '../stage.ts'
 import { atLeast } from '../target.ts'
@@ -49,19 +52,32 @@ async function ourSeed(stage: Stage, place: Place): Promise<Sample> {
   }
 }
 
-async function tarSeed(stage: Stage): Promise<Sample> {
+/** The folder is on the far side. */
+async function tarSeed(stage: Stage, ssh: Ssh, to: string): Promise<Sample> {
   const from = await source(stage)
-  const to = join(stage.folder, 'tar-target')
   return async () => {
-    rmSync(to, { recursive: true, force: true })
-    mkdirSync(to)
+    await run('ssh', [...ssh.args, `rm -rf ${to} && mkdir ${to}`])
     const started = performance.now()
-    await tarOverSsh(stage, from, to)
+    await tarOverSsh(ssh, from, to)
     return speed(performance.now() - started)
   }
 }
 
-const row = (place: Place, title: string, needs: readonly Need[]): Row => ({
+const tar: Peer = {
+  name: 'tar | ssh tar',
+  target: atLeast(0.9),
+  open: async (stage) =>
+    tarSeed(stage, await controlMaster(stage), join(stage.folder, 'tar-target')),
+}
+
+/** What the way there lets through. */
+const tarThroughGateway: Peer = {
+  name: 'the same through the gateway',
+  open: async (stage) =>
+    tarSeed(stage, await gatewayControlMaster(stage), `${sandboxFolder}/tar-target`),
+}
+
+const row = (place: Place, title: string, needs: readonly Need[], peers: readonly Peer[]): Row => ({
   id: `seed/${place}`,
   title,
   unit: 'MB/s',
@@ -73,13 +89,18 @@ const row = (place: Place, title: string, needs: readonly Need[]): Row => ({
     least: 3,
   }),
   ours: (stage) => ourSeed(stage, place),
-  peers: [{ name: 'tar | ssh tar', target: atLeast(0.9), open: tarSeed }],
+  peers,
 })
 
 export const seed: Section = {
   name: 'seed',
   rows: [
-    row('ssh', 'seed 10,000 files, 100 MB (SSH)', ['ssh']),
-    row('openshell', 'first push of 10,000 files, 100 MB', ['openshell-double', 'ssh']),
+    row('ssh', 'seed 10,000 files, 100 MB (SSH)', ['ssh'], [tar]),
+    row(
+      'openshell',
+      'first push of 10,000 files, 100 MB',
+      ['openshell-double', 'ssh'],
+      [tar, tarThroughGateway],
+    ),
   ],
 }
