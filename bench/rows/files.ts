@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type McpServer, textOf } from '../mcp-server.ts'
 import { ours, type Place } from '../parts/ours.ts'
+import { run } from '../parts/programs.ts'
 import { peer } from '../peers.ts'
 import type { Need, Peer, Row, Section } from '../row.ts'
 import { type Sample, timed } from '../sampling.ts'
@@ -112,6 +113,12 @@ const near = (place: Place, title: string, need: Need, operation: Operation): Ro
   ],
 })
 
+/** How fast the machine is: a file far away takes some programs there. */
+const oneProgram: Peer = {
+  name: 'Node spawn, no sandbox',
+  open: async () => timed(() => run('/bin/true', [])),
+}
+
 const far = (place: Place, title: string, need: Need, operation: Operation): Row => ({
   id: `files/${operation}-${place}`,
   title: `${operation} 10 KB, ${title}`,
@@ -120,7 +127,7 @@ const far = (place: Place, title: string, need: Need, operation: Operation): Row
   fullOnly: operation === 'edit',
   ...(operation === 'edit' ? {} : { target: limit(3) }),
   ours: (stage) => oursOf(stage, place, operation),
-  peers: [],
+  peers: [oneProgram],
 })
 
 const operations: readonly Operation[] = ['read', 'write', 'edit']
