@@ -32,7 +32,9 @@ function fixture(name: string, input: z.ZodObject, run: Run): Tool {
     annotations,
     run: async (args, { progress }) => ({
       // Our tools give fewer kinds of blocks than there are; what carries them is the same.
-      content: (await run(args as Record<string, string>, (done) => progress(done, () => ''))) as never,
+      content: (await run(args as Record<string, string>, (done) =>
+        progress(done, () => ''),
+      )) as never,
       facts: {},
     }),
   })
