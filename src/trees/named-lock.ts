@@ -16,8 +16,8 @@ import { errnoOf } from './host-failure.ts'
 /** A lock lets go of itself at the first call; once. */
 export type Unlock = () => void
 
-/** How long a lock is kept that nobody asks for. */
-const keptMs = 100
+/** How long a lock is kept that nobody asks for. A process that is stopped meanwhile keeps it for as long as that. */
+const keptMs = 20
 /** A process that keeps a lock gives it away by then, unless it is stopped. */
 const givenMs = 50
 
