@@ -13,10 +13,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { errnoOf } from './host-failure.ts'
 
-/** A lock lets go of itself at the first call; once. */
+/** Lets go of the lock. To be called once. */
 export type Unlock = () => void
 
-/** How long a lock is kept that nobody asks for. A process that is stopped meanwhile keeps it for as long as that. */
+/** How long a lock is kept that nobody asks for. A process that is stopped in that time keeps it until it goes on. */
 const keptMs = 20
 /** A process that keeps a lock gives it away by then, unless it is stopped. */
 const givenMs = 50
