@@ -1,5 +1,7 @@
 /** The sh script of an attendant: it runs short scripts of our own, one after another, and marks their ends. */
+import { attendantWords, becomePerl, handing, shortcutSign } from './attendant-perl.ts'
 import { block } from './command-text.ts'
+import type { Shortcut } from './script.ts'
 
 /** The ASCII unit separator: a runner, in whose output this is, holds what may begin a mark of its own. */
 export const attendantMarkByte = 0x1f
@@ -15,9 +17,23 @@ export const attendantMarkByte = 0x1f
  *
  * Its variables are named as a runner's, and the text is taken out of the environment before it is read: there
  * it would go to each program, and may be more than one can be started with.
+ *
+ * With `shortcuts` it becomes perl where there is one, and marks which of the two it is before it takes requests.
  */
-export function attendantScript(token: string, functions: string): string {
+export function attendantScript(token: string, functions: string, shortcuts?: string): string {
   const mark = (word: string) => `\\037${token}:${word}\\037`
+  if (shortcuts === undefined) return shellScript(mark, token, functions)
+  const handed = shellScript(mark, token, functions, handing)
+  return `${becomePerl(token, handed, shortcuts)}printf '${mark(attendantWords.sh)}'
+${shellScript(mark, token, functions)}`
+}
+
+function shellScript(
+  mark: (word: string) => string,
+  token: string,
+  functions: string,
+  handed?: typeof handing,
+): string {
   return `${functions}
 told='${mark('told')}'
 sbx_over=
@@ -25,7 +41,8 @@ sbx_over=
 trap sbx_over=1 TERM
 while :; do
 (
-IFS=' ' read -r sbx_key sbx_size sbx_bytes && [ "$sbx_key" = ${token} ] || exit 128
+IFS=' ' read -r sbx_key sbx_size sbx_bytes ${handed?.from ?? ''} && [ "$sbx_key" = ${token} ] || exit 128
+${handed === undefined ? '' : `exec ${handed.close}`}
 unset sbx_text
 case $sbx_size in
 +*) sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) && IFS= read -r sbx_line || exit 128 ;;
@@ -38,6 +55,7 @@ eval "$sbx_text"
 sbx_code=$?
 printf '${mark('%s')}' "$sbx_code"
 [ -z "$sbx_over" ] && [ "$sbx_code" -lt 128 ] || exit
+${handed === undefined ? '' : `printf x ${handed.to}`}
 done`
 }
 
@@ -45,4 +63,11 @@ done`
 export function request(token: string, script: string, stdin: Uint8Array): Buffer {
   const { size, text } = block('sh', script)
   return Buffer.concat([Buffer.from(`${token} ${size} ${stdin.length}\n`), text, stdin])
+}
+
+/** What an attendant that is perl is told, for a shortcut. */
+export function shortcutRequest(token: string, shortcut: Shortcut, stdin: Uint8Array): Buffer {
+  const words = Buffer.from(shortcut.join('\0'))
+  const head = Buffer.from(`${token} ${shortcutSign}${words.length} ${stdin.length}\n`)
+  return Buffer.concat([head, words, stdin])
 }

@@ -4,22 +4,26 @@
  */
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
-import { attendantMarkByte, attendantScript, request } from './attendant-script.ts'
+import { attendantWords } from './attendant-perl.ts'
+import { attendantMarkByte, attendantScript, request, shortcutRequest } from './attendant-script.ts'
 import { cancelled } from './errors.ts'
 import type { Guard } from './guard.ts'
 import { MarkedStream } from './marked-stream.ts'
 import { type Process, spawn } from './process.ts'
-import type { ScriptResult } from './script.ts'
+import type { ScriptResult, Shortcut } from './script.ts'
 import { framedBytes, spawnScript } from './spawn-script.ts'
 
 export class Attendant {
   readonly guard: Guard
+  readonly #shortcuts: string | undefined
   #functions: string | undefined
   #shell: Shell | undefined
   #isStarting = false
 
-  constructor(guard: Guard) {
+  /** `shortcuts` are the definitions that `becomePerl` takes. */
+  constructor(guard: Guard, shortcuts?: string) {
     this.guard = guard
+    this.#shortcuts = shortcuts
   }
 
   /** What it was started with, if it was. */
@@ -30,18 +34,21 @@ export class Attendant {
   /**
    * As `spawnScript`. `functions` are definitions that come before the script, and the same ones each time. A
    * script that has them takes all of `stdin` unless it fails, starts nothing that outlives it, and prints
-   * nothing after it has told.
+   * nothing after it has told. `shortcut` does the same.
    */
   async run(
     script: string,
     stdin: Uint8Array | Readable | undefined,
     signal: AbortSignal,
     functions: string | undefined,
+    shortcut?: Shortcut,
   ): Promise<ScriptResult> {
     if (functions === undefined) return spawnScript(this.guard, script, stdin, signal)
     const isShort = !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
     const shell = this.#shell
-    if (isShort && shell?.isFree) return shell.run(script, stdin ?? new Uint8Array(), signal)
+    if (isShort && shell?.isFree) {
+      return shell.run(script, stdin ?? new Uint8Array(), signal, shortcut)
+    }
     if (shell === undefined) void this.#start(functions)
     // One that is busy may be for long: it waits for its turn with other servers, or sends a large file.
     return spawnScript(this.guard, `${functions}\n${script}`, stdin, signal)
@@ -53,12 +60,13 @@ export class Attendant {
     this.#functions = functions
     try {
       const token = randomBytes(9).toString('hex')
-      const process = await spawn(this.guard, ['sh', '-c', attendantScript(token, functions)], {
+      const text = attendantScript(token, functions, this.#shortcuts)
+      const process = await spawn(this.guard, ['sh', '-c', text], {
         workdir: '/',
         stdin: 'open',
         marked: false,
       })
-      const shell = new Shell(process, token)
+      const shell = new Shell(process, token, this.#shortcuts === undefined)
       this.#shell = shell
       void shell.over.then(() => {
         this.#shell = undefined
@@ -73,7 +81,8 @@ export class Attendant {
 
 /** A script that runs. */
 interface Running {
-  readonly hasStdin: boolean
+  readonly stdin: Uint8Array
+  readonly script: string
   readonly stdout: Buffer[]
   stderr: string
   end(code: number): void
@@ -86,14 +95,18 @@ class Shell {
   /** Settles when it has ended. */
   readonly over: Promise<void>
   #running: Running | undefined
+  /** Until then it starts, which may take longer than a runner takes for a script. */
+  #isReady: boolean
+  #isPerl = false
   /** It takes no more: it is ending, by itself or because it was told to. */
   #isOver = false
   /** How many scripts have told their result and are not at their end. */
   #cleaning = 0
 
-  constructor(process: Process, token: string) {
+  constructor(process: Process, token: string, isReady: boolean) {
     this.#process = process
     this.#token = token
+    this.#isReady = isReady
     process.stdin.on('error', () => {})
     process.stderr.on('data', (bytes: Buffer) => {
       if (this.#running !== undefined) this.#running.stderr += bytes.toString()
@@ -120,11 +133,16 @@ class Shell {
   }
 
   get isFree(): boolean {
-    return !this.#isOver && this.#running === undefined
+    return this.#isReady && !this.#isOver && this.#running === undefined
   }
 
   /** Only when free. */
-  run(script: string, stdin: Uint8Array, signal: AbortSignal): Promise<ScriptResult> {
+  run(
+    script: string,
+    stdin: Uint8Array,
+    signal: AbortSignal,
+    shortcut: Shortcut | undefined,
+  ): Promise<ScriptResult> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) throw cancelled('the operation')
       const abort = () => {
@@ -138,7 +156,8 @@ class Shell {
         else action()
       }
       const running: Running = {
-        hasStdin: stdin.length > 0,
+        stdin,
+        script,
         stdout: [],
         stderr: '',
         end(code) {
@@ -149,11 +168,26 @@ class Shell {
       }
       this.#running = running
       signal.addEventListener('abort', abort, { once: true })
-      this.#process.stdin.write(request(this.#token, script, stdin))
+      const asked =
+        this.#isPerl && shortcut !== undefined
+          ? shortcutRequest(this.#token, shortcut, stdin)
+          : request(this.#token, script, stdin)
+      this.#process.stdin.write(asked)
     })
   }
 
   #marked(text: string): void {
+    if (text === attendantWords.sh || text === attendantWords.perl) {
+      this.#isReady = true
+      this.#isPerl = text === attendantWords.perl
+      return
+    }
+    if (text === attendantWords.declined) {
+      const running = this.#running
+      if (running === undefined || this.#isOver) return
+      this.#process.stdin.write(request(this.#token, running.script, running.stdin))
+      return
+    }
     const isTold = text === 'told'
     if (!isTold && this.#cleaning > 0) {
       this.#cleaning -= 1
@@ -164,7 +198,7 @@ class Shell {
     if (running === undefined) return
     const code = isTold ? 0 : Number(text)
     if (isTold) this.#cleaning += 1
-    else if (code > 127 || (code !== 0 && running.hasStdin)) {
+    else if (code > 127 || (code !== 0 && running.stdin.length > 0)) {
       this.#isOver = true
       this.#process.stdin.end()
     }

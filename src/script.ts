@@ -11,6 +11,12 @@ export interface ScriptResult {
 }
 
 /**
+ * What does the same as a script in the ordinary case, and declines otherwise: the name of a `sub` of the attendant's
+ * perl, if it has one (`attendant-perl.ts`), and what that is given after the stdin. No word holds a NUL.
+ */
+export type Shortcut = readonly [string, ...string[]]
+
+/**
  * Rejects when it could not be started or the sandbox was lost; an exit code is a result. `traffic` is
  * `bulk` for a script whose stdin or output may be large.
  */

@@ -4,8 +4,6 @@
  */
 import type { Readable } from 'node:stream'
 import { Activity, type SandboxUse } from './activity.ts'
-import { Attendant } from './attendant.ts'
-import { attendedScripts } from './attended-scripts.ts'
 import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
 import { isSandboxError } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
@@ -15,13 +13,14 @@ import { LogSpace } from './log-space.ts'
 import { localeOf } from './runner-script.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import { SandboxOpening } from './sandbox-opening.ts'
-import { channelScripts, type ScriptResult, type Scripts } from './script.ts'
+import { channelScripts, type ScriptResult, type Scripts, type Shortcut } from './script.ts'
 import {
   defaultTimeoutSeconds,
   type SessionOptions,
   sessionLimits,
   unnoted,
 } from './session-options.ts'
+import { SessionScripts } from './session-scripts.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
 
@@ -37,9 +36,7 @@ export class Session {
   readonly #ephemeral: boolean
   readonly #opening: SandboxOpening
   readonly #executions: Executions
-  /** Of the sandbox that was used last: what runs the scripts of trees, and what keeps the workspace in step. */
-  #attendant: Attendant | undefined
-  #syncing: Attendant | undefined
+  readonly #scripts = new SessionScripts()
   readonly #outputLimits: OutputLimits
   readonly #logs: LogSpace
   readonly #steps: SyncSteps
@@ -102,12 +99,7 @@ export class Session {
   /** How to run short scripts of our own in the sandbox, if it is open. */
   get scripts(): Scripts | undefined {
     const guard = this.#opening.opened
-    return guard && this.#scriptsOf(guard)
-  }
-
-  #scriptsOf(guard: Guard): Scripts {
-    if (this.#syncing?.guard !== guard) this.#syncing = new Attendant(guard)
-    return attendedScripts(this.#syncing)
+    return guard && this.#scripts.syncing(guard)
   }
 
   /** Whether it has or had a sandbox, or is about to have one. */
@@ -135,12 +127,12 @@ export class Session {
     stdin: Uint8Array | Readable | undefined,
     signal: AbortSignal | undefined,
     functions: string | undefined,
+    shortcut?: Shortcut,
   ): Promise<ScriptResult> {
     const given = signal ?? new AbortController().signal
     return this.during(async () => {
       const guard = await this.guard({ signal: given, report: () => {} })
-      if (this.#attendant?.guard !== guard) this.#attendant = new Attendant(guard)
-      return this.#attendant.run(script, stdin, given, functions)
+      return this.#scripts.trees(guard).run(script, stdin, given, functions, shortcut)
     })
   }
 
@@ -169,7 +161,7 @@ export class Session {
     const { workspace } = this
     const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
     const guard = await this.guard(context)
-    await this.#steps.before(this.#scriptsOf(guard), context)
+    await this.#steps.before(this.#scripts.syncing(guard), context)
     const output = new CapturedOutput(this.#logs, this.#outputLimits)
     const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
     const execution = await Execution.start(guard, placed, output, context.signal).catch(

@@ -1,19 +1,50 @@
 /** One shell runs the scripts of a session's own, and none of them can tell. In dash, bash and BusyBox. */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, test as anyTest, beforeEach, describe, expect } from 'vitest'
 import { Attendant } from '../src/attendant.ts'
 import { attendantScript } from '../src/attendant-script.ts'
 import { type Guard, openGuard } from '../src/guard.ts'
 import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
+import { hasPerl } from './support/perl-attendant.ts'
 
 const never = new AbortController().signal
 
 const functions = `told=
 greet() { printf 'hello %s' "$1"; }`
 
+interface Attended {
+  readonly shell: string
+  readonly path: string
+  /** Whether it knows shortcuts, and can take them. */
+  readonly shortcuts: 'none' | 'declined by all' | 'taken'
+}
+
+/** A program of that name that is no perl of ours: it lacks modules. */
+const meagre = mkdtempSync(join(tmpdir(), 'sbx-meagre-'))
+writeFileSync(join(meagre, 'perl'), '#!/bin/sh\nexit 2\n', { mode: 0o755 })
+afterAll(() => rmSync(meagre, { recursive: true }))
+
+const attendants: Record<string, Attended> = {}
 for (const [name, { shell, path }] of Object.entries(shells())) {
+  attendants[name] = { shell, path, shortcuts: 'none' }
+  const withPerl = path === '/usr/bin:/bin'
+  attendants[`${name}, ${withPerl ? 'with' : 'without'} perl`] = {
+    shell,
+    path,
+    shortcuts: withPerl ? 'taken' : 'declined by all',
+  }
+}
+attendants['sh, with a perl that lacks modules'] = {
+  shell: '/bin/sh',
+  path: `${meagre}:/usr/bin:/bin`,
+  shortcuts: 'declined by all',
+}
+
+for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
+  const test = shortcuts === 'taken' ? anyTest.runIf(hasPerl) : anyTest
   describe(`the attendant in ${name}`, () => {
     let sandbox: LocalSandbox
     let guard: Guard
@@ -22,7 +53,7 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
     beforeEach(async () => {
       sandbox = localSandbox({ shell, path })
       guard = await openGuard(sandbox, never)
-      attendant = new Attendant(guard)
+      attendant = new Attendant(guard, shortcuts === 'none' ? undefined : 'sub here { "here" }')
     })
 
     afterEach(async () => {
@@ -32,15 +63,21 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
     })
 
     const run = (script: string, stdin?: Uint8Array, signal = never) =>
-      attendant.run(script, stdin, signal, functions)
+      attendant.run(script, stdin, signal, functions, ['elsewhere'])
     const told = async (script: string, stdin?: Uint8Array) => {
       const { code, stdout } = await run(script, stdin)
       return `${code} ${stdout}`
     }
     const file = (path: string) => join(sandbox.root, path)
 
+    const shortcut = async () => {
+      const { stdout } = await attendant.run('echo script', undefined, never, functions, ['here'])
+      return stdout.toString()
+    }
+
     /** Scripts run in the same shell from then on; until it has started a runner takes them. */
     const attended = async () => {
+      if (shortcuts === 'taken') while ((await shortcut()) !== 'here');
       for (let before = ''; ; ) {
         const shell = await told('echo "$$"')
         if (shell === before) return shell
@@ -53,7 +90,7 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       expect(await told('x=1; cd /tmp; trap "echo left" EXIT TERM; set -f; exit 3')).toBe(
         '3 left\n',
       )
-      expect(await told('echo "$x" "$PWD" "$$" /etc/host?; trap')).toMatch(
+      expect(await told(`echo "$x" "$PWD" "$$" /etc/host?; trap`)).toMatch(
         new RegExp(`^0 +/ ${shell.slice(2, -1)} /etc/host`),
       )
       expect(await told('greet() { :; }')).toBe('0 ')
@@ -145,6 +182,12 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       await expect(running).rejects.toMatchObject({ code: 'CANCELLED' })
       expect(existsSync(file('undone'))).toBe(true)
       expect(await told('echo next')).toBe('0 next\n')
+    })
+
+    test('a shortcut is taken where it can be, and the script does the same elsewhere', async () => {
+      await attended()
+      expect(await shortcut()).toBe(shortcuts === 'taken' ? 'here' : 'script\n')
+      expect(await told('echo "$1"; greet you', Buffer.from('left'))).toBe('0 \nhello you')
     })
 
     test('does not count as something that runs', async () => {

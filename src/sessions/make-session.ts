@@ -33,7 +33,7 @@ export function makeSession(
       opened: () => session.sandbox(never),
       current: () => session.current,
       scripts: () => session.scripts,
-      run: (script, stdin, signal, functions) => session.run(script, stdin, signal, functions),
+      run: (...script) => session.run(...script),
       abandon: (sandbox, error) => session.abandon(sandbox, error),
       open: (context) => session.sandbox(context),
     },

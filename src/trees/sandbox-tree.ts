@@ -2,6 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import { cancelled, fileDenied, fileNotFound, readOnlyHere, sameFileTwice } from '../errors.ts'
+import type { Shortcut } from '../script.ts'
 import {
   type ByteRange,
   type Change,
@@ -24,19 +25,21 @@ import {
   statScript,
   walkFunctions,
 } from './sandbox-scripts.ts'
+import { listShortcut, readShortcut, replaceShortcut, statShortcut } from './sandbox-shortcuts.ts'
 import { isTemporaryName } from './temporary-name.ts'
 
 /**
  * Runs a POSIX sh script inside to its end, as `sh -c`, with all of `stdin` on its standard input.
  * Rejects only when it did not run to its end (`SANDBOX_LOST`, `CANCELLED`). A script that ends
  * before it has read its input is no failure. `functions` come before it, and may have been read already:
- * a script that has them keeps to what `Attendant.run` asks for.
+ * a script that has them keeps to what `Attendant.run` asks for. `shortcut` does the same, and need not be taken.
  */
 export type ScriptRunner = (
   script: string,
   stdin?: Uint8Array | Readable,
   signal?: AbortSignal,
   functions?: string,
+  shortcut?: Shortcut,
 ) => Promise<{ readonly code: number; readonly stdout: Buffer; readonly stderr: string }>
 
 export interface SandboxTreeOptions {
@@ -60,7 +63,7 @@ const scriptLimitBytes = 100_000
 /**
  * A `Tree` inside a sandbox. It needs sh, cat, head, dd (with `iflag=fullblock`), stat, sha256sum, mv,
  * rm, ln, cp, mkdir, rmdir, chmod, chown, readlink, find and sleep there, cmp to leave alone what is the
- * same, and df and tail to say why a disk refused; BusyBox has them all.
+ * same, and df and tail to say why a disk refused; BusyBox has them all. Where all of perl is, what is ordinary needs none.
  *
  * The boundary is the sandbox: a link swapped while a script runs can at most lead to other files
  * of the sandbox. Content is flushed before it takes its place; the rename is not. Names that are
@@ -81,7 +84,11 @@ export class SandboxTree implements Tree {
   }
 
   async stat(path: TreePath): Promise<Stat> {
-    const stdout = await this.#ask(path, (root) => statScript(root, path))
+    const stdout = await this.#ask(
+      path,
+      (root) => statScript(root, path),
+      (root) => statShortcut(root, path),
+    )
     const { mode, size, modifiedMs } = factsOf(stdout.toString())
     const kind = kindOf(mode)
     return {
@@ -95,7 +102,11 @@ export class SandboxTree implements Tree {
   async read(path: TreePath, range?: ByteRange): Promise<FileContent> {
     const block = range === undefined ? 0 : blockOf(range)
     const plan = { limitBytes: readLimitBytes, range: range && { ...range, block } }
-    const stdout = await this.#ask(path, (root) => readScript(root, path, plan))
+    const stdout = await this.#ask(
+      path,
+      (root) => readScript(root, path, plan),
+      (root) => readShortcut(root, path, plan),
+    )
     const end = stdout.lastIndexOf('\n')
     const { mode, size, modifiedMs } = factsOf(stdout.toString('latin1', end + 1))
     const facts = { modifiedMs, executable: isExecutable(mode) }
@@ -113,7 +124,11 @@ export class SandboxTree implements Tree {
   }
 
   async list(path: TreePath): Promise<readonly ListedEntry[]> {
-    const stdout = await this.#ask(path, (root) => listScript(root, path))
+    const stdout = await this.#ask(
+      path,
+      (root) => listScript(root, path),
+      (root) => listShortcut(root, path),
+    )
     // One character for each byte, so that sorting is by bytes and nothing is lost before it is judged.
     const [table = '', ...links] = stdout.toString('latin1').split('\0')
     const targets = new Map<string, string>()
@@ -154,7 +169,8 @@ export class SandboxTree implements Tree {
       spelled.add(path)
     }
     if (signal?.aborted) throw cancelled('the change')
-    const script = applyScript(await this.#root(), changes, this.#lock, compare)
+    const root = await this.#root()
+    const script = applyScript(root, changes, this.#lock, compare)
     const parts = changes.flatMap(({ after }) => (after === 'absent' ? [] : [after.bytes]))
     const size = Buffer.byteLength(script)
     const isShort = size <= scriptLimitBytes
@@ -163,6 +179,7 @@ export class SandboxTree implements Tree {
       stream(isShort ? parts : [Buffer.from(script), ...parts]),
       signal,
       treeFunctions,
+      replaceShortcut(root, changes, this.#lock, compare),
     )
     if (code === 0) return stdout.toString()
     if (signal?.aborted) throw cancelled('the change')
@@ -173,10 +190,20 @@ export class SandboxTree implements Tree {
   }
 
   /** The script's output. */
-  async #ask(path: TreePath, script: (root: string) => string): Promise<Buffer> {
+  async #ask(
+    path: TreePath,
+    script: (root: string) => string,
+    shortcut?: (root: string) => Shortcut | undefined,
+  ): Promise<Buffer> {
     if (isTooLong(path)) throw fileNotFound(path)
-    const text = script(await this.#root())
-    const { code, stdout, stderr } = await this.#run(text, undefined, undefined, treeFunctions)
+    const root = await this.#root()
+    const { code, stdout, stderr } = await this.#run(
+      script(root),
+      undefined,
+      undefined,
+      treeFunctions,
+      shortcut?.(root),
+    )
     if (code !== 0) throw readFailed(path, told(code, stdout.toString(), stderr))
     return stdout
   }

@@ -1,0 +1,92 @@
+/**
+ * The attendant as a perl program, where the sandbox has one: what is ordinary it does itself, by system calls, where
+ * a script starts programs. Scripts it hands to a shell that waits beside it. Both are asked and answer as
+ * `attendant-script.ts` has it.
+ */
+import { quote } from './posix-sh.ts'
+
+/** What a request for a shortcut has before its size. */
+export const shortcutSign = '='
+
+/** What is said once by what takes requests, and what by a shortcut that has declined, before it changed anything. */
+export const attendantWords = { perl: 'perl', sh: 'sh', declined: 'declined' } as const
+
+/** Where the shell beside perl gets the first line of a request, and where it says that it is ready for the next. */
+export const handing = { from: '<&8', to: '>&9', close: '8<&- 9>&-' } as const
+
+/** The last two come with a perl in Debian only where all of it is installed, as git has it. */
+const modules =
+  '-M5.014 -MFcntl=:DEFAULT,:mode -MIO::Handle -MErrno -MPOSIX=dup2 -MTime::HiRes -MDigest::SHA'
+
+/**
+ * A line of sh that becomes perl if there is one. `shell` is what scripts are handed to. `shortcuts` are definitions of
+ * `sub`s, whose names requests have first: they are given the stdin and the words of the request, and return what is
+ * printed, or nothing to decline. Nothing that they do may be left when they decline or die; `over()` is true once they
+ * are asked to end.
+ */
+export function becomePerl(token: string, shell: string, shortcuts: string): string {
+  const program = quote(shortcuts + loop)
+  return `unset PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE
+command -v perl >/dev/null && LC_ALL=C perl ${modules} -e 'exit !-r "/proc/self/stat"' 2>/dev/null &&
+LC_ALL=C exec perl ${modules} -e ${program} ${token} ${quote(shell)}
+`
+}
+
+/** Its stdin is read without a buffer: what follows the first line of a request may be for the shell. */
+const loop = String.raw`
+my ($token, $shell) = @ARGV;
+my $over;
+$SIG{$_} = sub { $over = 1 } for qw(TERM HUP INT PIPE);
+sub over { $over }
+sub mark { "\037$token:$_[0]\037" }
+sub out {
+  my ($to, $bytes) = @_;
+  for (my $done = 0; $done < length $bytes;) {
+    my $n = syswrite $to, $bytes, length($bytes) - $done, $done;
+    if (defined $n) { $done += $n } elsif (!$!{EINTR}) { exit 141 }
+  }
+}
+sub take {
+  my ($from, $size) = @_;
+  my $bytes = '';
+  while (length $bytes < $size) {
+    my $n = sysread $from, $bytes, $size - length $bytes, length $bytes;
+    exit($over ? 143 : 128) if defined $n ? !$n : $over && !fileno $from || !$!{EINTR};
+  }
+  $bytes
+}
+$^F = 255;
+pipe my $heads, my $head;
+pipe my $readiness, my $ready;
+unless (fork // exit 126) {
+  close $head;
+  close $readiness;
+  dup2(fileno $heads, 8);
+  dup2(fileno $ready, 9);
+  close $heads;
+  close $ready;
+  exec 'sh', '-c', $shell;
+  exit 126;
+}
+close $heads;
+close $ready;
+fcntl $_, F_SETFD, FD_CLOEXEC for $head, $readiness;
+out(*STDOUT, mark('perl'));
+until ($over) {
+  my $line = '';
+  $line .= take(*STDIN, 1) until $line =~ /\n\z/;
+  my ($key, $size, $bytes) = split ' ', $line;
+  exit 128 unless $key eq $token;
+  if ($size =~ s/^=//) {
+    my ($name, @words) = split /\0/, take(*STDIN, $size), -1;
+    my $stdin = take(*STDIN, $bytes);
+    my $said = eval { main->can($name)->($stdin, @words) };
+    chdir '/';
+    if (defined $said) { out(*STDOUT, $said . mark(0)) } elsif (!$over) { out(*STDOUT, mark('declined')) }
+  } else {
+    out($head, $line);
+    take($readiness, 1);
+  }
+}
+exit 143;
+`

@@ -1,0 +1,24 @@
+/** What runs a session's own scripts in the sandbox that it used last. */
+import { Attendant } from './attendant.ts'
+import { attendedScripts } from './attended-scripts.ts'
+import type { Guard } from './guard.ts'
+import type { Scripts } from './script.ts'
+import { treeShortcuts } from './trees/sandbox-shortcuts.ts'
+
+/** Two attendants, so that no tool's call on a file waits for a look at all of the workspace. They end with the guard's session. */
+export class SessionScripts {
+  #ofTrees: Attendant | undefined
+  #syncing: Attendant | undefined
+
+  /** For the scripts of trees. */
+  trees(guard: Guard): Attendant {
+    if (this.#ofTrees?.guard !== guard) this.#ofTrees = new Attendant(guard, treeShortcuts)
+    return this.#ofTrees
+  }
+
+  /** For those that keep the workspace in step. */
+  syncing(guard: Guard): Scripts {
+    if (this.#syncing?.guard !== guard) this.#syncing = new Attendant(guard)
+    return attendedScripts(this.#syncing)
+  }
+}

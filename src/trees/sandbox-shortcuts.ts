@@ -1,0 +1,228 @@
+/**
+ * What the scripts of a tree do for a file where nothing is unusual, in perl: read a regular file that no link leads
+ * to, and replace or make one in a directory that is there. They keep every promise of the scripts, and decline
+ * whatever those would refuse or do in another way, before anything of the workspace has changed.
+ */
+import type { Shortcut } from '../script.ts'
+import type { Change, TreePath } from '../tree.ts'
+import { lockName } from './sandbox-lock-script.ts'
+import type { ReadPlan } from './sandbox-scripts.ts'
+import { temporaryName } from './temporary-name.ts'
+
+/** What is larger is streamed by a script. */
+const shortcutLimitBytes = 1024 * 1024
+
+/** Does what `readScript` does, and prints what it prints. */
+export function readShortcut(
+  root: string,
+  path: TreePath,
+  { limitBytes, range }: ReadPlan,
+): Shortcut | undefined {
+  const read = (start: number, end: number) =>
+    shortcut('read_file', root, path, `${start}`, `${end - start}`, `${shortcutLimitBytes}`)
+  if (range === undefined) return read(0, limitBytes + 1)
+  const { offset, length, block } = range
+  if (length > limitBytes || length === 0) return undefined
+  return read(offset - (offset % block), Math.ceil((offset + length) / block) * block)
+}
+
+/** Does what `statScript` does, and prints what it prints. */
+export function statShortcut(root: string, path: TreePath): Shortcut {
+  return shortcut('stat_entry', root, path)
+}
+
+/** Does what `listScript` does, and prints what it prints, but for the date in words. */
+export function listShortcut(root: string, path: TreePath): Shortcut {
+  return shortcut('list_directory', root, path)
+}
+
+/** Does what `applyScript` does with one change, of the file's content; as there, the new bytes are the stdin. */
+export function replaceShortcut(
+  root: string,
+  changes: readonly Change[],
+  lock = '',
+  compare = false,
+): Shortcut | undefined {
+  const [change] = changes
+  if (change === undefined || changes.length > 1 || change.after === 'absent') return undefined
+  const { path, before, after } = change
+  const expected = typeof before === 'string' ? before : before.digest
+  return shortcut(
+    'replace_file',
+    root,
+    path,
+    expected,
+    after.executable ? '1' : '',
+    compare ? '1' : '',
+    lockName(root, lock),
+    temporaryName(),
+  )
+}
+
+const shortcut = (name: string, root: string, path: string, ...more: string[]): Shortcut => [
+  name,
+  root,
+  path,
+  ...more,
+]
+
+/**
+ * The definitions that the shortcuts call, for an attendant to start with. `walk` enters the directory of the path's last
+ * name, and gives that name, and the directory as a path and its parts of which none was a link. `same_place` says whether
+ * that path still leads to where we are.
+ */
+export const treeShortcuts = String.raw`
+use filetest 'access';
+sub same { $_[0] == $_[2] && $_[1] == $_[3] }
+sub walk {
+  my ($root, $path) = @_;
+  return if $path =~ m{/\z|(?:\A|/)\.\.(?:/|\z)};
+  my $at = $root =~ s{/+\z}{}r;
+  chdir($at eq '' ? '/' : $at) or return;
+  my @parts = grep { $_ ne '' && $_ ne '.' } split m{/}, $path;
+  my $name = @parts ? pop @parts : '.';
+  for (@parts) {
+    my @seen = lstat $_ or return;
+    S_ISDIR($seen[2]) && chdir $_ or return;
+    same(@seen[0, 1], (lstat '.')[0, 1]) or return;
+    $at .= "/$_";
+  }
+  ("./$name", $at, @parts)
+}
+sub same_place {
+  my ($at, @parts) = @_;
+  my @here = lstat '.' or return;
+  my @there = stat($at eq '' ? '/' : $at) or return;
+  same(@here[0, 1], @there[0, 1]) or return;
+  while (@parts) {
+    lstat $at;
+    -d _ or return;
+    $at =~ s{/[^/]*\z}{};
+    pop @parts;
+  }
+  1
+}
+sub facts {
+  my @of = @_;
+  my $seconds = int $of[9];
+  $seconds-- if $of[9] < $seconds;
+  my $fraction = sprintf '%.9f', $of[9] - $seconds;
+  sprintf '%x %d %d - 0%s', $of[2], $of[7], $seconds, substr $fraction, 1
+}
+sub content {
+  my ($name, $limit) = @_;
+  sysopen my $file, $name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK or return;
+  S_ISREG((stat $file)[2]) or return;
+  my $bytes = '';
+  while (length $bytes <= $limit) {
+    my $n = sysread $file, $bytes, $limit + 1 - length $bytes, length $bytes;
+    if (!defined $n) { next if $!{EINTR}; return }
+    return $bytes unless $n;
+  }
+  return
+}
+sub stat_entry {
+  my ($stdin, $root, $path) = @_;
+  my ($name) = walk($root, $path) or return;
+  my @of = Time::HiRes::lstat($name) or return;
+  return if S_ISLNK($of[2]);
+  facts(@of) . "\n"
+}
+sub list_directory {
+  my ($stdin, $root, $path) = @_;
+  my ($name) = walk($root, $path) or return;
+  my @seen = lstat $name or return;
+  S_ISDIR($seen[2]) && chdir $name && -r '.' && opendir my $directory, '.' or return;
+  my ($entries, $links) = ('', '');
+  while (defined(my $entry = readdir $directory)) {
+    next if $entry eq '.' || $entry eq '..';
+    my @of = Time::HiRes::lstat("./$entry") or next;
+    $entries .= facts(@of) . " +0000 ./$entry\n";
+    next unless S_ISLNK($of[2]);
+    my $target = readlink "./$entry";
+    $links .= "./$entry\0$target\0" if defined $target;
+  }
+  "$entries\0$links"
+}
+sub read_file {
+  my ($stdin, $root, $path, $offset, $count, $limit) = @_;
+  my ($name) = walk($root, $path) or return;
+  my @seen = lstat $name or return;
+  S_ISREG($seen[2]) && $seen[7] or return;
+  sysopen my $file, $name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK or return;
+  my @of = Time::HiRes::stat($file) or return;
+  same(@seen[0, 1], @of[0, 1]) or return;
+  # Not begun, if it would not end well.
+  return if $of[7] - $offset > $limit && $count > $limit;
+  sysseek $file, $offset, 0 or return;
+  my $bytes = '';
+  while (length $bytes < $count) {
+    my $rest = $count - length $bytes;
+    my $n = sysread $file, $bytes, $rest < 65536 ? $rest : 65536, length $bytes;
+    if (!defined $n) { next if $!{EINTR}; return }
+    last unless $n;
+    return if length $bytes > $limit;
+  }
+  "$bytes\n" . facts(@of)
+}
+sub replace_file {
+  my ($stdin, $root, $path, $before, $executable, $compare, $lock, $temporary) = @_;
+  my ($name, @place) = walk($root, $path) or return;
+  return if $name eq './.' || !-w '/tmp';
+  my @old = lstat $name;
+  if (@old) { S_ISREG($old[2]) && -w $name or return } else { $!{ENOENT} or return }
+  my ($held, $staged);
+  my $said = eval { replace($stdin, $name, \@old, \@place, $before, $executable, $compare, "/tmp/$lock", "./$temporary", \$held, \$staged) };
+  unlink "/tmp/$lock" if $held;
+  unlink "./$temporary" if $staged;
+  $said
+}
+my $life;
+sub replace {
+  my ($stdin, $name, $old, $place, $before, $executable, $compare, $lock, $temporary, $held, $staged) = @_;
+  sysopen my $new, $temporary, O_WRONLY | O_CREAT | O_EXCL or return;
+  $$staged = 1;
+  for (my $done = 0; $done < length $stdin;) {
+    my $n = syswrite $new, $stdin, length($stdin) - $done, $done;
+    if (defined $n) { $done += $n } elsif (!$!{EINTR}) { return }
+  }
+  $new->sync or return;
+  my @made = stat $new;
+  close $new or return;
+  my $mode = $made[2] & 07777;
+  if (@$old) {
+    chown $$old[4], $$old[5], $temporary unless same(@$old[4, 5], @made[4, 5]);
+    # Set-id bits are not kept, as no write by an ordinary user would keep them.
+    my $kept = $$old[2] & 0777;
+    $mode == $kept || chmod $kept, $temporary or return;
+    if ($compare && $$old[7] == length $stdin) {
+      my $was = content($name, length $stdin);
+      return 'same' if defined $was && $was eq $stdin;
+    }
+  } elsif ($executable) {
+    chmod $mode | 0111 & ~umask(), $temporary or return;
+  }
+  return if over();
+  sysopen my $turn, $lock, O_WRONLY | O_CREAT | O_EXCL or return;
+  $$held = 1;
+  $life //= (split ' ', content('/proc/self/stat', 65536) =~ s/.*\)//sr)[19];
+  my $me = "$$ $life\n";
+  (syswrite $turn, $me) == length $me && close $turn or return;
+  my @now = lstat $name;
+  if ($before eq 'absent') {
+    return if @now;
+  } elsif ($before ne 'anything') {
+    return unless @now && S_ISREG($now[2]);
+    my $sha = Digest::SHA->new(256);
+    sysopen my $file, $name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK or return;
+    $sha->addfile($file)->hexdigest eq $before or return;
+    close $file;
+    @now = lstat $name;
+  }
+  return if @now ? !S_ISREG($now[2]) || !@$old : @$old || !$!{ENOENT};
+  same_place(@$place) && !over() or return;
+  rename $temporary, $name or return;
+  $$staged = 0;
+  $compare ? @$old ? 'other' : 'absent' : ''
+}
+`
