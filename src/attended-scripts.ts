@@ -12,9 +12,9 @@ export function attendedScripts(attendant: Attendant): Scripts {
   const spawned = spawnedScripts(attendant.guard)
   return {
     ...spawned,
-    run: (script, stdin, signal, traffic, functions = attendant.functions) =>
+    run: (script, stdin, signal, traffic, functions = attendant.functions, shortcut = undefined) =>
       isShort(stdin) && traffic !== 'bulk'
-        ? attendant.run(withStdin(script, stdin), stdin, signal, functions)
+        ? attendant.run(withStdin(script, stdin), stdin, signal, functions, shortcut)
         : spawned.run(script, stdin, signal, traffic, functions),
   }
 }

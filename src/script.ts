@@ -51,13 +51,14 @@ export async function runScript(
 /** How scripts of our own are run in one sandbox: each as `runScript` or `streamScript` has it. */
 export interface Scripts {
   readonly sandbox: Sandbox
-  /** `functions` are definitions that come before the script, the same ones each time, and may have been read already. */
+  /** `functions` are definitions that come before the script, the same ones each time, and may have been read already. `shortcut` does the same, and need not be taken. */
   run(
     script: string,
     stdin: Uint8Array | Readable | undefined,
     signal: AbortSignal,
     traffic?: Traffic,
     functions?: string,
+    shortcut?: Shortcut,
   ): Promise<ScriptResult>
   stream(
     script: string,

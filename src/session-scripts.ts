@@ -3,6 +3,7 @@ import { Attendant } from './attendant.ts'
 import { attendedScripts } from './attended-scripts.ts'
 import type { Guard } from './guard.ts'
 import type { Scripts } from './script.ts'
+import { recentShortcuts } from './sync/recent-shortcut.ts'
 import { treeShortcuts } from './trees/sandbox-shortcuts.ts'
 
 /** Two attendants, so that no tool's call on a file waits for a look at all of the workspace. They end with the guard's session. */
@@ -18,7 +19,7 @@ export class SessionScripts {
 
   /** For those that keep the workspace in step. */
   syncing(guard: Guard): Scripts {
-    if (this.#syncing?.guard !== guard) this.#syncing = new Attendant(guard)
+    if (this.#syncing?.guard !== guard) this.#syncing = new Attendant(guard, recentShortcuts)
     return attendedScripts(this.#syncing)
   }
 }

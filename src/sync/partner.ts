@@ -88,8 +88,8 @@ export class Partner {
     this.#foldsCase = foldsCase(options.host)
     this.#ignore = options.gitignore ? new WorkspaceIgnore(options.host) : undefined
     this.#scanner = new SandboxScanner(
-      (script, stdin, signal, functions) =>
-        this.#scripts.run(script, stdin, signal ?? never, 'command', functions),
+      (script, stdin, signal, functions, shortcut) =>
+        this.#scripts.run(script, stdin, signal ?? never, 'command', functions, shortcut),
       {
         root: options.root(sandbox),
         stateDirectory: `/tmp/.sandbox-mcp-sync/${sandbox.name}-${basename(options.root(sandbox))}`,

@@ -4,12 +4,14 @@
  */
 import { randomBytes } from 'node:crypto'
 import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
+import type { Shortcut } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
 import { asSent } from './as-sent.ts'
 import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentCall } from './recent-scripts.ts'
+import { fewEnough, nothingRecent } from './recent-shortcut.ts'
 import {
   type DetailAnswer,
   type RecentAnswer,
@@ -144,8 +146,9 @@ export class SandboxScanner {
     stdin: Uint8Array | undefined,
     signal: AbortSignal | undefined,
     functions?: string,
+    shortcut?: Shortcut,
   ) {
-    const answer = await this.#run(script, stdin, signal, functions)
+    const answer = await this.#run(script, stdin, signal, functions, shortcut)
     if (signal?.aborted) throw cancelled('the sync')
     if (answer.code === scanExits.noRoot) throw syncRootMissing('sandbox')
     return answer
@@ -160,7 +163,9 @@ export class SandboxScanner {
     const halves = await inSlices(worthHalves(this.#known.lines), signal)
     const since = youngerThan(before)
     const call = recentCall({ root, since, asked, beside: this.#beside, halves })
-    const { code, stdout } = await this.#ask(call, undefined, signal, syncFunctions)
+    const mayBeNothing = asked.length === 0 && this.#known.lines.size <= fewEnough
+    const shortcut = mayBeNothing ? nothingRecent(root, since) : undefined
+    const { code, stdout } = await this.#ask(call, undefined, signal, syncFunctions, shortcut)
     const answer = code === 0 ? readRecent(stdout) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false
     const changes = recentChanges(answer.lines, this.#known.lines, this.#rootLine)

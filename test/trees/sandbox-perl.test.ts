@@ -25,6 +25,7 @@ import { SandboxTree } from '../../src/trees/sandbox-tree.ts'
 import { increment } from '../contract/increment.ts'
 import { describeTree } from '../contract/tree.ts'
 import { change, text, was } from '../contract/tree-changes.ts'
+import { askShortcut } from '../support/ask-shortcut.ts'
 import { declined, hasPerl, type PerlAttendant, perlAttendant } from '../support/perl-attendant.ts'
 import { describeHostilePaths } from './hostile-paths.ts'
 
@@ -164,16 +165,16 @@ describe.runIf(hasPerl)('by perl', () => {
     })
 
     test('declines where its directory or its file is another one when its turn comes', async () => {
-      const modules = '-MFcntl=:DEFAULT,:mode -MIO::Handle -MErrno -MTime::HiRes -MDigest::SHA'
-      const replaced = async (name: string, before: Change['before'], meanwhile: string) => {
-        const call = replaceShortcut(root, [change(name, before, 'new')]) as Shortcut
-        const args = call.slice(1).map((word) => `'${word}'`)
+      const replaced = (name: string, before: Change['before'], meanwhile: string) =>
         // It asks whether it is over before it takes its turn, and when it is about to rename.
-        const program = `${treeShortcuts}
-          my $asked; sub over { $asked++ or do { ${meanwhile} }; 0 }
-          print replace_file('new', ${args.join(', ')}) // 'declined'`
-        return (await sh('perl', [...modules.split(' '), '-e', program], { cwd: '/' })).stdout
-      }
+        askShortcut(
+          treeShortcuts,
+          replaceShortcut(root, [change(name, before, 'new')]) as Shortcut,
+          {
+            stdin: 'new',
+            more: `my $asked; sub over { $asked++ or do { ${meanwhile} }; 0 }`,
+          },
+        )
       const write = (name: string) => `open my $f, '>', '${at(name)}'; print $f 'other'; close $f`
       const cases: readonly [string, Change['before'], string, string][] = [
         ['d/f', was('old'), '', ''],
