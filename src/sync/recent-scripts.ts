@@ -17,7 +17,7 @@ export interface RecentRequest {
    * the same time has the same.
    */
   readonly beside: string
-  /** Whether two look at the same time, each at half of the directories. */
+  /** Whether two look at the same time, each at half of what is at the top. */
   readonly halves: boolean
 }
 
@@ -38,8 +38,9 @@ const opening = `LC_ALL=C TZ=UTC0
 export LC_ALL TZ
 cd -P "$root" 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noRoot}`
 
+/** What has a name of several lines is told as `!`, so that all else is of one. */
 const find = (where: string, list: string) =>
-  `find ${where} -newerct "@$since" -printf '${lineFormat}\\0' -fprintf "$beside.${list}" '%y %s %p\\n' 2>/dev/null`
+  `find ${where} -newerct "@$since" \\( -path "*$nl*" -printf '!\\n' -o -printf '${lineFormat}\\n' \\) 2>/dev/null >"$beside.${list}"`
 
 const listing = (directories: string) =>
   `find ${directories} -mindepth 1 -maxdepth 1 -printf '${lineFormat}\\0' 2>/dev/null || exit ${scanExits.incomplete}`
@@ -48,75 +49,52 @@ const target = `printf '%s\\0' "$path"; readlink -n "$path"; printf '\\0'`
 
 const digests = (files: string) => `sha256sum ${files} 2>/dev/null`
 
-/** A listing of another server takes away what is not its own: what is not there any more may not have been read. */
-const areThere = (lists: string, ending: string) => `for list in ${lists}; do
-  [ -f "$beside.$list${ending}" ] || exit ${scanExits.incomplete}
-done`
-
 /**
- * What is new at the top by now is among the arguments, and what comes later is for the next look. Where one of the
- * directories goes away, all is listed. The halves are told by number: to add to the arguments copies all of them.
+ * What is new at the top by now is among the arguments, and what comes later is for the next look. Where one of them
+ * goes away, all is listed. The halves are told by number: to add to the arguments copies all of them. The first
+ * begins with the root, of which it takes the line alone.
  */
 const inHalves = `set -- ./* ./.[!.]* ./..?*
 n=0 first= second=
-for dir; do
+for entry; do
   n=$((n + 1))
-  [ -d "$dir" ] && [ ! -L "$dir" ] || continue
+  case $entry in './*' | './.[!.]*' | './..?*') [ -e "$entry" ] || [ -L "$entry" ] || continue ;; esac
   if [ "\${#first}" -le "\${#second}" ]; then first="$first \\"\\\${$n}\\""; else second="$second \\"\\\${$n}\\""; fi
 done
-: >"$beside.first" && : >"$beside.second" || exit ${scanExits.incomplete}
+: >"$beside.second" || exit ${scanExits.incomplete}
 (
   eval "set -- $second"
-  [ "$#" -eq 0 ] || ${find('"$@" -mindepth 1', 'second')}
-) >"$beside.second.lines" &
+  [ "$#" -eq 0 ] || ${find('"$@"', 'second')}
+) &
 other=$!
 (
-  ${find('. -maxdepth 1', 'top')} || exit
   eval "set -- $first"
-  [ "$#" -eq 0 ] || ${find('"$@" -mindepth 1', 'first')}
-) >"$beside.first.lines" || exit ${scanExits.incomplete}
+  ${find(`. "$@" \\( ! -name . -o -prune \\)`, 'first')}
+) || exit ${scanExits.incomplete}
 wait "$other" || exit ${scanExits.incomplete}`
 
-const each = (kind: string, then: string) => `set --
-for list in $lists; do
-  while IFS= read -r entry; do
-    path=\${entry#* * }
-    case $entry in ${kind}\\ *) case $path in . | ./*) ${then} ;; esac ;; esac
-  done <"$beside.$list"
-done`
+/** Of the lines that are the arguments, by number too. */
+const path = (number: string) => `\\"\\\${${number}#* * * * * * }\\"`
 
-const isLarge = `entry=\${entry#* }; [ "\${entry%% *}" -gt ${smallBytes} ]`
-
-/**
- * A name of several lines is none that there are details of: all is listed then. But what such a line says must not
- * be an option of what it is given to.
- */
-const details = `n=0
-for list in $lists; do
-  [ -s "$beside.$list" ] || continue
-  while [ "$n" -le ${fewEntries} ] && IFS= read -r entry; do n=$((n + 1)); done <"$beside.$list"
+/** What is told as `!` has no details: all is listed then. */
+const details = `n=0 files= directories= links= hashing=
+for line; do
+  n=$((n + 1)) size=\${line#* * }
+  case $line in
+    f*) [ "\${size%% *}" -gt ${smallBytes} ] || files="$files ${path('$n')}" ;;
+    d*) directories="$directories ${path('$n')}" ;;
+    l*) links="$links ${path('$n')}" ;;
+  esac
 done
-if [ "$n" -gt ${fewEntries} ]; then printf more; exit 0; fi
-set --
-hashing=
-if [ "$n" -gt 0 ]; then
-  ${each('f', `${isLarge} || set -- "$@" "$path"`)}
-fi
-eval "set -- \\"\\$@\\" $asked"
-if [ "$#" -gt 0 ]; then
-  ${digests('"$@"')} >"$beside.digests" &
+if [ "$files$asked" ]; then
+  eval "${digests('$files $asked')}" >"$beside.digests" &
   hashing=$!
 fi
-if [ "$n" -gt 0 ]; then
-  ${each('d', 'set -- "$@" "$path"')}
-  if [ "$#" -gt 0 ]; then ${listing('"$@"')}; fi
-  printf '\\0'
-  ${each('l', target)}
-  printf '\\0'
-else
-  printf '\\0\\0'
-fi
-${areThere('$lists', '')}
+if [ "$directories" ]; then eval "${listing('$directories')}"; fi
+printf '\\0'
+eval "set -- $links"
+for path; do ${target}; done
+printf '\\0'
 if [ "$hashing" ]; then
   wait "$hashing"
   while IFS= read -r line; do printf '%s\\n' "$line"; done <"$beside.digests" || exit ${scanExits.incomplete}
@@ -133,21 +111,28 @@ ${tellMounts} || exit
 printf '\\0'
 ) &
 clock=$!
+nl='
+'
 if [ "$1" = halves ]; then
-  lists='top first second' found='first second'
+  lists='first second'
   ${inHalves}
 else
-  lists=all found=all
-  ${find('.', 'all')} >"$beside.all.lines" || exit ${scanExits.incomplete}
+  lists=all
+  ${find('.', 'all')} || exit ${scanExits.incomplete}
 fi
 wait "$clock" || exit ${scanExits.incomplete}
 set --
-for list in $found; do
-  if [ -s "$beside.$list.lines" ]; then set -- "$@" "$beside.$list.lines"; fi
+# A listing of another server takes away what is not its own: what is not there any more cannot be read.
+for list in $lists; do
+  while [ "$#" -le ${fewEntries} ] && IFS= read -r line; do set -- "$@" "$line"; done <"$beside.$list" || exit ${scanExits.incomplete}
 done
-[ "$#" -eq 0 ] || cat "$@"
+if [ "$#" -gt ${fewEntries} ]; then
+  for list in $lists; do tr '\\n' '\\0' <"$beside.$list" || exit ${scanExits.incomplete}; done
+  printf '\\0more'
+  exit 0
+fi
+[ "$#" -eq 0 ] || printf '%s\\0' "$@"
 printf '\\0'
-${areThere('$found', '.lines')}
 ${details}
 exit 0
 }`

@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type RecentRequest, recentCall, recentFunction } from '../../src/sync/recent-scripts.ts'
+import { scanExits } from '../../src/sync/sandbox-scan-script.ts'
 
 const recentScript = (request: RecentRequest) => `${recentFunction}\n${recentCall(request)}`
 
@@ -121,9 +122,26 @@ describe.each(['sh', 'bash'])('%s', (shell) => {
     const script = recentScript({ root, since: 0, asked: [], beside, halves })
     const { stdout } = spawnSync(shell, ['-c', script], { encoding: 'utf8' })
     expect(stdout).toContain(' ./keep\0')
+    // Whoever reads it has all listed.
+    expect(linesOf(stdout)).toContain('!')
     expect(readFileSync(join(root, 'keep'), 'utf8')).toBe('keep')
     expect(stdout).not.toMatch(/[0-9a-f]{64} {2}\/etc\/passwd/)
   })
+
+  test.each(['file', 'd'])(
+    'where %s goes away at the top meanwhile all has to be listed',
+    (path) => {
+      put('d/e')
+      put('file')
+      const programs = join(folder, 'programs')
+      mkdirSync(programs)
+      const find = `#!/bin/sh\nrm -rf ${join(root, path)}\nexec /usr/bin/find "$@"\n`
+      writeFileSync(join(programs, 'find'), find, { mode: 0o755 })
+      const script = recentScript({ root, since: 0, asked: [], beside, halves: true })
+      const env = { PATH: `${programs}:/usr/bin:/bin` }
+      expect(spawnSync(shell, ['-c', script], { env }).status).toBe(scanExits.incomplete)
+    },
+  )
 
   test('what cannot be looked at by halves has to be listed', () => {
     put('d/e')
