@@ -4,8 +4,8 @@ import type { OpenContext } from '../sandbox.ts'
 import type { Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import { applyToHost, type HostTarget, type Unmade } from './host-apply.ts'
-import { HostStage, type StagedFile } from './host-stage.ts'
-import { pull, type Wanted } from './pull.ts'
+import { HostStage } from './host-stage.ts'
+import { pull } from './pull.ts'
 import { push } from './push.ts'
 import type { Plan, SyncChange } from './reconcile.ts'
 import { chosen, copied, inSlices, Pace, type Steps, sorted } from './slices.ts'
@@ -20,16 +20,15 @@ import {
 } from './snapshot.ts'
 import { noteDifference } from './snapshot-differences.ts'
 import { TransferProgress, toldWhile } from './transfer-progress.ts'
+import { contentFor, type LookedAt, wantedFor } from './wanted.ts'
 
-export interface Grounds {
+export interface Grounds extends LookedAt {
   readonly scripts: Scripts
   /** Absolute in the sandbox. */
   readonly root: string
   readonly host: HostTarget
   /** What the plan was made from. */
   readonly scans: Readonly<Record<Side, Scan>>
-  /** Bytes of a file of the sandbox, as it was looked at. */
-  readonly sizeOf: (path: TreePath) => number
   readonly ancestor: Snapshot
   readonly context: OpenContext
 }
@@ -107,8 +106,8 @@ async function toHost(changes: readonly SyncChange[], grounds: Grounds): Promise
   const needed = await inSlices(chosen(changes, isNeeded), context.signal)
   const stage = new HostStage(host.root)
   try {
-    const wanted = await inSlices(wantedFor(needed, grounds.sizeOf), context.signal)
-    const amount = { files: wanted.paths.size, bytes: wanted.bytes }
+    const wanted = await inSlices(wantedFor(needed, grounds), context.signal)
+    const amount = { files: wanted.paths.size + wanted.told.size, bytes: wanted.bytes }
     const progress = new TransferProgress(context, 'fetching from the sandbox', amount)
     const fetching = pull(scripts, root, wanted, stage, progress, context.signal)
     const files = await toldWhile(context, () => progress.words, fetching)
@@ -134,43 +133,6 @@ async function toSandbox(changes: readonly SyncChange[], grounds: Grounds): Prom
   const source = { root: host.root, bytes, progress }
   return toldWhile(context, words, push(scripts, root, changes, source, context.signal))
 }
-
-function* wantedFor(
-  changes: readonly SyncChange[],
-  sizeOf: (path: TreePath) => number,
-): Steps<Wanted> {
-  const pace = new Pace()
-  const paths = new Set<TreePath>()
-  let bytes = 0
-  for (const change of changes) {
-    if (pace.isDue) yield
-    const path = sourceOf(change)
-    if (paths.has(path)) continue
-    paths.add(path)
-    bytes += sizeOf(path)
-  }
-  return { paths, bytes }
-}
-
-/** A file that is staged once can be put in one place only; the next pass sees to another. */
-function* contentFor(
-  changes: readonly SyncChange[],
-  files: ReadonlyMap<TreePath, StagedFile>,
-): Steps<Map<SyncChange, StagedFile>> {
-  const pace = new Pace()
-  const content = new Map<SyncChange, StagedFile>()
-  const placed = new Set<TreePath>()
-  for (const change of changes) {
-    if (pace.isDue) yield
-    const path = sourceOf(change)
-    const file = files.get(path)
-    if (file !== undefined && !placed.has(path)) content.set(change, file)
-    placed.add(path)
-  }
-  return content
-}
-
-const sourceOf = ({ path, from }: SyncChange) => from?.path ?? path
 
 function* amountOf(
   changes: readonly SyncChange[],

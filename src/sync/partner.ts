@@ -152,9 +152,11 @@ export class Partner {
       host: { root: this.#options.host, owner: this.#options.owner },
       scans,
       sizeOf: (path) => this.#scanner.sizeOf(path),
+      toldOf: (path) => this.#scanner.toldOf(path),
       ancestor,
       context,
     })
+    this.#scanner.came(made.toSandbox)
     const noting = this.#ancestor.write(made.agreed, changed)
     const agreed = await toldWhile(context, () => 'noting what was agreed on', noting)
     const problems = [...plan.problems, ...made.refused]

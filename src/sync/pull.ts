@@ -10,6 +10,7 @@ import type { HostStage, StagedFile } from './host-stage.ts'
 import { bytesOf, inSlices } from './slices.ts'
 import { type IncomingEntry, tarEntries } from './tar-entries.ts'
 import type { TransferProgress } from './transfer-progress.ts'
+import type { Wanted } from './wanted.ts'
 
 /** So few and small files go with the commands: a connection of its own would cost more. */
 const fewFiles = 8
@@ -17,26 +18,29 @@ const smallBytes = 1024 * 1024
 /** What is no more than this is not worth a stream. It is more by the time it is fetched at worst. */
 const fewBytes = 128 * 1024
 
-/** What is to be brought: `bytes` is what it was when it was looked at. */
-export interface Wanted {
-  readonly paths: ReadonlySet<TreePath>
-  readonly bytes: number
-}
-
 /**
- * The files at `paths` below `root` (absolute in the sandbox), durable on the host but not in place. What is not there (any more), or is no
- * file, is not in the answer. Nothing that the sandbox sends can name another place: it is taken by what
+ * The files at `paths` below `root` (absolute in the sandbox), and those that were `told`, durable on the host but not in
+ * place. What is not there (any more), or is no file, is not in the answer. Nothing that the sandbox sends can name another place: it is taken by what
  * was asked for. `SYNC_INTERRUPTED` when the stream is cut or the host's disk refuses.
  */
 export async function pull(
   scripts: Scripts,
   root: string,
-  { paths, bytes }: Wanted,
+  { paths, told, bytes }: Wanted,
   stage: HostStage,
   progress: TransferProgress,
   signal: AbortSignal,
 ): Promise<Map<TreePath, StagedFile>> {
   const files = new Map<TreePath, StagedFile>()
+  try {
+    for (const [path, { content, mode, mtimeMs }] of told) {
+      files.set(path, await stage.add(counted([content], progress), mode, mtimeMs))
+      progress.fileDone()
+    }
+    if (paths.size === 0) await stage.settle()
+  } catch (error) {
+    throw interrupted(error, signal)
+  }
   if (paths.size === 0) return files
   const asked = new Set<string>()
   const lineOf = (path: TreePath) => {
@@ -65,15 +69,19 @@ export async function pull(
     return files
   } catch (error) {
     stream.close()
-    if (signal.aborted) throw cancelled('the sync')
-    const errno = errnoOf(error)
-    if (errno !== undefined) throw syncInterrupted('host', deniedReason(errno), error)
-    throw syncInterrupted('sandbox', (error as Error).message, error)
+    throw interrupted(error, signal)
   }
 }
 
+function interrupted(error: unknown, signal: AbortSignal): Error {
+  if (signal.aborted) return cancelled('the sync')
+  const errno = errnoOf(error)
+  if (errno !== undefined) return syncInterrupted('host', deniedReason(errno), error)
+  return syncInterrupted('sandbox', (error as Error).message, error)
+}
+
 async function* counted(
-  content: AsyncIterable<Buffer>,
+  content: AsyncIterable<Buffer> | readonly Buffer[],
   progress: TransferProgress,
 ): AsyncGenerator<Buffer> {
   for await (const chunk of content) {

@@ -1,6 +1,7 @@
 /** The sh that tells what has changed lately below a root. It needs GNU find; others refuse it. */
 import { quote } from '../posix-sh.ts'
 import { lineFormat, scanExits, tellMounts, tellNow, tellUp } from './sandbox-scan-script.ts'
+import { toldBytes } from './told-files.ts'
 
 /** Of so many that are recent the details are told at once, and the digest of what is no larger than that. */
 const fewEntries = 64
@@ -12,6 +13,8 @@ export interface RecentRequest {
   readonly since: number
   /** Files whose digest is wanted in any case. */
   readonly asked: readonly string[]
+  /** What came from the host since the look before: its content is known. */
+  readonly sent: readonly string[]
   /**
    * How the paths of files of ours begin, outside of the root. They stay there, and no other look that may run at
    * the same time has the same.
@@ -24,13 +27,16 @@ export interface RecentRequest {
 /**
  * Calls `recentFunction`. It prints, each ended by NUL: the moment, the mounts, the lines of all that has a ctime
  * younger than `since`, and an empty one; and then, as `detailScript` does, the details of all of that and the digests
- * of `asked`. `more` instead of details is that there are too many. Any exit code but 0 and `noRoot` is: all has to be
- * listed.
+ * of `asked`; and then, if there are such, which of the lines are of small files, and NUL and their contents. `more`
+ * instead of details is that there are too many. Any exit code but 0 and `noRoot` is: all has to be listed.
  *
  * The look has begun when the moment is told, and not longer ago than its two times since the kernel began are apart.
  */
-export function recentCall({ root, since, asked, beside, halves }: RecentRequest): string {
+export function recentCall({ root, since, asked, sent, beside, halves }: RecentRequest): string {
+  // Of more there are no details.
+  const known = sent.length > fewEntries ? [] : sent
   return `root=${quote(root)} since=${since.toFixed(3)} beside=${quote(beside)} asked=${quote(words(asked))}
+sent=${quote(['', ...known.map((path) => `./${path}`), ''].join('\n'))}
 sbx_recent ${halves ? 'halves' : 'all'}`
 }
 
@@ -77,11 +83,20 @@ wait "$other" || exit ${scanExits.incomplete}`
 const path = (number: string) => `\\"\\\${${number}#* * * * * * }\\"`
 
 /** What is told as `!` has no details: all is listed then. */
-const details = `n=0 files= directories= links= hashing=
+const details = `targets() { for path; do ${target}; done; }
+n=0 files= directories= links= hashing= told= contents= room=${toldBytes}
 for line; do
   n=$((n + 1)) size=\${line#* * }
+  size=\${size%% *}
   case $line in
-    f*) [ "\${size%% *}" -gt ${smallBytes} ] || files="$files ${path('$n')}" ;;
+    f*)
+      [ "$size" -gt ${smallBytes} ] || files="$files ${path('$n')}"
+      if [ "$size" -le "$room" ]; then
+        case $sent in
+          *"$nl\${line#* * * * * * }$nl"*) ;;
+          *) room=$((room - size)) told="$told $n" contents="$contents ${path('$n')}" ;;
+        esac
+      fi ;;
     d*) directories="$directories ${path('$n')}" ;;
     l*) links="$links ${path('$n')}" ;;
   esac
@@ -92,12 +107,15 @@ if [ "$files$asked" ]; then
 fi
 if [ "$directories" ]; then eval "${listing('$directories')}"; fi
 printf '\\0'
-eval "set -- $links"
-for path; do ${target}; done
+eval "targets $links"
 printf '\\0'
 if [ "$hashing" ]; then
   wait "$hashing"
   while IFS= read -r line; do printf '%s\\n' "$line"; done <"$beside.digests" || exit ${scanExits.incomplete}
+fi
+if [ "$told" ]; then
+  printf '\\0%s\\0' "\${told# }"
+  eval "cat $contents" 2>/dev/null
 fi`
 
 /** It takes what `recentCall` tells it in variables, and ends the shell that it is called in. */

@@ -1,6 +1,7 @@
 /** What the scripts of a scan answer, read; undefined for what none of them prints when it runs to its end. */
 import { linesOf, readDigests, readTargets } from './sandbox-lines.ts'
 import { atOnce, type Steps } from './slices.ts'
+import type { Told } from './told-files.ts'
 import type { Moment } from './vantage.ts'
 
 /** Of `scanScript`. */
@@ -68,16 +69,15 @@ export interface RecentAnswer {
 }
 
 export function readRecent(stdout: Buffer): RecentAnswer | undefined {
-  const [clocks = '', mounts = '', ...rest] = stdout.toString().split('\0')
+  const words = new Words(stdout)
+  const [clocks, mounts, lines] = [words.next(), words.next(), words.list()]
+  if (clocks === undefined || mounts === undefined || lines === undefined) return undefined
   const [now, ...up] = clocks.split(' ')
   const moment = momentOf(Number(now), up, mounts)
-  const end = rest.indexOf('')
-  if (moment === undefined || end < 0) return undefined
-  const words = rest.slice(end + 1)
-  const isMore = words.length === 1 && words[0] === 'more'
+  const isMore = words.rest.equals(Buffer.from('more'))
   const detail = isMore ? undefined : detailOf(words)
-  if (!isMore && detail === undefined) return undefined
-  return { moment, lines: rest.slice(0, end), detail }
+  if (moment === undefined || (!isMore && detail === undefined)) return undefined
+  return { moment, lines, detail }
 }
 
 /** Of `detailScript`. */
@@ -85,22 +85,66 @@ export interface DetailAnswer {
   readonly lines: readonly string[]
   readonly digests: ReadonlyMap<string, string>
   readonly targets: ReadonlyMap<string, string>
+  /** Of the lines of what is recent. */
+  readonly told: Told
 }
 
 export function readDetail(stdout: Buffer, links: number): DetailAnswer | undefined {
-  const detail = detailOf(stdout.toString().split('\0'))
+  const detail = detailOf(new Words(stdout))
   return detail?.targets.size === links ? detail : undefined
 }
 
-function detailOf(words: readonly string[]): DetailAnswer | undefined {
-  const end = words.indexOf('')
-  const targets = words.slice(end + 1, -2)
-  const [last, digests] = words.slice(-2)
-  if (end < 0 || targets.length % 2 !== 0 || last !== '' || digests === undefined) return undefined
+function detailOf(words: Words): DetailAnswer | undefined {
+  const lines = words.list()
+  const targets: string[] = []
+  // What a link leads to is nothing where it went away.
+  for (let path = words.next(); path !== ''; path = words.next()) {
+    const target = words.next()
+    if (path === undefined || target === undefined) return undefined
+    targets.push(path, target)
+  }
+  if (lines === undefined) return undefined
+  const last = words.rest
+  const digests = words.next() ?? last.toString()
+  const numbers = words.next()?.split(' ').map(Number) ?? []
   return {
-    lines: words.slice(0, end),
+    lines,
     digests: atOnce(readDigests(digests.split('\n'))),
     targets: readTargets(targets),
+    told: { numbers, bytes: words.rest },
+  }
+}
+
+/** What is told, each ended by NUL. */
+class Words {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  get rest(): Buffer {
+    return this.#bytes.subarray(this.#at)
+  }
+
+  /** Undefined where none is ended any more. */
+  next(): string | undefined {
+    const end = this.#bytes.indexOf(0, this.#at)
+    if (end < 0) return undefined
+    const word = this.#bytes.toString('utf8', this.#at, end)
+    this.#at = end + 1
+    return word
+  }
+
+  /** All up to one that is empty. */
+  list(): string[] | undefined {
+    const words: string[] = []
+    for (let word = this.next(); word !== ''; word = this.next()) {
+      if (word === undefined) return undefined
+      words.push(word)
+    }
+    return words
   }
 }
 

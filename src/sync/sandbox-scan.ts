@@ -29,6 +29,7 @@ import { bytesOf, inSlices, united } from './slices.ts'
 import type { Scan } from './snapshot.ts'
 import { syncFunctions } from './sync-functions.ts'
 import type { SyncRules } from './sync-rules.ts'
+import { fitting, type ToldFile, toldFiles } from './told-files.ts'
 import { isLocal, isSteady, type Moment, youngerThan } from './vantage.ts'
 
 export interface SandboxScannerOptions {
@@ -68,6 +69,10 @@ export class SandboxScanner {
   #wereMany = false
   /** Until the first scan. */
   #sent: SentFiles | undefined
+  /** By path; of the latest look alone. */
+  #told: ReadonlyMap<string, ToldFile> = new Map()
+  /** Since the latest look. */
+  #came: readonly TreePath[] = []
   /** The latest, as long as nothing has changed since. */
   #latest: Scan | undefined
 
@@ -80,7 +85,9 @@ export class SandboxScanner {
 
   /** `SYNC_HALTED` when the directory is gone; `SANDBOX_LOST`, `CANCELLED` as the runner says. */
   async scan(signal?: AbortSignal): Promise<Scan> {
+    this.#told = new Map()
     if (!(await this.#scanRecent(signal))) await this.#scanWhole(signal)
+    this.#came = []
     this.#latest ??= await inSlices(scanOf(this.#known, this.#options.rules), signal)
     return this.#latest
   }
@@ -88,6 +95,16 @@ export class SandboxScanner {
   /** How large the file at `path` was when it was looked at; 0 for what was not there. */
   sizeOf(path: TreePath): number {
     return sizeOf(this.#known.lines.get(path) ?? '')
+  }
+
+  /** The file at `path` as it was looked at, where that has told it. */
+  toldOf(path: TreePath): ToldFile | undefined {
+    return fitting(this.#told.get(path), this.#known.contents.get(path))
+  }
+
+  /** To be told of what the host has sent: the next look does not tell what is in it. */
+  came(paths: readonly TreePath[]): void {
+    this.#came = paths
   }
 
   async #scanWhole(signal: AbortSignal | undefined, attempt = 1): Promise<void> {
@@ -162,7 +179,8 @@ export class SandboxScanner {
     const { root } = this.#options
     const halves = await inSlices(worthHalves(this.#known.lines), signal)
     const since = youngerThan(before)
-    const call = recentCall({ root, since, asked, beside: this.#beside, halves })
+    const [beside, sent] = [this.#beside, this.#came]
+    const call = recentCall({ root, since, asked, sent, beside, halves })
     const mayBeNothing = asked.length === 0 && this.#known.lines.size <= fewEnough
     const shortcut = mayBeNothing ? nothingRecent(root, since) : undefined
     const { code, stdout } = await this.#ask(call, undefined, signal, syncFunctions, shortcut)
@@ -172,6 +190,7 @@ export class SandboxScanner {
     if (changes === undefined || !areFew([...changes.lines.keys()])) return false
     if (!(await this.#learnRecent(changes, answer, signal))) return false
     this.#moment = answer.moment
+    if (answer.detail !== undefined) this.#told = toldFiles(answer.lines, answer.detail.told)
     return true
   }
 
@@ -216,7 +235,7 @@ export class SandboxScanner {
 function detailsAbout(
   { links }: RecentChanges,
   files: ReadonlySet<string>,
-  { lines, digests, targets }: DetailAnswer,
+  { lines, digests, targets, told }: DetailAnswer,
 ): DetailAnswer | undefined {
   if (links.some((path) => !targets.has(path))) return undefined
   const some = new Map<string, string>()
@@ -229,5 +248,6 @@ function detailsAbout(
     lines,
     digests: some,
     targets: new Map(links.map((path) => [path, targets.get(path) ?? ''])),
+    told,
   }
 }

@@ -41,6 +41,7 @@ test('what a pass has made is known to be all that is not as it was looked at', 
     host: { root: host, owner: undefined },
     scans,
     sizeOf: () => 0,
+    toldOf: () => undefined,
     ancestor,
     context: { signal: new AbortController().signal, report: () => {} },
   })

@@ -7,13 +7,16 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type RecentRequest, recentCall, recentFunction } from '../../src/sync/recent-scripts.ts'
+import { type DetailAnswer, type RecentAnswer, readRecent } from '../../src/sync/sandbox-answers.ts'
 import { scanExits } from '../../src/sync/sandbox-scan-script.ts'
+import { fitting, toldBytes, toldFiles } from '../../src/sync/told-files.ts'
 
 const recentScript = (request: RecentRequest) => `${recentFunction}\n${recentCall(request)}`
 
@@ -35,15 +38,23 @@ const put = (path: string) => {
 }
 
 describe.each(['sh', 'bash'])('%s', (shell) => {
+  const bytesOf = (request: Partial<RecentRequest>) =>
+    execFileSync(shell, [
+      '-c',
+      recentScript({ root, since: 0, asked: [], sent: [], beside, halves: true, ...request }),
+    ])
   const run = (halves: boolean, asked: readonly string[] = [], since = 0) =>
-    execFileSync(shell, ['-c', recentScript({ root, since, asked, beside, halves })], {
-      encoding: 'utf8',
-    })
-  /** The lines of entries, after the moment and the mounts, and the details of them. */
+    bytesOf({ halves, asked, since }).toString()
+  /** The lines of entries, after the moment and the mounts, and the details of them, but for contents. */
   const told = (output: string) => {
     const [, , ...words] = output.split('\0')
     const end = words.indexOf('')
-    return { lines: words.slice(0, end).sort(), details: words.slice(end + 1) }
+    const details = words.slice(end + 1)
+    const hasContents = /^\d+( \d+)*$/.test(details.at(-2) ?? '')
+    return {
+      lines: words.slice(0, end).sort(),
+      details: hasContents ? details.slice(0, -2) : details,
+    }
   }
   const linesOf = (output: string) => told(output).lines
   const pathOf = (line: string) => line.slice(line.indexOf(' .') + 1)
@@ -88,6 +99,62 @@ describe.each(['sh', 'bash'])('%s', (shell) => {
     }
   })
 
+  describe.each([true, false])('halves: %s', (halves) => {
+    const filesOf = (request: Partial<RecentRequest> = {}) => {
+      const answer = readRecent(bytesOf({ halves, ...request }))
+      const { lines = [], detail } = answer ?? {}
+      const files = detail === undefined ? [] : [...toldFiles(lines, detail.told)]
+      return files.map(
+        ([path, file]) => [path, fitting(file, detail?.digests.get(path))?.content] as const,
+      )
+    }
+
+    test('small files are told whole', () => {
+      const contents = {
+        "d/a'b $(x)": Buffer.from('\0\0a\n\0'),
+        'e/* ?': Buffer.alloc(3_000, 7),
+        empty: Buffer.alloc(0),
+        'z/-n': Buffer.from('z'),
+      }
+      for (const [path, content] of Object.entries(contents)) {
+        put(path)
+        writeFileSync(join(root, path), content)
+      }
+      chmodSync(join(root, 'z/-n'), 0o751)
+      utimesSync(join(root, 'z/-n'), 1_000, 1_000.5)
+      symlinkSync('empty', join(root, 'link'))
+      expect(Object.fromEntries(filesOf())).toEqual(contents)
+      const { lines, detail } = readRecent(bytesOf({ halves })) as RecentAnswer & {
+        detail: DetailAnswer
+      }
+      expect(toldFiles(lines, detail.told).get('z/-n')).toEqual({
+        content: Buffer.from('z'),
+        mode: 0o751,
+        mtimeMs: 1_000_000,
+      })
+    })
+
+    test('no more of them than are little together', () => {
+      for (const path of ['a', 'b', 'c/d']) {
+        put(path)
+        writeFileSync(join(root, path), Buffer.alloc(toldBytes / 2, path))
+      }
+      put('e')
+      writeFileSync(join(root, 'e'), Buffer.alloc(toldBytes + 1))
+      const files = filesOf()
+      expect(files.map(([, content]) => content?.length)).toEqual([toldBytes / 2, toldBytes / 2])
+      expect(files.map(([path]) => path)).not.toContain('e')
+    })
+
+    test('what was sent is not told', () => {
+      for (const path of ['d/a', 'd/ab', 'a', '* ?']) put(path)
+      const paths = (sent: readonly string[]) => filesOf({ sent }).map(([path]) => path)
+      expect(paths(['a', '* ?']).sort()).toEqual(['d/a', 'd/ab'])
+      expect(paths(['d/a', '*']).sort()).toEqual(['* ?', 'a', 'd/ab'])
+      expect(paths(['d/a', 'd/ab', 'a', '* ?'])).toEqual([])
+    })
+  })
+
   test.each([true, false])('what is asked for is told in any case (halves: %s)', (halves) => {
     put("a'b")
     const since = Date.now() / 1000 + 100
@@ -119,7 +186,7 @@ describe.each(['sh', 'bash'])('%s', (shell) => {
     put('keep')
     mkdirSync(join(root, `x\n${line}`, '..'), { recursive: true })
     writeFileSync(join(root, `x\n${line}`), '')
-    const script = recentScript({ root, since: 0, asked: [], beside, halves })
+    const script = recentScript({ root, since: 0, asked: [], sent: [], beside, halves })
     const { stdout } = spawnSync(shell, ['-c', script], { encoding: 'utf8' })
     expect(stdout).toContain(' ./keep\0')
     // Whoever reads it has all listed.
@@ -137,7 +204,7 @@ describe.each(['sh', 'bash'])('%s', (shell) => {
       mkdirSync(programs)
       const find = `#!/bin/sh\nrm -rf ${join(root, path)}\nexec /usr/bin/find "$@"\n`
       writeFileSync(join(programs, 'find'), find, { mode: 0o755 })
-      const script = recentScript({ root, since: 0, asked: [], beside, halves: true })
+      const script = recentScript({ root, since: 0, asked: [], sent: [], beside, halves: true })
       const env = { PATH: `${programs}:/usr/bin:/bin` }
       expect(spawnSync(shell, ['-c', script], { env }).status).toBe(scanExits.incomplete)
     },

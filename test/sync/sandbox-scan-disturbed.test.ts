@@ -59,7 +59,7 @@ describe.each(Object.entries(others))('%s', (_, { shell, path }) => {
   const truth = async () => (await scanHost({ root, rules, cache: new DigestCache() })).snapshot
 
   const ofListing = ['grep', 'cmp', 'sort', 'uniq', 'sed', 'tr']
-  const ofRecent = ['find', 'sha256sum']
+  const ofRecent = ['find', 'cat', 'sha256sum']
   const cases = [
     ...ofListing.map((tool) => [tool, false] as const),
     ...ofRecent.map((tool) => [tool, true] as const),

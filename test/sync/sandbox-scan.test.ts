@@ -22,6 +22,7 @@ import { SandboxScanner } from '../../src/sync/sandbox-scan.ts'
 import type { SentFiles } from '../../src/sync/seed.ts'
 import { reasons, type Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
+import { treePath } from '../../src/tree.ts'
 import type { ScriptRunner } from '../../src/trees/sandbox-tree.ts'
 import { quietMoments } from '../support/quiet-moment.ts'
 import { expectKnown } from './difference.ts'
@@ -270,6 +271,23 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
     expect(await listed()).toBe(true)
     expect(await listed()).toBe(false)
   })
+
+  test.skipIf(shell === 'BusyBox')(
+    'tells small files, but for what the host has sent',
+    async () => {
+      put('a')
+      await scanner.scan()
+      put('a', 'changed')
+      put('d/sent')
+      scanner.came([treePath('d/sent')])
+      await scanner.scan()
+      const told = (path: string) => scanner.toldOf(treePath(path))?.content.toString()
+      expect([told('a'), told('d/sent')]).toEqual(['changed', undefined])
+      put('d/sent', 'changed inside')
+      await scanner.scan()
+      expect(told('d/sent')).toBe('changed inside')
+    },
+  )
 
   test('what came and went between two listings is not there', async () => {
     put('d/a')
