@@ -124,10 +124,10 @@ flush() {
       [ -d "$kept" ] || mkdir -p "$kept"
       ln "$@" "$kept/"
       # What cannot be kept is not replaced.
-      for name in "$@"; do
+      for each in "$@"; do
         shift
-        if [ -e "$kept/$name" ] || [ -L "$kept/$name" ] || cp -p "$name" "$kept/$name"; then
-          set -- "$@" "$name"
+        if [ -e "$kept/$each" ] || [ -L "$kept/$each" ] || cp -p "$each" "$kept/$each"; then
+          set -- "$@" "$each"
         fi
       done
       [ "$#" -eq 0 ] || { cd "$from" && mv -f "$@" "$here/"; } ;;

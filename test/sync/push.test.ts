@@ -1,0 +1,160 @@
+/** What a push does in the sandbox, a small one and one that has more to say. */
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { afterEach, describe, expect, test } from 'vitest'
+import { channelScripts } from '../../src/script.ts'
+import { push } from '../../src/sync/push.ts'
+import type { SyncChange } from '../../src/sync/reconcile.ts'
+import type { Entry } from '../../src/sync/snapshot.ts'
+import { TransferProgress } from '../../src/sync/transfer-progress.ts'
+import { treePath } from '../../src/tree.ts'
+import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
+
+const never = new AbortController().signal
+const context = { signal: never, report: () => {} }
+
+const file = (content: string, executable = false): Entry => {
+  const digest = createHash('sha256').update(content).digest('hex')
+  return { kind: 'file', digest, executable }
+}
+const link = (target: string): Entry => ({ kind: 'link', target })
+const directory: Entry = { kind: 'directory' }
+const change = (path: string, before?: Entry, after?: Entry): SyncChange => ({
+  path: treePath(path),
+  before,
+  after,
+  ...(after?.kind === 'file' && { from: { side: 'host', path: treePath(path) } }),
+})
+
+let sandbox: LocalSandbox
+afterEach(() => sandbox.remove())
+
+const put = (path: string, content: string) => {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, content)
+}
+
+const ways = { small: 0, large: 200_000 }
+const cases = Object.entries(shells()).flatMap(([name, tools]) =>
+  Object.entries(ways).map(([way, bytes]) => [name, way, tools, bytes] as const),
+)
+
+describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
+  const inside = (path: string) => join(sandbox.root, path)
+  const onHost = (path: string) => join(sandbox.folder, 'host', path)
+  const textOf = (path: string) => readFileSync(inside(path), 'utf8')
+
+  /** `wrapped` are the lines of a tool that is run in the place of the one of that name, `real`. */
+  const begin = (wrapped?: readonly [tool: string, text: (real: string) => string]) => {
+    sandbox = localSandbox({ ...tools, beside: true })
+    mkdirSync(onHost(''))
+    if (wrapped === undefined) return
+    const [tool, text] = wrapped
+    const programs = join(sandbox.folder, 'programs')
+    mkdirSync(programs)
+    writeFileSync(join(programs, tool), `#!/bin/sh\n${text(`/usr/bin/${tool}`)}\n`, { mode: 0o755 })
+    const { folder } = sandbox
+    sandbox = localSandbox({ ...tools, path: `${programs}:${tools.path}`, folder, beside: true })
+  }
+  const send = async (changes: readonly SyncChange[]) => {
+    const progress = new TransferProgress(context, 'sending', { files: changes.length })
+    const source = { root: onHost(''), bytes, progress }
+    const unmade = await push(channelScripts(sandbox), sandbox.root, changes, source, never)
+    return { stale: [...unmade.stale].sort(), refused: [...unmade.refused.keys()].sort() }
+  }
+  const isClean = () => !readdirSync(sandbox.root).some((entry) => entry.startsWith('.sbx-'))
+
+  test('every kind of change, in one', async () => {
+    begin()
+    const odd = `it's \\ $(x) "*"`
+    for (const path of ['a', `d/${odd}`, 'd/e/gone', 'mode']) put(inside(path), 'old')
+    for (const path of ['link', 'to file']) symlinkSync(`to ${odd}`, inside(path))
+    for (const path of ['a', `d/${odd}`, 'new', `n/${odd}/m`, 'to file']) put(onHost(path), 'new')
+    chmodSync(onHost('new'), 0o755)
+    const result = await send([
+      change('a', file('old'), file('new')),
+      change(`d/${odd}`, file('old'), file('new')),
+      change('d/e/gone', file('old')),
+      change('d/e', directory),
+      change('mode', file('old'), file('old', true)),
+      change('link', link(`to ${odd}`), link(odd)),
+      change('to file', link(`to ${odd}`), file('new')),
+      change('new', undefined, file('new', true)),
+      change('n', undefined, directory),
+      change(`n/${odd}`, undefined, directory),
+      change(`n/${odd}/m`, undefined, file('new')),
+    ])
+    expect(result).toEqual({ stale: [], refused: [] })
+    for (const path of ['a', `d/${odd}`, 'new', `n/${odd}/m`, 'to file']) {
+      expect(textOf(path)).toBe('new')
+    }
+    expect(readdirSync(inside('d'))).toEqual([odd])
+    expect(readlinkSync(inside('link'))).toBe(odd)
+    const isExecutable = (path: string) => (statSync(inside(path)).mode & 0o111) !== 0
+    expect([isExecutable('mode'), isExecutable('new'), isExecutable('a')]).toEqual([
+      true,
+      true,
+      false,
+    ])
+    expect(isClean()).toBe(true)
+  })
+
+  test('what is not as it is said to be stays, and all else is done', async () => {
+    begin()
+    for (const path of ['a', 'b', 'c', 'taken', 'now a file']) put(inside(path), 'theirs')
+    symlinkSync('elsewhere', inside('link'))
+    for (const path of ['a', 'b', 'taken', 'd/missing', 'fine']) put(onHost(path), 'ours')
+    const changes = [
+      change('a', file('old'), file('ours')),
+      change('b', file('theirs'), file('ours')),
+      change('c', file('old')),
+      change('d/missing', file('old'), file('ours')),
+      change('link', link('there'), link('here')),
+      change('now a file', link('there'), link('here')),
+      change('taken', undefined, file('ours')),
+      change('fine', undefined, file('ours')),
+    ]
+    const stale = ['a', 'c', 'd/missing', 'link', 'now a file', 'taken']
+    expect(await send(changes)).toEqual({ stale, refused: [] })
+    for (const path of ['a', 'c', 'taken', 'now a file']) expect(textOf(path)).toBe('theirs')
+    for (const path of ['b', 'fine']) expect(textOf(path)).toBe('ours')
+    expect(readlinkSync(inside('link'))).toBe('elsewhere')
+    expect(isClean()).toBe(true)
+  })
+
+  // BusyBox runs its own tools, whatever PATH says.
+  describe.skipIf(name === 'BusyBox')('while others are at work', () => {
+    const replacing = async () => {
+      put(inside('d/f'), 'old')
+      put(onHost('d/f'), 'ours')
+      return send([change('d/f', file('old'), file('ours'))])
+    }
+
+    test('what is written to a file that is replaced is not lost', async () => {
+      begin(['mv', (real) => `exec 8>>${sandbox.root}/d/f; ${real} "$@"; echo theirs >&8`])
+      expect(await replacing()).toEqual({ stale: ['d/f'], refused: [] })
+      expect(textOf('d/f')).toMatch(/^old(theirs\n)+$/)
+      expect(isClean()).toBe(true)
+    })
+
+    test.each(['tar'])('nothing is done or left where %s fails', async (tool) => {
+      begin([tool, (real) => `${real} "$@"; exit 1`])
+      put(inside('gone'), 'old')
+      const both = Promise.all([replacing(), send([change('gone', file('old'))])])
+      await expect(both).rejects.toMatchObject({ code: 'SYNC_INTERRUPTED' })
+      await sandbox.quiet()
+      expect([textOf('d/f'), textOf('gone')]).toEqual(['old', 'old'])
+      expect(isClean()).toBe(true)
+    })
+  })
+})
