@@ -123,10 +123,10 @@ flush() {
     put)
       [ -d "$kept" ] || mkdir -p "$kept"
       ln "$@" "$kept/"
-      # What cannot be kept is not replaced.
+      # What cannot be kept is not replaced, nor what is another file by now than the one that is kept.
       for each in "$@"; do
         shift
-        if [ -e "$kept/$each" ] || [ -L "$kept/$each" ] || cp -p "$each" "$kept/$each"; then
+        if [ "$kept/$each" -ef "$each" ] || [ -L "$kept/$each" ] || { absent "$kept/$each" && cp -p "$each" "$kept/$each"; }; then
           set -- "$@" "$each"
         fi
       done
@@ -226,10 +226,10 @@ cd -P "$root" 2>/dev/null || exit ${pushExits.noRoot}
 base=$PWD
 ${sweep}
 stage=$base/$stage
-eval "mkdir -m 700 "$stage" "$stage/new" "$stage/old" $kept" || exit ${pushExits.noSpace}
 trap 'wait; rm -rf "$stage"' EXIT
 trap 'exit 129' HUP
 trap 'exit 143' TERM
+eval "mkdir -m 700 \\"\\$stage\\" \\"\\$stage/new\\" \\"\\$stage/old\\" $kept" || exit ${pushExits.noSpace}
 ${judged}
 ${carryOut}
 (

@@ -140,6 +140,14 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
       return send([change('d/f', file('old'), file('ours'))])
     }
 
+    test('what takes the place of a file that is kept already stays', async () => {
+      begin(['ln', (real) => `${real} "$@"; mv ${sandbox.root}/theirs ${sandbox.root}/d/f`])
+      put(inside('theirs'), 'theirs')
+      expect(await replacing()).toEqual({ stale: ['d/f'], refused: [] })
+      expect(textOf('d/f')).toBe('theirs')
+      expect(isClean()).toBe(true)
+    })
+
     test('what is written to a file that is replaced is not lost', async () => {
       begin(['mv', (real) => `exec 8>>${sandbox.root}/d/f; ${real} "$@"; echo theirs >&8`])
       expect(await replacing()).toEqual({ stale: ['d/f'], refused: [] })
@@ -147,7 +155,7 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
       expect(isClean()).toBe(true)
     })
 
-    test.each(['tar'])('nothing is done or left where %s fails', async (tool) => {
+    test.each(['tar', 'mkdir'])('nothing is done or left where %s fails', async (tool) => {
       begin([tool, (real) => `${real} "$@"; exit 1`])
       put(inside('gone'), 'old')
       const both = Promise.all([replacing(), send([change('gone', file('old'))])])
