@@ -1,9 +1,14 @@
 /** The plan of a push, as the script in the sandbox reads it. */
 import type { TreePath } from '../tree.ts'
-import type { PushVerb } from './push-script.ts'
 import type { SyncChange } from './reconcile.ts'
 import { Pace, type Steps, sorted } from './slices.ts'
 import type { Entry } from './snapshot.ts'
+
+/**
+ * A line of the plan is `<verb> <before> ./<path>`. Before is the digest of a file, `@` for a link whose
+ * target is the next line, `-` for nothing, and `=` where an earlier line sees to it.
+ */
+type PushVerb = 'rm' | 'rmdir' | 'mkdir' | 'new' | 'put' | '+x' | '-x'
 
 export interface PushLine {
   readonly verb: PushVerb
@@ -69,8 +74,18 @@ export function keptDirectories(lines: readonly PushLine[]): readonly string[] {
 
 /** As it is written in the archive. */
 export function lineText({ verb, before, path }: PushLine): string {
-  if (before === 'nothing') return `${verb} - ./${path}\n`
-  if (before === 'seen to' || before.kind === 'directory') return `${verb} = ./${path}\n`
-  if (before.kind === 'link') return `${verb} @ ./${path}\n${before.target}\n`
-  return `${verb} ${before.digest} ./${path}\n`
+  const isLink = before instanceof Object && before.kind === 'link'
+  if (isLink) return `${verb} @ ./${path}\n${before.target}\n`
+  return `${verb} ${beforeWord(before)} ./${path}\n`
+}
+
+/** As words: its verb, what was before, with the target of a link behind the `@`, and its path. */
+export function planWords({ verb, before, path }: PushLine): [string, string, string] {
+  return [verb, beforeWord(before), `./${path}`]
+}
+
+function beforeWord(before: PushLine['before']): string {
+  if (before === 'nothing') return '-'
+  if (before === 'seen to' || before.kind === 'directory') return '='
+  return before.kind === 'link' ? `@${before.target}` : before.digest
 }

@@ -3,53 +3,23 @@
  * on stdin: the new files and links below `new/`, and last `plan`, which proves that it is whole.
  */
 import { quote } from '../posix-sh.ts'
-
-export const pushExits = { noRoot: 79, noSpace: 84, cut: 85 } as const
-
-/**
- * A line of the plan is `<verb> <before> ./<path>`. Before is the digest of a file, `@` for a link whose
- * target is the next line, `-` for nothing, and `=` where an earlier line sees to it.
- */
-export type PushVerb = 'rm' | 'rmdir' | 'mkdir' | 'new' | 'put' | '+x' | '-x'
-
-/**
- * Judges all lines, carries out those that hold in their order, and prints `stale N` for entry N of the
- * plan (from 1) where what is there is not what it says, `denied N` where the system refuses, and at
- * the end `done`. Files take their place by a rename. What they replace is kept until it is known that
- * nobody wrote to it meanwhile, and put back otherwise. What is told `early` is judged while the rest comes in.
- */
-export const pushScript = (
-  root: string,
-  stage: string,
-): string => `root=${quote(root)} stage=${quote(stage)} kept=
-${pushing(unpacked)}`
-
-/** A plan that is short: its text, and `keptDirectories` of its lines. */
-export interface EarlyPlan {
-  readonly plan: string
-  readonly kept: readonly string[]
-}
-
-/** Calls `pushFunction`, which does the same and judges while the rest comes in. */
-export function pushCall(root: string, stage: string, { plan, kept }: EarlyPlan): string {
-  const directories = kept.map((path) => `"$stage/old/"${quote(path)}`).join(' ')
-  return `root=${quote(root)} stage=${quote(stage)} kept=${quote(directories)} early=${quote(plan)}
-sbx_push`
-}
-
-const unpack = `(umask 0; cd "$stage" && tar -xomf -)`
+import {
+  clearing,
+  confirmed,
+  flush,
+  isKept,
+  parentOfPath,
+  pushExits,
+  pushOpening,
+  putBack,
+  unpack,
+} from './push-parts.ts'
 
 /** What is no more than this a shell reads itself: each process that is not started is a millisecond or more. */
 const fewLines = 100
 
-/** Removes what was left at the root by a push that was cut off: a directory with a name of ours. */
-export const sweep = `for left in ./.sbx-*; do
-  if [ "\${#left}" -eq 39 ] && [ -d "$left" ] && [ ! -L "$left" ]; then rm -rf "$left"; fi
-done`
-
 /** `todo` gets `<N> <verb> <before> ./<path>` of what holds. Digests are taken in one go. */
 const judge = `
-absent() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
 count() {
   total=0
   while [ "$total" -lt ${fewLines} ] && IFS= read -r line; do total=$((total + 1)); done < "$1"
@@ -110,36 +80,15 @@ done < "$plan" 4< "$stage/marks" 5< "$stage/got" 6> "$stage/todo" || exit ${push
 
 /** Names of one directory gather in the arguments, and are carried out together. */
 const carryOut = `
-flush() {
-  [ "$#" -gt 0 ] || return 0
-  cd -P "$base/$dir" 2>/dev/null && [ "$PWD" = "$base\${dir:+/$dir}" ] || return 0
-  here=$PWD from=$stage/new/$dir kept=$stage/old/$dir
-  case $doing in
-    mkdir) mkdir "$@" ;;
-    rmdir) rmdir "$@" ;;
-    +x | -x) chmod "$doing" "$@" ;;
-    rm) { [ -d "$kept" ] || mkdir -p "$kept"; } && mv -f "$@" "$kept/" ;;
-    new) cd "$from" && mv -n "$@" "$here/" ;;
-    put)
-      [ -d "$kept" ] || mkdir -p "$kept"
-      ln "$@" "$kept/"
-      # What cannot be kept is not replaced, nor what is another file by now than the one that is kept.
-      for each in "$@"; do
-        shift
-        if [ "$kept/$each" -ef "$each" ] || [ -L "$kept/$each" ] || { absent "$kept/$each" && cp -p "$each" "$kept/$each"; }; then
-          set -- "$@" "$each"
-        fi
-      done
-      [ "$#" -eq 0 ] || { cd "$from" && mv -f "$@" "$here/"; } ;;
-  esac
-} 2>/dev/null
+arrived() { :; }
+${flush}
 doing= dir=
 set --
 while IFS= read -r line; do
   line=\${line#* }
   verb=\${line%% *} path=\${line#* * }
-  name=./\${path##*/} parent=\${path%/*}
-  parent=\${parent#.} parent=\${parent#/}
+  name=./\${path##*/}
+  ${parentOfPath}
   if [ "$verb" != "$doing" ] || [ "$parent" != "$dir" ] || [ "$#" -ge 200 ]; then
     flush "$@"
     doing=$verb dir=$parent
@@ -155,24 +104,12 @@ const confirm = `
 while IFS= read -r line; do
   n=\${line%% *} rest=\${line#* } path=\${line#* * * }
   verb=\${rest%% *} rest=\${rest#* }
-  before=\${rest%% *} refused=
-  case $verb in
-    rm | rmdir) absent "$path" ;;
-    mkdir) [ -d "$path" ] && [ ! -L "$path" ] ;;
-    new | put) absent "$stage/new/$path" ;;
-    +x) [ -x "$path" ] || { refused=1; false; } ;;
-    -x) ! [ -x "$path" ] || { refused=1; false; } ;;
-  esac || {
-    if [ -n "$refused" ] || [ ! -w "\${path%/*}" ]; then echo "denied $n"; else echo "stale $n"; fi
-    continue
-  }
-  case $verb-$before in
-    rm-[0-9a-f]* | put-[0-9a-f]*)
-      if [ -f "$stage/old/$path" ] && [ ! -L "$stage/old/$path" ]; then
-        printf '%s\\n' "$stage/old/$path" >&4
-        printf '%s %s %s %s\\n' "$n" "$verb" "$before" "$path" >&5
-      fi ;;
-  esac
+  before=\${rest%% *}
+  ${confirmed}
+  if ${isKept}; then
+    printf '%s\\n' "$stage/old/$path" >&4
+    printf '%s %s %s %s\\n' "$n" "$verb" "$before" "$path" >&5
+  fi
 done < "$stage/todo" 4> "$stage/hash" 5> "$stage/replaced"
 [ -s "$stage/hash" ] || : > "$stage/got"
 [ ! -s "$stage/hash" ] || digests "$stage/hash" > "$stage/got"
@@ -182,11 +119,7 @@ while IFS= read -r line; do
   digest=
   IFS= read -r digest <&4
   [ "$digest" != "\${rest%% *}" ] || continue
-  case $verb in
-    rm) mv -n "$stage/old/$path" "$path" ;;
-    put) mv -f "$stage/old/$path" "$path" ;;
-  esac
-  echo "stale $n"
+  ${putBack}
 done < "$stage/replaced" 4< "$stage/got"
 `
 
@@ -204,33 +137,23 @@ else
   sync -f . 2>/dev/null || sync
 fi`
 
-const unpacked = `${unpack} || exit ${pushExits.noSpace}
+/**
+ * Judges all lines, carries out those that hold in their order, and prints `stale N` for entry N of the
+ * plan (from 1) where what is there is not what it says, `denied N` where the system refuses, and at
+ * the end `done`. Files take their place by a rename. What they replace is kept until it is known that
+ * nobody wrote to it meanwhile, and put back otherwise.
+ */
+export const pushScript = (
+  root: string,
+  stage: string,
+): string => `root=${quote(root)} stage=${quote(stage)}
+${pushOpening}
+${clearing}
+mkdir -m 700 "$stage" "$stage/new" "$stage/old" || exit ${pushExits.noSpace}
+${unpack} || exit ${pushExits.noSpace}
 [ -f "$stage/plan" ] || exit ${pushExits.cut}
 plan=$stage/plan
-${judge}`
-
-/** What runs beside a shell has no stdin unless it is given one. */
-const judgedMeanwhile = `exec 3<&0
-${unpack} <&3 &
-unpacking=$!
-exec 3<&-
-plan=$stage/early
-printf %s "$early" >"$plan" || exit ${pushExits.noSpace}
 ${judge}
-wait "$unpacking" || exit ${pushExits.noSpace}
-[ -f "$stage/plan" ] || exit ${pushExits.cut}`
-
-const pushing = (judged: string) => `LC_ALL=C
-export LC_ALL
-cd -P "$root" 2>/dev/null || exit ${pushExits.noRoot}
-base=$PWD
-${sweep}
-stage=$base/$stage
-trap 'wait; rm -rf "$stage"' EXIT
-trap 'exit 129' HUP
-trap 'exit 143' TERM
-eval "mkdir -m 700 \\"\\$stage\\" \\"\\$stage/new\\" \\"\\$stage/old\\" $kept" || exit ${pushExits.noSpace}
-${judged}
 ${carryOut}
 (
 ${flushed}
@@ -239,8 +162,3 @@ flushing=$!
 ${confirm}
 wait "$flushing"
 echo done`
-
-/** It takes what `pushCall` tells it in variables, and is the last of the shell that it is called in. */
-export const pushFunction = `sbx_push() {
-${pushing(judgedMeanwhile)}
-}`

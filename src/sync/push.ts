@@ -7,9 +7,11 @@ import type { TreePath } from '../tree.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
 import type { Unmade } from './host-apply.ts'
 import { archiveOf, type PushSource } from './push-archive.ts'
-import { keptDirectories, lineText, type PushLine } from './push-plan.ts'
-import { pushCall, pushExits, pushScript } from './push-script.ts'
+import { pushExits } from './push-parts.ts'
+import type { PushLine } from './push-plan.ts'
+import { pushScript } from './push-script.ts'
 import type { SyncChange } from './reconcile.ts'
+import { smallPushCall } from './small-push-script.ts'
 import { syncFunctions } from './sync-functions.ts'
 
 /** What is no more than this goes with the commands: a connection of its own would cost more. */
@@ -48,12 +50,9 @@ export async function push(
   try {
     const isFew = source.bytes <= fewBytes && changes.length <= fewChanges
     const stdin = isFew ? await buffer(archive) : archive
-    const early = isFew
-      ? { plan: lines.map(lineText).join(''), kept: keptDirectories(lines) }
-      : undefined
     const stage = temporaryName()
-    const script = early === undefined ? pushScript(root, stage) : pushCall(root, stage, early)
-    const functions = early && syncFunctions
+    const script = isFew ? smallPushCall(root, stage, lines) : pushScript(root, stage)
+    const functions = isFew ? syncFunctions : undefined
     const traffic = source.bytes > smallBytes ? 'bulk' : 'command'
     const either = AbortSignal.any([signal, halt.signal])
     answer = await scripts.run(script, stdin, either, traffic, functions)

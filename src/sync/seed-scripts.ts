@@ -1,7 +1,7 @@
 /** The sh that fills a root inside, once: for BusyBox tools. `own` is where the seed's mark is kept. */
 import { basename, dirname } from 'node:path/posix'
 import { ownership, quote } from '../posix-sh.ts'
-import { sweep } from './push-script.ts'
+import { sweep } from './push-parts.ts'
 import { tellNow } from './sandbox-scan-script.ts'
 import { ownName } from './sync-rules.ts'
 

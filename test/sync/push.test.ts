@@ -1,4 +1,4 @@
-/** What a push does in the sandbox, a small one and one that has more to say. */
+/** What a push does in the sandbox, whether it is told its plan in words or reads it from the archive. */
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
