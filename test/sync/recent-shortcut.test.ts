@@ -36,7 +36,14 @@ describe.runIf(hasPerl)('a look by perl', () => {
 
   const look = (since: number) => askShortcut(recentShortcuts, nothingRecent(root, since))
   const script = (since: number) => {
-    const request = { root, since, asked: [], beside: join(folder, 'look'), halves: false }
+    const request = {
+      root,
+      since,
+      asked: [],
+      sent: [],
+      beside: join(folder, 'look'),
+      halves: false,
+    }
     return execFileSync('sh', ['-c', `${recentFunction}\n${recentCall(request)}`])
   }
   const now = () => Date.now() / 1000
