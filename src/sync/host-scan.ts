@@ -38,6 +38,8 @@ export class HostScanner {
   /** Of these, those with files that have another name. */
   readonly #shared = new Set<TreePath>()
   readonly #suspects: HostSuspects
+  /** There has been a scan since nobody waited last. */
+  #isLookDue = false
 
   constructor(options: HostScannerOptions) {
     this.#options = options
@@ -53,7 +55,7 @@ export class HostScanner {
     try {
       const scan = await this.#scan(changed, signal, looked)
       const isLarge = scan.snapshot.size >= (this.#options.watchedFrom ?? manyEntries)
-      if (isLarge && scan.problems.length === 0) this.#suspects.later()
+      this.#isLookDue = isLarge && scan.problems.length === 0
       return scan
     } catch (error) {
       this.#suspects.add(changed ?? [])
@@ -64,6 +66,12 @@ export class HostScanner {
   /** Something is not as the last scan had it: the next one looks at everything. */
   doubt(): void {
     this.#suspects.doubt()
+  }
+
+  /** Nobody waits for what it does: after a scan it sees to what a watch needs, and to what that does not tell. */
+  rest(): void {
+    if (this.#isLookDue) this.#suspects.later()
+    this.#isLookDue = false
   }
 
   /** Lets go of what it watches; can be repeated. */

@@ -103,10 +103,14 @@ export class Partner {
   async sync(scripts: Scripts, look: Look, context: OpenContext): Promise<SyncReport> {
     this.#scripts = scripts
     const told = new Telling()
-    for (let round = 1; round <= maxRounds; round++) {
-      const isStale = await this.#pass(round === 1 ? look : 'both', context, told)
-      if (!isStale) return told
-      this.#hostScanner.doubt()
+    try {
+      for (let round = 1; round <= maxRounds; round++) {
+        const isStale = await this.#pass(round === 1 ? look : 'both', context, told)
+        if (!isStale) return told
+        this.#hostScanner.doubt()
+      }
+    } finally {
+      this.#hostScanner.rest()
     }
     told.isComplete = false
     return told

@@ -5,7 +5,7 @@ import { DigestCache } from '../../src/sync/digest-cache.ts'
 import { HostSuspects } from '../../src/sync/host-suspects.ts'
 import type { Steps } from '../../src/sync/slices.ts'
 import { type TreePath, treePath } from '../../src/tree.ts'
-import { untilTold } from '../support/watches.ts'
+import { untilTold, watches } from '../support/watches.ts'
 import { ScannedHost } from './scanned-host.ts'
 
 /** Something happens once, between what a scan lists and what is followed of it. */
@@ -37,6 +37,22 @@ describe.runIf(process.platform === 'linux')('where directories are watched', ()
     host.put('new/early')
     expect(Object.keys((await host.scan()).snapshot)).toEqual(['a', 'new', 'new/early'])
     expect(await host.scan()).toEqual(await host.fresh())
+  })
+
+  test('none are followed as long as somebody waits', async () => {
+    const other = new ScannedHost()
+    for (let d = 0; d < 50; d++) host.put(`d${d}/f`)
+    other.put('f')
+    try {
+      await host.scanner.scan()
+      await other.scan()
+      await expect.poll(watches, { interval: 20, timeout: 10_000 }).toBeGreaterThan(0)
+      expect(watches()).toBeLessThan(10)
+      host.scanner.rest()
+      await expect.poll(watches, { interval: 20, timeout: 10_000 }).toBeGreaterThan(50)
+    } finally {
+      await other.close()
+    }
   })
 
   test('where all ends to be followed in the middle of a scan, any may have changed after it', async () => {

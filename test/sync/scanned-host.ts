@@ -59,7 +59,9 @@ export class ScannedHost {
   }
 
   async scan() {
-    return plain(await this.#scanner.scan())
+    const scan = await this.#scanner.scan()
+    this.#scanner.rest()
+    return plain(scan)
   }
 
   /** What a first scan finds. */
@@ -72,6 +74,7 @@ export class ScannedHost {
   async looked() {
     const looked = { entries: 0, readBytes: 0 }
     const { snapshot } = await this.#scanner.scan(undefined, looked)
+    this.#scanner.rest()
     return { ...looked, all: snapshot.size }
   }
 
