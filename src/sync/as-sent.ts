@@ -1,8 +1,10 @@
 /** Which files of a listing are still what a seed has just sent. */
-import type { TreePath } from '../tree.ts'
+import { type TreePath, treeRoot } from '../tree.ts'
 import { factsOf, isNote, placeOf } from './sandbox-lines.ts'
 import type { SentFiles } from './seed.ts'
 import { Pace, type Steps } from './slices.ts'
+import { parentOf } from './snapshot.ts'
+import type { SyncRules } from './sync-rules.ts'
 import { tickSeconds } from './vantage.ts'
 
 /**
@@ -26,18 +28,42 @@ export interface AsSent {
   readonly asked: readonly string[]
 }
 
-/** Sorts the files in `lines`. Without `sent` nothing is known, as where `digestAsSent` is not good. */
-export function* asSent(lines: readonly string[], sent: SentFiles | undefined): Steps<AsSent> {
+/**
+ * Sorts the files in `lines` but for those of which no digest is needed: `told` has it, or `rules` leave them out.
+ * Without `sent` nothing else is known, as where `digestAsSent` is not good.
+ */
+export function* asSent(
+  lines: readonly string[],
+  sent: SentFiles | undefined,
+  told: ReadonlyMap<string, string>,
+  rules: Pick<SyncRules, 'leavesOut'>,
+): Steps<AsSent> {
   const pace = new Pace()
-  const known = new Map<string, string>()
+  const known = new Map(told)
   const asked: string[] = []
   for (const line of lines) {
     if (pace.isDue) yield
     if (isNote(line) || factsOf(line)?.kind !== 'file') continue
     const { path } = placeOf(line)
+    if (known.has(path)) continue
     const digest = sent && digestAsSent(line, path, sent)
-    if (digest === undefined) asked.push(`./${path}\n`)
-    else known.set(path, digest)
+    if (digest !== undefined) known.set(path, digest)
+    else if (!isLeftOut(path, rules)) asked.push(`./${path}\n`)
   }
   return { known, asked }
+}
+
+/** Whether the rules leave out `path` or a directory that it is in. */
+function isLeftOut(path: string, rules: Pick<SyncRules, 'leavesOut'>): boolean {
+  for (let at: TreePath = path as TreePath; at !== treeRoot; at = parentOf(at))
+    if (rules.leavesOut(at)) return true
+  return false
+}
+
+/**
+ * What can be none of them, as a list for `scanScript`: what is at the top gets another ctime when it is put there,
+ * which others may see.
+ */
+export function seenEarly({ files }: SentFiles): string[] {
+  return [...files.keys()].filter((path) => !path.includes('/'))
 }

@@ -7,7 +7,7 @@ import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
 import type { Shortcut } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
-import { asSent } from './as-sent.ts'
+import { asSent, seenEarly } from './as-sent.ts'
 import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentCall } from './recent-scripts.ts'
@@ -114,7 +114,8 @@ export class SandboxScanner {
     this.#sent = undefined
     const hashes = sent === undefined
     const script = scanScript({ root, stateDirectory, since: this.#listing, next, hashes })
-    const asked = Buffer.from(this.#known.unsettled.map((path) => `./${path}\n`).join(''))
+    const contents = sent === undefined ? this.#known.unsettled : seenEarly(sent)
+    const asked = Buffer.from(contents.map((path) => `./${path}\n`).join(''))
     const { code, stdout, stderr } = await this.#ask(script, asked, signal)
     if (code === scanExits.disturbed && attempt < attempts) {
       this.#sent = sent
@@ -141,11 +142,14 @@ export class SandboxScanner {
 
   /** Known of what is there as it was sent; the rest is asked for. */
   async #digestsOf(
-    { added }: ScanAnswer,
+    { added, digests }: ScanAnswer,
     sent: SentFiles | undefined,
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, string>> {
-    const { known, asked } = await inSlices(asSent(added, sent), signal)
+    const { known, asked } = await inSlices(
+      asSent(added, sent, digests, this.#options.rules),
+      signal,
+    )
     if (asked.length === 0) return known
     const script = digestScript(this.#options.root)
     const list = await inSlices(

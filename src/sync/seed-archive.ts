@@ -34,6 +34,9 @@ export interface SentFile {
   readonly digest: string
 }
 
+/** Empty files beside what is sent. */
+export const archiveNotes = { settles: 'settles', complete: 'complete' } as const
+
 export interface SeedProgress {
   /** Of `files` and `bytes` in all, as they were counted at the start. */
   sentFiles: number
@@ -44,6 +47,8 @@ export interface SeedProgress {
 const batchBytes = 256 * 1024
 /** So many are looked at before others run. */
 const namesPerTurn = 256
+/** Of so much more may be hashed again than it takes to wait until that is not needed. */
+const [manyFiles, manyBytes] = [500, 16 * 1024 * 1024]
 const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** What there is to send. Listed first, so that progress knows of how much. */
@@ -95,12 +100,16 @@ export class SeedArchive {
     }
   }
 
-  /** Everything below `prefix/`, and at the very end an empty file `last` that proves it is whole. */
-  async *stream(prefix: string, last: string): AsyncGenerator<Buffer> {
+  /**
+   * Everything below `prefix/`, and at the very end an empty file that proves it is whole. Before it there is
+   * another one where the sandbox is to wait until what it has is settled.
+   */
+  async *stream(prefix: string): AsyncGenerator<Buffer> {
     const batch = new Batch()
     for (const entry of this.#entries) yield* this.#add(entry, prefix, batch)
-    const end = { path: last, kind: 'file', mode: 0o600, mtimeMs: 0, size: 0 } as const
-    yield* batch.add(Buffer.concat([tarHeader(end), tarEnd]))
+    const isMuch = this.files >= manyFiles || this.bytes >= manyBytes
+    if (this.#digests !== undefined && isMuch) yield* batch.add(note(archiveNotes.settles))
+    yield* batch.add(Buffer.concat([note(archiveNotes.complete), tarEnd]))
     yield batch.take()
   }
 
@@ -190,6 +199,8 @@ export class SeedArchive {
     return path === '' ? this.#host : `${this.#host}/${path}`
   }
 }
+
+const note = (path: string) => tarHeader({ path, kind: 'file', mode: 0o600, mtimeMs: 0, size: 0 })
 
 /** Many small files in one write. They are read to where they are sent from. */
 class Batch {

@@ -3,7 +3,9 @@ import { basename, dirname } from 'node:path/posix'
 import { ownership, quote } from '../posix-sh.ts'
 import { sweep } from './push-parts.ts'
 import { tellNow } from './sandbox-scan-script.ts'
+import { archiveNotes } from './seed-archive.ts'
 import { ownName } from './sync-rules.ts'
+import { tickSeconds } from './vantage.ts'
 
 /** The first line of what a script prints that found a mark without a root. */
 export const removed = 'removed'
@@ -78,14 +80,18 @@ trap 'exit 129' HUP
 mkdir -- "$stage" "$stage/$base" || exit 1
 chmod 755 "$stage/$base"
 (umask 0; cd -- "$stage" && ${isPacked ? 'gzip -dc | tar -xof -' : 'tar -xof -'}) || exit 1
-[ -f "$stage/complete" ] || { echo 'the transfer was cut' >&2; exit ${seedExits.cut}; }
+[ -f "$stage/${archiveNotes.complete}" ] || { echo 'the transfer was cut' >&2; exit ${seedExits.cut}; }
 [ ! -e "$mark" ] || exit ${seedExits.raced}
+${settle}
 ${tellNow}
 echo "$now"
 echo ${generation} >"$stage/mark" || exit 1
 ${isBeside(place) ? publishBeside : publishInside}
 ${probeScript(place)}`
 }
+
+/** What was written just now could be changed by others without another ctime: it waits until that cannot be. */
+const settle = `[ ! -f "$stage/${archiveNotes.settles}" ] || sleep ${tickSeconds + 0.01} 2>/dev/null`
 
 const publishBeside = `mv -f -- "$stage/$base" . 2>/dev/null || exit ${seedExits.raced}
 mv -f -- "$stage/mark" "$mark"`

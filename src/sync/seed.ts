@@ -91,7 +91,7 @@ export async function seedOnce(
     await listing
     isListed = true
     tell()
-    yield* archive.stream(basename(root), 'complete')
+    yield* archive.stream(basename(root))
   }
   const stream = listedThenSent()
   const source = isPacked ? packed(stream) : Readable.from(stream, { objectMode: false })

@@ -1,5 +1,5 @@
 /** What a sync of a large workspace moves: what has changed, and nothing else. */
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { lstatSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { channelScripts } from '../../src/script.ts'
@@ -28,7 +28,12 @@ test('of 10,000 files none is moved when none has changed, and one each way when
   }
   const mirror = mirrorOf(host)
   await mirror.sync(channelScripts(sandbox), 'both', context)
-  expect(readFileSync(join(sandbox.root, 'd99/f99'), 'utf8')).toBe('99 99')
+  const last = join(sandbox.root, 'd99/f99')
+  expect(readFileSync(last, 'utf8')).toBe('99 99')
+  // What was sent so lately that a look tells of it makes another script of what has changed.
+  await expect
+    .poll(() => Date.now() - lstatSync(last).ctimeMs, { timeout: 5_000 })
+    .toBeGreaterThan(600)
 
   // What it was filled with is recent for half a second, and the look after that is the first to find little.
   const isOld = () => Date.now() - statSync(join(sandbox.root, 'd99/f99')).ctimeMs > 600
@@ -62,6 +67,30 @@ test('of 10,000 files none is moved when none has changed, and one each way when
     toSandbox: ['d4/f4'],
   })
 })
+
+test.each([
+  ['beside it', true],
+  ['in it', false],
+])(
+  'a first push of many files hashes none in the sandbox, where what is ours is %s',
+  async (_, beside) => {
+    sandbox.remove()
+    sandbox = localSandbox({ beside })
+    const host = join(sandbox.folder, 'host')
+    mkdirSync(join(host, 'd'), { recursive: true })
+    for (let file = 0; file < 600; file++) writeFileSync(join(host, `d/f${file}`), `${file}`)
+    for (const name of ['a', 'b']) writeFileSync(join(host, name), name)
+    const mirror = mirrorOf(host)
+    await mirror.sync(channelScripts(sandbox), 'both', context)
+    // What looks for a mark, what brings all, and a listing.
+    expect(sandbox.started).toBe(3)
+    expect(await mirror.sync(channelScripts(sandbox), 'both', context)).toMatchObject({
+      toHost: [],
+      toSandbox: [],
+    })
+    await mirror.close()
+  },
+)
 
 test.each(Object.entries(shells()))(
   'what is large comes and goes as bulk, and what is small with the commands: %s',
