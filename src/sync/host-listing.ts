@@ -29,7 +29,7 @@ export interface Looked {
 export interface HostListingOptions extends HostEntriesOptions {
   /** Real absolute path. */
   readonly root: string
-  readonly rules: SyncRules
+  readonly rules: Pick<SyncRules, 'leavesOut'>
   readonly looked: Looked
 }
 
@@ -38,7 +38,7 @@ export class HostListing {
   /** Those that were listed, each before what is in it. */
   readonly directories = new Map<TreePath, KnownDirectory>()
   readonly #root: string
-  readonly #rules: SyncRules
+  readonly #rules: Pick<SyncRules, 'leavesOut'>
   readonly #before: Scan | undefined
   readonly #looked: Looked
   /** Of these only the name is listed. */

@@ -3,7 +3,7 @@
  * before, of those directories that may have. A root with something that cannot be told is listed whole each time.
  */
 import { lstatSync } from 'node:fs'
-import type { TreePath } from '../tree.ts'
+import { type TreePath, treeRoot } from '../tree.ts'
 import type { DigestCache } from './digest-cache.ts'
 import { type KnownDirectories, type KnownDirectory, otherDirectories } from './host-glance.ts'
 import { HostListing, type Looked } from './host-listing.ts'
@@ -17,13 +17,15 @@ import type { SyncRules } from './sync-rules.ts'
 export interface HostScannerOptions {
   /** Real absolute path. */
   readonly root: string
-  readonly rules: SyncRules
+  readonly rules: Pick<SyncRules, 'leavesOut'>
   /** Belongs to this root. */
   readonly cache: DigestCache
   /** From so many entries on a watch is kept on the directories, which costs as much as a look at a few hundred. */
   readonly watchedFrom?: number
 }
 
+/** What was found longer ago is looked at once more. */
+const soonMs = 1_000
 /** When more than this has changed everything is listed. */
 const manyDirectories = 1_000
 const manyGone = 20_000
@@ -38,6 +40,8 @@ export class HostScanner {
   /** Of these, those with files that have another name. */
   readonly #shared = new Set<TreePath>()
   readonly #suspects: HostSuspects
+  /** A first one, which nobody has asked for yet. */
+  #early: { readonly beganMs: number; readonly scan: Promise<Scan | undefined> } | undefined
   /** There has been a scan since nobody waited last. */
   #isLookDue = false
 
@@ -50,7 +54,39 @@ export class HostScanner {
    * The very same answer when nothing is different. `SYNC_HALTED` when the directory itself is gone or cannot be
    * read, `CANCELLED` on the signal. `looked` is told of what has been looked at so far.
    */
-  async scan(signal?: AbortSignal, looked: Looked = { entries: 0, readBytes: 0 }): Promise<Scan> {
+  async scan(signal?: AbortSignal, looked: Looked = nothing()): Promise<Scan> {
+    return (await this.#begun()) ?? this.#next(signal, looked)
+  }
+
+  /**
+   * Begins the first scan when nobody asks for it yet: the next `scan` has its answer, if it asks soon. What
+   * fails is told by that. Until then the rules may come to leave out more of what is at the top.
+   */
+  begin(signal: AbortSignal): void {
+    const beganMs = performance.now()
+    this.#early = { beganMs, scan: this.#next(signal, nothing()).catch(() => undefined) }
+  }
+
+  /** What was begun, once it has ended; undefined where that is no answer now. */
+  async #begun(): Promise<Scan | undefined> {
+    const early = this.#early
+    this.#early = undefined
+    const scan = await early?.scan
+    if (early === undefined || scan === undefined) return undefined
+    if (this.#holdsLeftOut()) this.#before = undefined
+    else if (performance.now() - early.beganMs <= soonMs) return scan
+    return undefined
+  }
+
+  /** Whether something at the top was listed that the rules leave out by now. */
+  #holdsLeftOut(): boolean {
+    const { names, known } = this.#directories.get(treeRoot) ?? { names: [], known: [] }
+    const isOut = (name: string, i: number) =>
+      known[i] !== 'left out' && this.#options.rules.leavesOut(name as TreePath)
+    return names.some(isOut)
+  }
+
+  async #next(signal: AbortSignal | undefined, looked: Looked): Promise<Scan> {
     const changed = await this.#suspects.take()
     try {
       const scan = await this.#scan(changed, signal, looked)
@@ -75,8 +111,9 @@ export class HostScanner {
   }
 
   /** Lets go of what it watches; can be repeated. */
-  close(): Promise<void> {
-    return this.#suspects.close()
+  async close(): Promise<void> {
+    await this.#early?.scan
+    await this.#suspects.close()
   }
 
   async #scan(
@@ -184,6 +221,8 @@ export class HostScanner {
     return this.#before
   }
 }
+
+const nothing = (): Looked => ({ entries: 0, readBytes: 0 })
 
 const isDirectory = (path: string) =>
   lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true

@@ -8,10 +8,12 @@ import { statSync } from 'node:fs'
 import { syncInterrupted, syncRootMissing } from '../errors.ts'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import type { Scripts } from '../script.ts'
+import type { TreePath } from '../tree.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import { holding } from '../trees/workspace-lock.ts'
 import { AncestorFile } from './ancestor-file.ts'
 import { DigestCache } from './digest-cache.ts'
+import { HostScanner } from './host-scan.ts'
 import { sweepStages } from './host-stage.ts'
 import { type Look, type MirrorOptions, Partner } from './partner.ts'
 import { seedOnce } from './seed.ts'
@@ -82,22 +84,27 @@ export class Mirror {
     const { host, root, ignore, ancestorFile, oneWay } = this.#options
     await sweepStages(host)
     const own = this.#options.gitignore ? new WorkspaceIgnore(host) : undefined
-    const rules = leavingOut(new SyncRules(ignore), own)
-    const seed = { host, rules, root: root(sandbox), digests: this.#cache }
-    const seeded = await seedOnce(sandbox, seed, context)
+    let rules = new SyncRules(ignore)
+    const now = { leavesOut: (path: TreePath) => rules.leavesOut(path) }
+    const scanner = new HostScanner({ root: host, rules: now, cache: this.#cache })
+    const seed = {
+      host,
+      rules: leavingOut(rules, own),
+      root: root(sandbox),
+      digests: this.#cache,
+      // While the last of it is on its way.
+      onRead: () => scanner.begin(context.signal),
+    }
+    const seeded = await seedOnce(sandbox, seed, context).catch(async (error: unknown) => {
+      await scanner.close()
+      throw error
+    })
     this.#aside = seeded.aside ?? this.#aside
     // What an image brought along is none of the project's files.
     const kept = oneWay ? [] : seeded.unseeded.map(literalPattern)
     const ancestor = new AncestorFile(ancestorFile, `${sandbox.name} ${seeded.generation}`)
-    const allRules = new SyncRules([...ignore, ...kept])
-    this.#partner = new Partner(
-      sandbox,
-      this.#options,
-      allRules,
-      ancestor,
-      this.#cache,
-      seeded.files,
-    )
+    rules = new SyncRules([...ignore, ...kept])
+    this.#partner = new Partner(sandbox, this.#options, rules, ancestor, scanner, seeded.files)
     return this.#partner
   }
 }

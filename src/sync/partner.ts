@@ -7,10 +7,9 @@ import type { Owner } from '../trees/host-temporary.ts'
 import { isAllIn } from './all-in.ts'
 import type { AncestorFile } from './ancestor-file.ts'
 import { carryOut } from './carry-out.ts'
-import type { DigestCache } from './digest-cache.ts'
 import { refuseEmptied } from './guard.ts'
 import type { Looked } from './host-listing.ts'
-import { HostScanner } from './host-scan.ts'
+import type { HostScanner } from './host-scan.ts'
 import { foldsCase } from './host-spelling.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { changesSince, reconcileChanged } from './reconcile-changed.ts'
@@ -76,7 +75,7 @@ export class Partner {
     options: MirrorOptions,
     rules: SyncRules,
     ancestor: AncestorFile,
-    cache: DigestCache,
+    hostScanner: HostScanner,
     sent: SentFiles | undefined,
   ) {
     this.sandbox = sandbox
@@ -84,7 +83,7 @@ export class Partner {
     this.#options = options
     this.#rules = rules
     this.#ancestor = ancestor
-    this.#hostScanner = new HostScanner({ root: options.host, rules, cache })
+    this.#hostScanner = hostScanner
     this.#foldsCase = foldsCase(options.host)
     this.#ignore = options.gitignore ? new WorkspaceIgnore(options.host) : undefined
     this.#scanner = new SandboxScanner(

@@ -32,6 +32,8 @@ export interface Seed {
   readonly root?: string
   /** Learns the digests of what is sent; the answer has `files` then. */
   readonly digests?: DigestCache
+  /** Called when all of the host has been read, which need not have arrived. */
+  readonly onRead?: () => void
 }
 
 /** What is known of a seed inside. */
@@ -67,7 +69,7 @@ const reportMs = 500
 /** Seeds a root of `sandbox` unless it has been. Safe to race: one seed is published, the others are dropped. */
 export async function seedOnce(
   sandbox: Sandbox,
-  { host, rules, root = sandbox.root, digests }: Seed,
+  { host, rules, root = sandbox.root, digests, onRead }: Seed,
   { signal, report }: OpenContext,
 ): Promise<Seeded> {
   const place = seedPlace(root, sandbox.ownDirectory)
@@ -92,6 +94,8 @@ export async function seedOnce(
     isListed = true
     tell()
     yield* archive.stream(basename(root))
+    digests?.turn()
+    onRead?.()
   }
   const stream = listedThenSent()
   const source = isPacked ? packed(stream) : Readable.from(stream, { objectMode: false })
@@ -113,7 +117,6 @@ export async function seedOnce(
     const { sentFiles: files, sentBytes: bytes } = archive.progress
     const sent = { ...mark, sent: { files, bytes }, problems: archive.problems }
     if (digests === undefined) return sent
-    digests.turn()
     return { ...sent, files: { seconds: Number(seconds), files: archive.sent } }
   } catch (error) {
     if (signal.aborted) throw cancelled('seeding the workspace')
