@@ -10,7 +10,16 @@ import { type TreePath, treeRoot } from '../tree.ts'
 import { KeptBeside } from './kept-beside.ts'
 import { PathIndex } from './path-index.ts'
 import { Pace, type Steps, sorted } from './slices.ts'
-import { type Entry, type Problem, parentOf, reasons, type Side, sameEntry } from './snapshot.ts'
+import {
+  type Entry,
+  type Problem,
+  parentOf,
+  reasons,
+  type Side,
+  type Snapshot,
+  sameEntry,
+  sameSnapshot,
+} from './snapshot.ts'
 import { type Found, findUnsyncable } from './unsyncable.ts'
 
 /** One change of one side, and what it relies on. */
@@ -43,10 +52,25 @@ export interface Plan {
 }
 
 export function* reconcile(found: Found): Steps<Plan> {
+  if (yield* isSame(found)) return nothingToDo(found.host.snapshot)
   const index = yield* PathIndex.of([found.host.snapshot, found.sandbox.snapshot, found.ancestor])
   const problems = yield* findUnsyncable(found, index)
   return yield* new Reconciliation(found, index, problems).plan()
 }
+
+/** Whether both sides hold the same, and nothing in it has to be left alone: after a first push, say. */
+function* isSame({ host, sandbox, hostFoldsCase }: Found): Steps<boolean> {
+  if (hostFoldsCase || host.problems.length + sandbox.problems.length > 0) return false
+  return yield* sameSnapshot(host.snapshot, sandbox.snapshot)
+}
+
+const nothingToDo = (agreed: Snapshot): Plan => ({
+  toHost: [],
+  toSandbox: [],
+  agreed,
+  conflicts: [],
+  problems: [],
+})
 
 /** What is left of a path: nothing, only what is left alone on one side, or something on both. */
 type Rest = 'nothing' | 'left alone' | 'something'

@@ -141,6 +141,18 @@ describe('whatever has happened on both sides', () => {
     expect(decided).toBeGreaterThan(500)
   })
 
+  test('what both hold is agreed on as it is, whatever was, and what is left alone is told all the same', () =>
+    holds(({ ancestor, host }) => {
+      const done = { toHost: [], toSandbox: [], conflicts: [], problems: [], agreed: host }
+      expect(plan({ ancestor, host, sandbox: new Map(host) })).toEqual(done)
+      const problem = { path: treePath('z'), side: 'sandbox', reason: 'why' } as const
+      const same = { snapshot: new Map(host), problems: [] }
+      const sandbox = { ...same, problems: [problem] }
+      const rest = { leavesOut: () => false, hostFoldsCase: false }
+      const left = atOnce(reconcile({ ancestor, host: same, sandbox, ...rest }))
+      expect(left).toEqual({ ...done, problems: [problem] })
+    }))
+
   test('what is agreed on is what both sides hold afterwards', () =>
     holds((before) => {
       const { host, sandbox, ancestor, plan } = synced(before)
