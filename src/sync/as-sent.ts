@@ -1,6 +1,6 @@
 /** Which files of a listing are still what a seed has just sent. */
 import { type TreePath, treeRoot } from '../tree.ts'
-import { factsOf, isNote, placeOf } from './sandbox-lines.ts'
+import { isFile, placeOf } from './sandbox-lines.ts'
 import type { SentFiles } from './seed.ts'
 import { Pace, type Steps } from './slices.ts'
 import { parentOf } from './snapshot.ts'
@@ -43,7 +43,7 @@ export function* asSent(
   const asked: string[] = []
   for (const line of lines) {
     if (pace.isDue) yield
-    if (isNote(line) || factsOf(line)?.kind !== 'file') continue
+    if (!isFile(line)) continue
     const { path } = placeOf(line)
     if (known.has(path)) continue
     const digest = sent && digestAsSent(line, path, sent)

@@ -51,6 +51,11 @@ export function factsOf(line: string): Facts | undefined {
   return { kind, executable: hasExecuteBit(bits), changed: Number(changed) }
 }
 
+/** Whether a line is about a file. */
+export function isFile(line: string): boolean {
+  return line.startsWith('f ') || factsOf(line)?.kind === 'file'
+}
+
 /** Bytes of the file that a line is about; 0 where it tells none. */
 export function sizeOf(line: string): number {
   return Number(/^(?:\w [0-7]+|[0-9a-f]{2,}) (\d+) /.exec(line)?.[1] ?? 0)

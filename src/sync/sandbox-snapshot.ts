@@ -13,17 +13,34 @@ export interface KnownLines {
   readonly contents: ReadonlyMap<string, string>
 }
 
-export function* scanOf(known: KnownLines, rules: SyncRules): Steps<Scan> {
+/** A listing has each directory before what is in it, as this needs them; what was found since may be behind. */
+export function* scanOf({ lines, contents }: KnownLines, rules: SyncRules): Steps<Scan> {
+  const scan = yield* scanInOrder(lines, contents, rules, false)
+  if (scan !== undefined) return scan
+  const inOrder = yield* sorted(lines, ([key]) => key)
+  return (yield* scanInOrder(inOrder, contents, rules, true)) as Scan
+}
+
+/** Undefined where it depends on the order of the keys, unless they are `sorted`. */
+function* scanInOrder(
+  lines: Iterable<readonly [string, string]>,
+  contents: KnownLines['contents'],
+  rules: SyncRules,
+  isSorted: boolean,
+): Steps<Scan | undefined> {
   const pace = new Pace()
+  /** Of what has none in the snapshot. */
+  const parents = new Set<TreePath>()
   const snapshot = new Map<TreePath, Entry>()
   const problems: Problem[] = []
   const problem = (path: string, reason: string) => {
     problems.push({ path: treePath(path), side: 'sandbox', reason })
   }
-  for (const [, line] of yield* sorted(known.lines, ([key]) => key)) {
+  for (const [key, line] of lines) {
     if (pace.isDue) yield
-    const path = placeOf(line).path as TreePath
     if (isNote(line)) {
+      if (!isSorted) return undefined
+      const path = placeOf(line).path as TreePath
       if (path !== '' && !snapshot.has(path)) continue
       // The name cannot be told: this one stands for all such names of the directory.
       if (line.startsWith('!')) problem(path === '' ? '\n' : `${path}/\n`, reasons.newline)
@@ -31,8 +48,14 @@ export function* scanOf(known: KnownLines, rules: SyncRules): Steps<Scan> {
       if (line.startsWith('?')) snapshot.delete(path)
       continue
     }
-    if (!isIn(snapshot, path) || isLeftOut(path, rules)) continue
-    const entry = entryOf(line, known.contents.get(path))
+    const path = key as TreePath
+    if (!isIn(snapshot, path)) {
+      parents.add(parentOf(path))
+      continue
+    }
+    if (!isSorted && parents.has(path)) return undefined
+    if (isLeftOut(path, rules)) continue
+    const entry = entryOf(path, line, contents.get(path))
     if (typeof entry === 'string') problem(path, entry)
     else snapshot.set(path, entry)
   }
@@ -56,7 +79,7 @@ export function* nextScan(
   for (const path of touched as readonly TreePath[]) {
     const line = known.lines.get(path)
     if (line === undefined || !isIn(snapshot, path) || isLeftOut(path, rules)) continue
-    const entry = entryOf(line, known.contents.get(path))
+    const entry = entryOf(path, line, known.contents.get(path))
     if (typeof entry === 'string') return undefined
     snapshot.set(path, entry)
   }
@@ -73,9 +96,9 @@ const isLeftOut = (path: TreePath, rules: SyncRules) =>
   rules.leavesOut(path) || isTemporaryName(path.slice(path.lastIndexOf('/') + 1))
 
 /** What a line is about; or why that cannot be synced. */
-function entryOf(line: string, content: string | undefined): Entry | string {
+function entryOf(path: TreePath, line: string, content: string | undefined): Entry | string {
   const facts = factsOf(line)
-  if (placeOf(line).path.includes('\ufffd')) return reasons.notUtf8
+  if (path.includes('\ufffd')) return reasons.notUtf8
   if (facts?.kind === 'directory') return { kind: 'directory' }
   if (facts?.kind === 'other' || facts === undefined) return reasons.special
   if (content === undefined) return reasons.failed
