@@ -13,11 +13,11 @@ import { tickSeconds } from './vantage.ts'
  * where ctimes are those of the sandbox's clock.
  */
 export function digestAsSent(line: string, path: string, sent: SentFiles): string | undefined {
-  const [, size, changed, modified] = /^f [0-7]+ (\d+) \d+ (-?[\d.]+) (-?\d+)/.exec(line) ?? []
   const file = sent.files.get(path as TreePath)
-  if (file === undefined || Number(size) !== file.size) return undefined
-  if (Number(modified) !== file.mtimeSeconds) return undefined
-  return Number(changed) < sent.seconds - tickSeconds ? file.digest : undefined
+  const facts = /^f [0-7]+ (\d+) \d+ (-?[\d.]+) (-?\d+)/.exec(line)
+  if (file === undefined || facts === null || Number(facts[1]) !== file.size) return undefined
+  if (Number(facts[3]) !== file.mtimeSeconds) return undefined
+  return Number(facts[2]) < sent.seconds - tickSeconds ? file.digest : undefined
 }
 
 /** What is known of the files of a listing, and what has to be hashed there. */
