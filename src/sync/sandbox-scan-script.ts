@@ -106,6 +106,7 @@ moment() {
   fi
   echo .
 }
+added="$work.added"
 if [ "$found" ]; then
   echo changes
   moment
@@ -121,20 +122,20 @@ if [ "$found" ]; then
 else
   echo all
   moment
-  cp "$new" "$work.added" || failed ${scanExits.noSpace}
+  added="$new"
   cat "$new"
   echo .
 fi
 echo .
 {
-  ${hashes ? '' : ': '}sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added"
+  ${hashes ? '' : ': '}sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$added"
   cat "$work.asked"
 } | ${digestsOfLines}
 echo .
-sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$work.added" |
+sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$added" |
   tr '\\n' '\\0' | xargs -0 -r sh -c '
     for path; do printf "%s\\0" "$path"; readlink -n "$path"; printf "\\0"; done' sh
-intact "$work.errors" "$work.added"
+intact "$work.errors" "$added"
 for path in "$dir"/*; do
   case $path in "$old" | "$new" | "$work".*) ;; *) rm -f "$path" ;; esac
 done
