@@ -91,7 +91,7 @@ ${probeScript(place)}`
 }
 
 /** What was written just now could be changed by others without another ctime: it waits until that cannot be. */
-const settle = `[ ! -f "$stage/${archiveNotes.settles}" ] || sleep ${tickSeconds + 0.01} 2>/dev/null`
+const settle = `[ ! -f "$stage/${archiveNotes.settles}" ] || sleep ${(tickSeconds + 0.002).toFixed(3)} 2>/dev/null`
 
 const publishBeside = `mv -f -- "$stage/$base" . 2>/dev/null || exit ${seedExits.raced}
 mv -f -- "$stage/mark" "$mark"`
