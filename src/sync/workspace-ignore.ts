@@ -6,8 +6,9 @@ import { readFileSync } from 'node:fs'
 import { byteText, type IgnorePattern, matches, parseIgnoreLine } from '../ignore/pattern.ts'
 import { type TreePath, treeRoot } from '../tree.ts'
 import type { LeavingOut } from './seed-archive.ts'
-import { Pace, type Steps } from './slices.ts'
+import { copied, Pace, type Steps } from './slices.ts'
 import { type Entry, parentOf, type Scan, type Snapshot } from './snapshot.ts'
+import { knownDifference, noteDifference } from './snapshot-differences.ts'
 import type { SyncRules } from './sync-rules.ts'
 
 const fileName = '.gitignore'
@@ -18,12 +19,22 @@ interface IgnoreFile {
   readonly patterns: readonly IgnorePattern[]
 }
 
+interface Filtered {
+  readonly of: Snapshot
+  readonly made: Snapshot
+}
+
+/** Two of each side, as what was agreed on is of the pass before. */
+const mostLatest = 4
+
 export class WorkspaceIgnore {
   readonly #host: string
   /** By the directory that the file is in. */
   #files = new Map<TreePath, IgnoreFile>()
   #verdicts = new Map<TreePath, boolean>()
   #filtered = new WeakMap<Scan, Scan>()
+  /** The latest of them, of both sides. */
+  #latest: readonly Filtered[] = []
 
   /** `host` is the real path of the tree. */
   constructor(host: string) {
@@ -51,6 +62,7 @@ export class WorkspaceIgnore {
     this.#files = files
     this.#verdicts = new Map()
     this.#filtered = new WeakMap()
+    this.#latest = []
   }
 
   /** Reads the ignore file of one directory, for a walk that comes to it before what is in it. */
@@ -70,21 +82,45 @@ export class WorkspaceIgnore {
     return verdict
   }
 
-  /** The same scan without what is left out. */
+  /** The same scan without what is left out. Where it differs from one that was filtered lately is known of both then. */
   *filtered(scan: Scan): Steps<Scan> {
     const known = this.#filtered.get(scan)
     if (known !== undefined) return known
-    const pace = new Pace()
-    const snapshot = new Map<TreePath, Entry>()
-    for (const [path, entry] of scan.snapshot) {
-      if (pace.isDue) yield
-      if (!this.leavesOut(path)) snapshot.set(path, entry)
-    }
+    const snapshot = (yield* this.#changed(scan.snapshot)) ?? (yield* this.#whole(scan.snapshot))
     const problems = scan.problems.filter(({ path }) => !this.leavesOut(path))
     const made = { snapshot, problems }
     this.#filtered.set(scan, made)
     this.#filtered.set(made, made)
+    this.#latest = [{ of: scan.snapshot, made: snapshot }, ...this.#latest].slice(0, mostLatest)
     return made
+  }
+
+  *#whole(of: Snapshot): Steps<Snapshot> {
+    const pace = new Pace()
+    const snapshot = new Map<TreePath, Entry>()
+    for (const [path, entry] of of) {
+      if (pace.isDue) yield
+      if (!this.leavesOut(path)) snapshot.set(path, entry)
+    }
+    return snapshot
+  }
+
+  /** The latest that is known to differ at a few paths, with these as they are now. */
+  *#changed(of: Snapshot): Steps<Snapshot | undefined> {
+    for (const latest of this.#latest) {
+      const paths = knownDifference(latest.of, of)
+      if (paths === undefined) continue
+      if (paths.size === 0) return latest.made
+      const snapshot = yield* copied(latest.made)
+      for (const path of paths) snapshot.delete(path)
+      for (const path of paths) {
+        const entry = of.get(path)
+        if (entry !== undefined && !this.leavesOut(path)) snapshot.set(path, entry)
+      }
+      noteDifference(latest.made, snapshot, paths)
+      return snapshot
+    }
+    return undefined
   }
 
   /** The nearest file decides, and in it the last pattern that fits. */

@@ -1,0 +1,83 @@
+/** What the workspace's own ignore files leave out, as scans follow one another. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { atOnce } from '../../src/sync/slices.ts'
+import type { Entry, Scan } from '../../src/sync/snapshot.ts'
+import { knownDifference, noteDifference } from '../../src/sync/snapshot-differences.ts'
+import { WorkspaceIgnore } from '../../src/sync/workspace-ignore.ts'
+import { digestOf, type TreePath, treePath } from '../../src/tree.ts'
+
+let host: string
+beforeEach(() => {
+  host = mkdtempSync(join(tmpdir(), 'sbx-ignore-'))
+  mkdirSync(join(host, 'd'))
+  writeFileSync(join(host, '.gitignore'), '*.log\n/out\n')
+})
+afterEach(() => rmSync(host, { recursive: true }))
+
+const file = (text: string): Entry => ({
+  kind: 'file',
+  digest: digestOf(Buffer.from(text)),
+  executable: false,
+})
+const scanOf = (entries: Readonly<Record<string, Entry>>): Scan => ({
+  snapshot: new Map(Object.entries(entries).map(([path, entry]) => [treePath(path), entry])),
+  problems: [],
+})
+const pathsOf = ({ snapshot }: Scan) => [...snapshot.keys()].sort()
+
+const first = () => ({
+  '.gitignore': file('*.log\n/out\n'),
+  d: { kind: 'directory' } as const,
+  'd/a': file('a'),
+  'd/a.log': file('log'),
+  gone: file('gone'),
+})
+
+/** What a later scan holds, where it is known of both where they differ. */
+function later(before: Scan, changes: Readonly<Record<string, Entry | undefined>>): Scan {
+  const snapshot = new Map(before.snapshot)
+  for (const [path, entry] of Object.entries(changes)) {
+    if (entry === undefined) snapshot.delete(treePath(path))
+    else snapshot.set(treePath(path), entry)
+  }
+  noteDifference(before.snapshot, snapshot, Object.keys(changes).map(treePath))
+  return { snapshot, problems: [] }
+}
+
+test('where a scan differs at a few paths, it is known where what is filtered differs', () => {
+  const ignore = new WorkspaceIgnore(host)
+  const scan = scanOf(first())
+  atOnce(ignore.learn(scan.snapshot))
+  const before = atOnce(ignore.filtered(scan))
+  expect(pathsOf(before)).toEqual(['.gitignore', 'd', 'd/a', 'gone'])
+
+  const changes = {
+    'd/a': file('b'),
+    'd/b.log': file('log'),
+    'd/new': file('new'),
+    out: file('out'),
+    gone: undefined,
+  }
+  const next = later(scan, changes)
+  atOnce(ignore.learn(next.snapshot))
+  const after = atOnce(ignore.filtered(next))
+  expect(pathsOf(after)).toEqual(['.gitignore', 'd', 'd/a', 'd/new'])
+  expect(after.snapshot.get('d/a' as TreePath)).toEqual(file('b'))
+  expect(pathsOf(before)).toEqual(['.gitignore', 'd', 'd/a', 'gone'])
+  const known = knownDifference(before.snapshot, after.snapshot)
+  expect([...(known ?? [])].sort()).toEqual(Object.keys(changes).sort())
+})
+
+test('what the ignore files say now is true of everything', () => {
+  const ignore = new WorkspaceIgnore(host)
+  const scan = scanOf(first())
+  atOnce(ignore.learn(scan.snapshot))
+  atOnce(ignore.filtered(scan))
+  writeFileSync(join(host, '.gitignore'), 'a\n')
+  const next = later(scan, { '.gitignore': file('a\n') })
+  atOnce(ignore.learn(next.snapshot))
+  expect(pathsOf(atOnce(ignore.filtered(next)))).toEqual(['.gitignore', 'd', 'd/a.log', 'gone'])
+})
