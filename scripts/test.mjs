@@ -1,7 +1,7 @@
 // `npm test`: prepares the machine as far as that is ours to do, then runs the tests. Needs Node
 // and nothing else to begin with. `npm test -- test/x` runs a part;
 // REQUIRE_BACKENDS=docker,bubblewrap turns what is missing into a failure, in CI every part.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { ensureImages, neededPackages } from '../test/images/build.mjs'
@@ -68,7 +68,9 @@ async function ensurePackages() {
   const { engine } = await findEngine()
   const names = [
     ...(engine === undefined ? dockerPackages() : []),
-    ...(which('podman') === undefined ? ['podman', 'catatonit'] : []),
+    ...(which('podman') === undefined ? ['podman'] : []),
+    // Its containers begin with it, and Debian's podman only recommends it.
+    ...(hasCatatonit() ? [] : ['catatonit']),
     ...(which('runc') === undefined ? ['runc'] : []),
     ...(which('bwrap') === undefined ? ['bubblewrap'] : []),
     ...(which('sshd') === undefined ? ['openssh-server'] : []),
@@ -87,6 +89,10 @@ async function ensurePackages() {
     sayMissing('packages', error.message)
   }
 }
+
+/** Fedora's is no command. */
+const hasCatatonit = () =>
+  which('catatonit') !== undefined || existsSync('/usr/libexec/podman/catatonit')
 
 function dockerPackages() {
   const needs = { dockerd: 'docker.io', iptables: 'iptables' }
