@@ -91,8 +91,9 @@ async function ensurePackages() {
 }
 
 /** Fedora's is no command. */
-const hasCatatonit = () =>
-  which('catatonit') !== undefined || existsSync('/usr/libexec/podman/catatonit')
+function hasCatatonit() {
+  return which('catatonit') !== undefined || existsSync('/usr/libexec/podman/catatonit')
+}
 
 function dockerPackages() {
   const needs = { dockerd: 'docker.io', iptables: 'iptables' }
