@@ -28,6 +28,7 @@ export function attendantScript(token: string, functions: string, shortcuts?: st
 ${shellScript(mark, token, functions)}`
 }
 
+/** With `handed` it has the first line of each request from the perl in front of it, and the rest from stdin as ever. */
 function shellScript(
   mark: (word: string) => string,
   token: string,

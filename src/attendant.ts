@@ -34,7 +34,7 @@ export class Attendant {
   /**
    * As `spawnScript`. `functions` are definitions that come before the script, and the same ones each time. A
    * script that has them takes all of `stdin` unless it fails, starts nothing that outlives it, and prints
-   * nothing after it has told. `shortcut` does the same.
+   * nothing after it has told. `shortcut` does what the script does.
    */
   async run(
     script: string,

@@ -51,7 +51,10 @@ export async function runScript(
 /** How scripts of our own are run in one sandbox: each as `runScript` or `streamScript` has it. */
 export interface Scripts {
   readonly sandbox: Sandbox
-  /** `functions` are definitions that come before the script, the same ones each time, and may have been read already. `shortcut` does the same, and need not be taken. */
+  /**
+   * `functions` are definitions that come before the script, the same ones each time, and may have been read already.
+   * `shortcut` does what the script does, and need not be taken.
+   */
   run(
     script: string,
     stdin: Uint8Array | Readable | undefined,
