@@ -59,6 +59,9 @@ export class SeedArchive {
   readonly sent = new Map<TreePath, SentFile>()
   files = 0
   bytes = 0
+  /** Settles as soon as it is known whether there is much to send: true once that was found, false by `list` when all is. */
+  readonly isMuch: Promise<boolean>
+  #knowIsMuch: (isMuch: boolean) => void = () => {}
   readonly #host: string
   readonly #rules: LeavingOut
   readonly #entries: TarEntry[] = []
@@ -69,6 +72,9 @@ export class SeedArchive {
     this.#host = host
     this.#rules = rules
     this.#digests = digests
+    this.isMuch = new Promise((resolve) => {
+      this.#knowIsMuch = resolve
+    })
   }
 
   async list(signal: AbortSignal): Promise<void> {
@@ -97,7 +103,9 @@ export class SeedArchive {
         this.#entries.push(entry)
         if (entry.kind === 'directory') waiting.push(inner)
       }
+      if (this.bytes >= manyBytes) this.#knowIsMuch(true)
     }
+    this.#knowIsMuch(false)
   }
 
   /**

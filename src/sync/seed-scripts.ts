@@ -5,6 +5,7 @@ import { sweep } from './push-parts.ts'
 import { tellNow } from './sandbox-scan-script.ts'
 import { archiveNotes } from './seed-archive.ts'
 import { ownName } from './sync-rules.ts'
+import { unpackScript } from './unpack-script.ts'
 import { tickSeconds } from './vantage.ts'
 
 /** The first line of what a script prints that found a mark without a root. */
@@ -79,7 +80,7 @@ trap '[ -n "$keep" ] || rm -rf -- "$own/$stage"' EXIT
 trap 'exit 129' HUP
 mkdir -- "$stage" "$stage/$base" || exit 1
 chmod 755 "$stage/$base"
-(umask 0; cd -- "$stage" && ${isPacked ? 'gzip -dc | tar -xof -' : 'tar -xof -'}) || exit 1
+(umask 0; cd -- "$stage" && { ${unpackScript(isPacked)}; }) || exit 1
 [ -f "$stage/${archiveNotes.complete}" ] || { echo 'the transfer was cut' >&2; exit ${seedExits.cut}; }
 [ ! -e "$mark" ] || exit ${seedExits.raced}
 ${settle}

@@ -23,6 +23,7 @@ import {
   seedScript,
 } from './seed-scripts.ts'
 import type { Problem } from './snapshot.ts'
+import { sizes } from './unpack-script.ts'
 
 export interface Seed {
   /** Real absolute path of the directory to seed from. */
@@ -98,7 +99,13 @@ export async function seedOnce(
     onRead?.()
   }
   const stream = listedThenSent()
-  const source = isPacked ? packed(stream) : Readable.from(stream, { objectMode: false })
+  async function* sizedThenSent(): AsyncGenerator<Buffer> {
+    // A listing that fails breaks the stream, and says nothing about its size.
+    const isMuch = await Promise.race([archive.isMuch, listing.then(() => archive.isMuch)])
+    yield Buffer.from(`${isMuch ? sizes.much : sizes.little}\n`)
+    yield* isPacked ? packed(stream) : stream
+  }
+  const source = Readable.from(sizedThenSent(), { objectMode: false })
   let broken: unknown
   source.once('error', (error) => {
     broken = error
