@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Guard } from './guard.ts'
 import { type Mark, markVariable, processMark } from './process-mark.ts'
 import type { RunnerCommand } from './runner-command.ts'
+import { settledWithin } from './settled-within.ts'
 
 export interface SpawnOptions {
   /** Absolute path inside. `COMMAND_NOT_STARTED` when it is no directory there. */
@@ -140,14 +141,4 @@ class StartedProcess implements Process {
     await this.#guard.signal('KILL', this.group, this.#mark)
     await settledWithin(this.exit, graceMs)
   }
-}
-
-/** Resolves when `promise` settles either way, or after `ms`. */
-async function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {
-  const timer = new AbortController()
-  await Promise.race([
-    promise.catch(() => {}),
-    sleep(ms, undefined, { signal: timer.signal }).catch(() => {}),
-  ])
-  timer.abort()
 }

@@ -2,11 +2,11 @@
  * When a session brings the two sides of its workspace in step: before a command, after it, while
  * something runs, and at the end. Nothing of it happens for a workspace that is in one place.
  */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { isSandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import type { Scripts } from './script.ts'
+import { settledWithin } from './settled-within.ts'
 import type { Look, News, Workspace } from './workspace.ts'
 
 /** How often what runs in the background is looked after. */
@@ -129,10 +129,7 @@ export class SyncSteps {
     const ended = [...this.#running].filter(isNew)
     if (ended.length === 0 || !this.#isToldSoon) return
     for (const one of ended) this.#awaited.add(one)
-    const enough = new AbortController()
-    const late = sleep(goneMs, undefined, { signal: enough.signal }).catch(() => {})
-    await Promise.race([Promise.all(ended.map(({ gone }) => gone)), late])
-    enough.abort()
+    await settledWithin(Promise.all(ended.map(({ gone }) => gone)), goneMs)
     this.#isToldSoon = ended.every((one) => !this.#running.has(one))
   }
 
@@ -154,11 +151,12 @@ export class SyncSteps {
   async #sync(scripts: Scripts, look: Look, context: OpenContext): Promise<void> {
     const isQuiet = () => this.#running.size + this.#starting === 0
     const wasQuiet = isQuiet()
-    const forgetLeft = this.#left()
+    // Found out before the look, and no look at the host alone says that all has come back.
+    const forgetLeft = look === 'host' ? () => {} : this.#left()
     this.#syncing += 1
     try {
       const isComplete = await this.#workspace.sync?.(scripts, look, context)
-      if (isComplete && look !== 'host') forgetLeft()
+      if (isComplete) forgetLeft()
       if (!wasQuiet || !isQuiet()) return
       this.#quiet = scripts.sandbox
       this.#isSettled = isComplete === true

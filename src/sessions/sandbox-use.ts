@@ -17,6 +17,8 @@ export class NotedUse implements SandboxUse {
   readonly #name: string
   readonly #kind: WorkspaceKind
   #record: UseRecord
+  /** Of the lease, while there is one. */
+  #id: string | undefined
 
   constructor({ spec, state }: SandboxPlan, settings: Settings) {
     const { name, agent, scopeKey, mounts } = spec
@@ -35,6 +37,7 @@ export class NotedUse implements SandboxUse {
       lease.release()
       throw error
     }
+    this.#id = lease.id
     const known = readUse(this.#state, this.#name)
     const { kind, workspaces, lastError } = known ?? {}
     this.#note({
@@ -53,6 +56,7 @@ export class NotedUse implements SandboxUse {
         // What is in a copy never comes back.
         if (isSettled && this.#kind === 'mirror') unmark(this.#state, lease.id)
         lease.release()
+        if (this.#id === lease.id) this.#id = undefined
       },
     }
   }
@@ -73,7 +77,7 @@ export class NotedUse implements SandboxUse {
   }
 
   left(): () => void {
-    return leftMarks(this.#state, this.#name)
+    return leftMarks(this.#state, this.#name, this.#id)
   }
 
   /** A copy keeps its first mark for ever: settings that call it a mirror later have to find it. */

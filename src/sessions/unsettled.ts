@@ -61,11 +61,11 @@ export function forgetMarks(state: string, name: string): void {
 }
 
 /**
- * The marks of those who are done or dead, at this moment. What this gives forgets them; to be called
+ * The marks of those who are done or dead, at this moment; `own` is not. What this gives forgets them; to be called
  * when a sync that began later has brought back everything.
  */
-export function leftMarks(state: string, name: string): () => void {
-  const left = marksOf(state, name).filter((id) => isLeft(state, id))
+export function leftMarks(state: string, name: string, own?: string): () => void {
+  const left = marksOf(state, name).filter((id) => id !== own && isLeft(state, id))
   return () => {
     for (const id of left) unmark(state, id)
   }

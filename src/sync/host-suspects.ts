@@ -27,8 +27,8 @@ export class HostSuspects {
   /** When all were looked at while all were followed. */
   #lookedMs: number | undefined
   #timer: NodeJS.Timeout | undefined
-  #ending = new AbortController()
-  #looking: Promise<void> = Promise.resolve()
+  /** What goes on while nobody asks, and what ends it. */
+  #looking: { readonly done: Promise<void>; readonly ending: AbortController } | undefined
   #isClosed = false
 
   constructor(options: HostSuspectsOptions) {
@@ -39,10 +39,11 @@ export class HostSuspects {
   /** Those that may have changed since this was asked last; undefined when that can be any. */
   async take(): Promise<ReadonlySet<TreePath> | undefined> {
     clearTimeout(this.#timer)
-    this.#ending.abort()
     const looking = this.#looking
-    this.#looking = Promise.resolve()
-    await looking
+    this.#looking = undefined
+    // To abort is to make an error, which costs more than all the rest of this.
+    looking?.ending.abort()
+    await looking?.done
     if (this.#lookedMs === undefined) return undefined
     const isFresh = performance.now() - this.#lookedMs < longestMs
     const changed = isFresh ? await this.#watch.changed() : undefined
@@ -79,10 +80,11 @@ export class HostSuspects {
     if (this.#isClosed || process.platform !== 'linux') return
     clearTimeout(this.#timer)
     const start = () => {
-      this.#ending = new AbortController()
-      this.#looking = this.#look(this.#ending.signal)
+      const ending = new AbortController()
+      const done = this.#look(ending.signal)
       // Whoever asks next is told.
-      this.#looking.catch(() => {})
+      done.catch(() => {})
+      this.#looking = { done, ending }
     }
     this.#timer = setTimeout(start, this.#lookedMs === undefined ? idleMs.follow : idleMs.look)
     this.#timer.unref()
@@ -111,8 +113,9 @@ export class HostSuspects {
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    this.#ending.abort()
-    await this.#looking.catch(() => {})
+    const looking = this.#looking
+    looking?.ending.abort()
+    await looking?.done.catch(() => {})
     this.forget()
   }
 }

@@ -64,6 +64,16 @@ describe('marks', () => {
     expect(isUnsettled(state, name)).toBe(true)
   })
 
+  test('its own is not forgotten by who goes on, even when somebody has taken its lease away', async () => {
+    const [own, other] = [await marked(), await marked()]
+    rmSync(join(state, 'leases', own.id))
+    other.release()
+    leftMarks(state, name, own.id)()
+    expect(isUnsettled(state, name)).toBe(true)
+    forgetLeft()
+    expect(isUnsettled(state, name)).toBe(false)
+  })
+
   test('that of a process that was killed stays until somebody has brought everything back', async () => {
     const other = spawn('sleep', ['100'])
     await once(other, 'spawn')
