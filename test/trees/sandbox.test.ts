@@ -15,7 +15,9 @@ import { describeHostilePaths } from './hostile-paths.ts'
 const run = promisify(execFile)
 
 const shells = await localShells()
-test.skipIf('BusyBox' in shells)('BusyBox is not here: its scripts are not tested', () => {})
+test.runIf(process.env.CI)('BusyBox is here, so that its scripts are tested', () => {
+  expect(shells).toHaveProperty('BusyBox')
+})
 
 for (const [shell, scripts] of Object.entries(shells)) {
   const name = `SandboxTree by ${shell}`
