@@ -8,8 +8,16 @@ import { quote } from './posix-sh.ts'
 /** What a request for a shortcut has before its size. */
 export const shortcutSign = '='
 
-/** What is said once by what takes requests, and what by a shortcut that has declined, before it changed anything. */
-export const attendantWords = { perl: 'perl', sh: 'sh', declined: 'declined' } as const
+/**
+ * What is said once by what takes requests; by a shortcut that has declined, before it changed anything; and by a
+ * script that has done what it is for.
+ */
+export const attendantWords = {
+  perl: 'perl',
+  sh: 'sh',
+  declined: 'declined',
+  told: 'told',
+} as const
 
 /** Where the shell beside perl gets the first line of a request, and where it says that it is ready for the next. */
 export const handing = { from: '<&8', to: '>&9', close: '8<&- 9>&-' } as const

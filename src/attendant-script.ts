@@ -36,7 +36,7 @@ function shellScript(
   handed?: typeof handing,
 ): string {
   return `${functions}
-told='${mark('told')}'
+told='${mark(attendantWords.told)}'
 sbx_over=
 ! command -v prepare >/dev/null || prepare
 trap sbx_over=1 TERM

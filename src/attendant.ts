@@ -188,7 +188,7 @@ class Shell {
       this.#process.stdin.write(request(this.#token, running.script, running.stdin))
       return
     }
-    const isTold = text === 'told'
+    const isTold = text === attendantWords.told
     if (!isTold && this.#cleaning > 0) {
       this.#cleaning -= 1
       return
