@@ -4,12 +4,7 @@
  */
 import { Readable } from 'node:stream'
 import { constants, createGzip, type Gzip } from 'node:zlib'
-
-/** Packing that gains less than this is not worth what it costs. */
-const worthwhile = 0.9
-/** After so much it is judged; what does not pack is sent as it is for a while. */
-const judgedBytes = 1024 * 1024
-const asItIsBytes = 16 * 1024 * 1024
+import { PackingChoice } from './packing-choice.ts'
 
 /** Ends with `source`; an error of it is the packed stream's. Destroying it ends `source` too. */
 export function packed(source: AsyncIterable<Buffer>): Readable {
@@ -17,54 +12,75 @@ export function packed(source: AsyncIterable<Buffer>): Readable {
 }
 
 async function* archives(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const chunks = source[Symbol.asyncIterator]()
+  const pieces = new ReadAhead(source)
+  const choice = new PackingChoice()
   try {
-    for (let isPacking = true, isOver = false; !isOver; isPacking = !isPacking) {
-      const level = isPacking ? constants.Z_BEST_SPEED : constants.Z_NO_COMPRESSION
+    for (let isOver = false; !isOver; ) {
+      const level = choice.packs ? constants.Z_BEST_SPEED : constants.Z_NO_COMPRESSION
       const gzip = createGzip({ level, chunkSize: 64 * 1024 })
-      const sent = { in: 0, out: 0 }
-      const fed = feed(gzip, chunks, sent, isPacking)
+      const fed = feed(gzip, pieces, choice)
       // What breaks it breaks the reading too.
       fed.catch((error: Error) => gzip.destroy(error))
-      for await (const chunk of gzip) {
-        sent.out += (chunk as Buffer).length
-        yield chunk as Buffer
+      for await (const chunk of gzip as AsyncIterable<Buffer>) {
+        const yieldedMs = performance.now()
+        yield chunk
+        choice.took(chunk.length, performance.now() - yieldedMs)
       }
       isOver = await fed
     }
   } finally {
-    await chunks.return?.()
+    await pieces.end()
   }
 }
 
 /** Fills one archive. True when the source is at its end. */
-async function feed(
-  gzip: Gzip,
-  chunks: AsyncIterator<Buffer>,
-  sent: { in: number; readonly out: number },
-  isPacking: boolean,
-): Promise<boolean> {
-  let judged = { in: 0, out: 0 }
+async function feed(gzip: Gzip, pieces: ReadAhead, choice: PackingChoice): Promise<boolean> {
   let wake = () => {}
   gzip.on('drain', () => wake()).once('close', () => wake())
   while (!gzip.destroyed) {
-    const { done, value } = await chunks.next()
+    const { done, value } = await pieces.next()
     if (done === true) {
       gzip.end()
       return true
     }
-    sent.in += value.length
     const hasRoom = gzip.write(value)
-    if (!hasRoom && !gzip.destroyed) {
+    // The packer has a thread of its own.
+    pieces.begin()
+    const readMs = performance.now()
+    if (!hasRoom && gzip.writableNeedDrain && !gzip.destroyed) {
       await new Promise<void>((resolve) => {
         wake = resolve
       })
     }
-    if (sent.in - judged.in < (isPacking ? judgedBytes : asItIsBytes)) continue
-    const isWorthwhile = sent.out - judged.out < (sent.in - judged.in) * worthwhile
-    if (isPacking && isWorthwhile) judged = { ...sent }
-    else break
+    choice.gave(value.length, performance.now() - readMs)
+    if (choice.hasTurned()) break
   }
   gzip.end()
   return false
+}
+
+/** Pieces of a source, the next of which may be read before it is asked for. */
+class ReadAhead {
+  readonly #source: AsyncIterator<Buffer>
+  #ahead: Promise<IteratorResult<Buffer>> | undefined
+
+  constructor(source: AsyncIterable<Buffer>) {
+    this.#source = source[Symbol.asyncIterator]()
+  }
+
+  begin(): void {
+    this.#ahead ??= this.#source.next()
+    // Whoever asks for it is told.
+    this.#ahead.catch(() => {})
+  }
+
+  next(): Promise<IteratorResult<Buffer>> {
+    const next = this.#ahead ?? this.#source.next()
+    this.#ahead = undefined
+    return next
+  }
+
+  async end(): Promise<void> {
+    await this.#source.return?.()
+  }
 }
