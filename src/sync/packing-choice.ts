@@ -40,8 +40,10 @@ export class PackingChoice {
   #out = 0
   /** For the packer, and not for the line. */
   #waitedMs = 0
+  /** Where what is judged now began. */
   #judged: Mark
-  #timed: Mark
+  /** Where it began that packing is timed, or the second half of what is sent as it is. */
+  #timed: Mark | undefined
 
   /** `now` tells milliseconds. */
   constructor(now: () => number = () => performance.now()) {
@@ -71,7 +73,8 @@ export class PackingChoice {
     if (this.#packs) this.#judgePacking()
     else this.#judgeSending()
     if (before === this.#packs) return false
-    this.#judged = this.#timed = this.#mark()
+    this.#judged = this.#mark()
+    this.#timed = this.#packs ? this.#judged : undefined
     return true
   }
 
@@ -82,12 +85,13 @@ export class PackingChoice {
       this.#packed = undefined
       this.#judged = this.#mark()
     }
-    const timed = this.#in - this.#timed.in
-    if (!this.#packs || timed < timedBytes) return
-    const tookMs = this.#now() - this.#timed.atMs
-    const isPackerSlowest = this.#waitedMs - this.#timed.waitedMs > tookMs / 2
-    const rate = timed / tookMs
-    const isSlow = isPackerSlowest && rate < fastPacking && this.#timed.in >= this.#triedAt
+    if (!this.#packs || this.#timed === undefined) return
+    const { in: from, waitedMs, atMs } = this.#timed
+    if (this.#in - from < timedBytes) return
+    const tookMs = this.#now() - atMs
+    const isPackerSlowest = this.#waitedMs - waitedMs > tookMs / 2
+    const rate = (this.#in - from) / tookMs
+    const isSlow = isPackerSlowest && rate < fastPacking && from >= this.#triedAt
     this.#slow = isSlow ? this.#slow + 1 : 0
     if (this.#slow === slowWindows) {
       this.#slow = 0
@@ -99,12 +103,12 @@ export class PackingChoice {
 
   #judgeSending(): void {
     const sent = this.#in - this.#judged.in
-    // The mark of the first half.
-    if (this.#timed === this.#judged && sent >= asItIsBytes / 2) this.#timed = this.#mark()
-    if (sent < asItIsBytes) return
+    if (sent >= asItIsBytes / 2) this.#timed ??= this.#mark()
+    if (this.#timed === undefined || sent < asItIsBytes) return
     const rate = (this.#in - this.#timed.in) / (this.#now() - this.#timed.atMs)
     if (this.#packed !== undefined && rate > this.#packed * doubt) {
-      this.#judged = this.#timed = this.#mark()
+      this.#judged = this.#mark()
+      this.#timed = undefined
       return
     }
     this.#packs = true

@@ -2,18 +2,15 @@
  * A stream of bytes packed as gzip does, for sandboxes that are far: as little as can be made of it in passing.
  * It is a row of archives, which all of gzip's readers take for one: each is packed or sent as it is.
  */
-import { Readable } from 'node:stream'
 import { constants, createGzip, type Gzip } from 'node:zlib'
 import { PackingChoice } from './packing-choice.ts'
 
-/** Ends with `source`; an error of it is the packed stream's. Destroying it ends `source` too. */
-export function packed(source: AsyncIterable<Buffer>): Readable {
-  return Readable.from(archives(source), { objectMode: false })
-}
-
-async function* archives(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+/** Ends with `source`; an error of it is the packed one's. Whoever leaves it early ends `source` too. */
+export async function* packed(
+  source: AsyncIterable<Buffer>,
+  choice = new PackingChoice(),
+): AsyncGenerator<Buffer> {
   const pieces = new ReadAhead(source)
-  const choice = new PackingChoice()
   try {
     for (let isOver = false; !isOver; ) {
       const level = choice.packs ? constants.Z_BEST_SPEED : constants.Z_NO_COMPRESSION

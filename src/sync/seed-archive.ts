@@ -49,6 +49,8 @@ const batchBytes = 256 * 1024
 const namesPerTurn = 256
 /** Of so much more may be hashed again than it takes to wait until that is not needed. */
 const [manyFiles, manyBytes] = [500, 16 * 1024 * 1024]
+/** Of so much more is saved by a program that unpacks quickly than it takes to start it. */
+const largeBytes = 16 * 1024 * 1024
 const fileFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 
 /** What there is to send. Listed first, so that progress knows of how much. */
@@ -59,9 +61,9 @@ export class SeedArchive {
   readonly sent = new Map<TreePath, SentFile>()
   files = 0
   bytes = 0
-  /** Settles as soon as it is known whether there is much to send: true once that was found, false by `list` when all is. */
-  readonly isMuch: Promise<boolean>
-  #knowIsMuch: (isMuch: boolean) => void = () => {}
+  /** Settles while `list` looks: true as soon as so much was found, false when all was. Never if that fails. */
+  readonly isLarge: Promise<boolean>
+  #tellIsLarge: (isLarge: boolean) => void = () => {}
   readonly #host: string
   readonly #rules: LeavingOut
   readonly #entries: TarEntry[] = []
@@ -72,8 +74,8 @@ export class SeedArchive {
     this.#host = host
     this.#rules = rules
     this.#digests = digests
-    this.isMuch = new Promise((resolve) => {
-      this.#knowIsMuch = resolve
+    this.isLarge = new Promise((resolve) => {
+      this.#tellIsLarge = resolve
     })
   }
 
@@ -103,9 +105,9 @@ export class SeedArchive {
         this.#entries.push(entry)
         if (entry.kind === 'directory') waiting.push(inner)
       }
-      if (this.bytes >= manyBytes) this.#knowIsMuch(true)
+      if (this.bytes >= largeBytes) this.#tellIsLarge(true)
     }
-    this.#knowIsMuch(false)
+    this.#tellIsLarge(false)
   }
 
   /**

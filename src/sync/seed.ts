@@ -101,8 +101,8 @@ export async function seedOnce(
   const stream = listedThenSent()
   async function* sizedThenSent(): AsyncGenerator<Buffer> {
     // A listing that fails breaks the stream, and says nothing about its size.
-    const isMuch = await Promise.race([archive.isMuch, listing.then(() => archive.isMuch)])
-    yield Buffer.from(`${isMuch ? sizes.much : sizes.little}\n`)
+    const isLarge = await Promise.race([archive.isLarge, listing])
+    yield Buffer.from(`${isLarge === true ? sizes.large : sizes.small}\n`)
     yield* isPacked ? packed(stream) : stream
   }
   const source = Readable.from(sizedThenSent(), { objectMode: false })

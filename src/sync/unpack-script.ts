@@ -1,8 +1,8 @@
 /** The sh that reads an archive of tar from stdin into the current directory, packed as gzip does or not. */
 import { quote } from '../posix-sh.ts'
 
-/** The first line of what `unpackScript` reads: whether much of it follows, which is worth a program that takes a while to start. */
-export const sizes = { much: 'much', little: 'little' } as const
+/** The first line of what `unpackScript` reads: whether it is worth a program that takes a while to start. */
+export const sizes = { large: 'large', small: 'small' } as const
 
 /** GNU tar takes as much at once as a pipe holds, where it would take a sixth of that. Others do not heed the variable. */
 const untar = "TAR_OPTIONS='-b 128' tar -xof -"
@@ -37,7 +37,7 @@ die "unexpected end of file\n" if $stream;
 `
 
 /** The library that a whole perl brings needs a fifth of what `gzip -dc` needs, and ten milliseconds to start. */
-const unzip = `if [ "$size" = ${sizes.much} ] && command -v perl >/dev/null; then
+const unzip = `if [ "$size" = ${sizes.large} ] && command -v perl >/dev/null; then
 unset PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE
 perl -M5.010 -MErrno -MCompress::Raw::Zlib=2.018 -e 1 2>/dev/null && exec perl -M5.010 -MCompress::Raw::Zlib -e ${quote(inflate)}
 fi

@@ -27,7 +27,7 @@ test('that there is much is known before all is listed', async () => {
   writeTree(16 * mebibyte)
   const archive = new SeedArchive(host, new SyncRules())
   const listing = archive.list(never)
-  expect(await archive.isMuch).toBe(true)
+  expect(await archive.isLarge).toBe(true)
   expect(archive.files).toBeLessThan(51)
   await listing
   expect(archive.files).toBe(51)
@@ -37,5 +37,5 @@ test('that there is little is known when all is listed', async () => {
   writeTree(16 * mebibyte - 51)
   const archive = new SeedArchive(host, new SyncRules())
   await archive.list(never)
-  expect(await archive.isMuch).toBe(false)
+  expect(await archive.isLarge).toBe(false)
 })

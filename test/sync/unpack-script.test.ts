@@ -69,9 +69,9 @@ const expectAll = () => {
 
 const system = '/usr/sbin:/usr/bin:/sbin:/bin'
 const ways: readonly (readonly [string, string, string])[] = [
-  ['little, by gzip', sizes.little, system],
-  ['much, with a perl that lacks its library', sizes.much, `${meagre}:${system}`],
-  ...(hasPerl ? ([['much, by perl', sizes.much, `${perlOnly}:${system}`]] as const) : []),
+  ['small, by gzip', sizes.small, system],
+  ['large, with a perl that lacks its library', sizes.large, `${meagre}:${system}`],
+  ...(hasPerl ? ([['large, by perl', sizes.large, `${perlOnly}:${system}`]] as const) : []),
 ]
 
 test.runIf(process.env.CI)('all of perl is here, so that this is tested', () => {
@@ -119,9 +119,4 @@ test.each(Object.keys(shells))('%s reads it, packed or not', async (name) => {
       expectAll()
     }
   }
-})
-
-test('a stream without its first line is refused', async () => {
-  const options = { cwd: folder, input: '', reject: false }
-  expect((await execa('sh', ['-c', unpackScript(true)], options)).exitCode).not.toBe(0)
 })
