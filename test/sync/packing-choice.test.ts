@@ -14,6 +14,8 @@ interface World {
   readonly line: number
   /** How fast the source is read. */
   readonly source?: number
+  /** So many mebibytes that come as they are are taken at once. */
+  readonly buffered?: number
 }
 
 /** What became of each mebibyte, a letter for each: packed or as it is. */
@@ -22,13 +24,15 @@ class Stream {
   readonly #choice = new PackingChoice(() => this.#ms)
   letters = ''
 
-  send(mebibytes: number, { packing, gain, line, source = perSecond(10_000) }: World): string {
+  send(mebibytes: number, world: World): string {
+    const { packing, gain, line, source = perSecond(10_000), buffered = 0 } = world
     const before = this.letters.length
     for (let i = 0; i < mebibytes; i++) {
       const packs = this.#choice.packs
       const out = packs ? mebibyte * gain : mebibyte
       const packerMs = packs ? mebibyte / packing : 0
-      const lineMs = out / line
+      const asItIs = this.letters.length - this.letters.lastIndexOf('p') - 1
+      const lineMs = !packs && asItIs < buffered ? 0 : out / line
       const readMs = mebibyte / source
       // They work side by side, and the slowest of them is what the others wait for.
       const tookMs = Math.max(packerMs, lineMs, readMs)
@@ -57,6 +61,11 @@ test('over one that takes more than can be packed it is sent as it is', () => {
 test('over one that is faster than what packs, and not as it is, it is tried now and then', () => {
   const sent = new Stream().send(300, { ...code, line: perSecond(40) })
   expect(sent).toMatch(/^p{12}(\.{16}p{36,44}){4,}/)
+})
+
+test('what buffers take at once is not the speed of the line', () => {
+  const sent = new Stream().send(40, { ...code, line: perSecond(40), buffered: 7 })
+  expect(sent).toMatch(/^p{12}\.{16}p{12}$/)
 })
 
 test('what is read more slowly than it is packed is packed', () => {
