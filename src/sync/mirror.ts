@@ -92,8 +92,8 @@ export class Mirror {
       rules: leavingOut(rules, own),
       root: root(sandbox),
       digests: this.#cache,
-      // While the last of it is on its way.
-      onRead: () => scanner.begin(context.signal),
+      // While the sandbox puts it in place.
+      onSent: () => scanner.begin(context.signal),
     }
     const seeded = await seedOnce(sandbox, seed, context).catch(async (error: unknown) => {
       await scanner.close()

@@ -33,8 +33,8 @@ export interface Seed {
   readonly root?: string
   /** Learns the digests of what is sent; the answer has `files` then. */
   readonly digests?: DigestCache
-  /** Called when all of the host has been read, which need not have arrived. */
-  readonly onRead?: () => void
+  /** Called when all has been given to the connection, and need not have arrived: nothing of it waits for this thread. */
+  readonly onSent?: () => void
 }
 
 /** What is known of a seed inside. */
@@ -70,7 +70,7 @@ const reportMs = 500
 /** Seeds a root of `sandbox` unless it has been. Safe to race: one seed is published, the others are dropped. */
 export async function seedOnce(
   sandbox: Sandbox,
-  { host, rules, root = sandbox.root, digests, onRead }: Seed,
+  { host, rules, root = sandbox.root, digests, onSent }: Seed,
   { signal, report }: OpenContext,
 ): Promise<Seeded> {
   const place = seedPlace(root, sandbox.ownDirectory)
@@ -96,7 +96,6 @@ export async function seedOnce(
     tell()
     yield* archive.stream(basename(root))
     digests?.turn()
-    onRead?.()
   }
   const stream = listedThenSent()
   async function* sizedThenSent(): AsyncGenerator<Buffer> {
@@ -111,6 +110,7 @@ export async function seedOnce(
     broken = error
     halt.abort()
   })
+  if (onSent !== undefined) source.once('end', onSent)
   try {
     const script = seedScript(place, generation, isPacked)
     const { code, stdout, stderr } = await runScript(sandbox, script, source, either, 'bulk')
