@@ -8,18 +8,25 @@ const fewBytes = 64 * 1024
 const largeSandbox = 3_000
 const mostHalved = 500
 
-/** Whether two that look at half of what is at the top each are done sooner than one. */
-export function* worthHalves(lines: ReadonlyMap<string, string>): Steps<boolean> {
-  if (lines.size < largeSandbox) return false
+/** Whether two that look at half of what is at the top each are done sooner than one, of a sandbox that holds `paths`. */
+export function* worthHalves(paths: ReadonlyMap<string, unknown>): Steps<boolean> {
+  if (paths.size < largeSandbox) return false
   const pace = new Pace()
-  let [entries, directories] = [0, 0]
-  for (const [path, line] of lines) {
+  const [top, directories] = [new Set<string>(), new Set<string>()]
+  let directory = '/'
+  for (const path of paths.keys()) {
     if (pace.isDue) yield
-    if (path.includes('/')) continue
-    entries += 1
-    if (line.startsWith('d ')) directories += 1
+    // What is in a directory is often told together.
+    if (path.startsWith(directory)) continue
+    const end = path.indexOf('/') + 1
+    if (end > 0) {
+      directory = path.slice(0, end)
+      directories.add(directory)
+    }
+    top.add(end > 0 ? path.slice(0, end - 1) : path)
+    if (top.size > mostHalved) return false
   }
-  return directories > 1 && entries <= mostHalved
+  return directories.size > 1
 }
 
 /** Whether what is recent may be asked about so many paths. */

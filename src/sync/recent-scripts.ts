@@ -1,5 +1,6 @@
 /** The sh that tells what has changed lately below a root. It needs GNU find; others refuse it. */
 import { quote } from '../posix-sh.ts'
+import { atBothHalves, shareTop } from './halves-script.ts'
 import { lineFormat, scanExits, tellMounts, tellNow, tellUp } from './sandbox-scan-script.ts'
 import { toldBytes } from './told-files.ts'
 
@@ -57,27 +58,11 @@ const digests = (files: string) => `sha256sum ${files} 2>/dev/null`
 
 /**
  * What is new at the top by now is among the arguments, and what comes later is for the next look. Where one of them
- * goes away, all is listed. The halves are told by number: to add to the arguments copies all of them. The first
- * begins with the root, of which it takes the line alone.
+ * goes away, all is listed. The first half begins with the root, of which it takes the line alone.
  */
-const inHalves = `set -- ./* ./.[!.]* ./..?*
-n=0 first= second=
-for entry; do
-  n=$((n + 1))
-  case $entry in './*' | './.[!.]*' | './..?*') [ -e "$entry" ] || [ -L "$entry" ] || continue ;; esac
-  if [ "\${#first}" -le "\${#second}" ]; then first="$first \\"\\\${$n}\\""; else second="$second \\"\\\${$n}\\""; fi
-done
+const inHalves = `${shareTop}
 : >"$beside.second" || exit ${scanExits.incomplete}
-(
-  eval "set -- $second"
-  [ "$#" -eq 0 ] || ${find('"$@"', 'second')}
-) &
-other=$!
-(
-  eval "set -- $first"
-  ${find(`. "$@" \\( ! -name . -o -prune \\)`, 'first')}
-) || exit ${scanExits.incomplete}
-wait "$other" || exit ${scanExits.incomplete}`
+${atBothHalves(find(`. "$@" \\( ! -name . -o -prune \\)`, 'first'), `[ "$#" -eq 0 ] || ${find('"$@"', 'second')}`)} || exit ${scanExits.incomplete}`
 
 /** Of the lines that are the arguments, by number too. */
 const path = (number: string) => `\\"\\\${${number}#* * * * * * }\\"`

@@ -5,6 +5,7 @@
  * apart by `find` itself; every other entry is one line, and a name is all that follows ` ./`.
  */
 import { quote } from '../posix-sh.ts'
+import { atBothHalves, shareTop } from './halves-script.ts'
 
 /** `disturbed`: another scan has taken away what this one had written down. */
 export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84, disturbed: 85 } as const
@@ -43,10 +44,15 @@ export interface ScanRequest {
   readonly next: string
   /** Whether the content of what is new is told too. */
   readonly hashes: boolean
+  /** Whether stdin holds paths. */
+  readonly asks: boolean
+  /** Whether two look at the same time, each at half of what is at the top; where find is GNU's. */
+  readonly halves: boolean
 }
 
 /**
- * Reads paths, each with its `./` and a newline, whose content is told in any case. Prints, each
+ * Reads paths, each with its `./` and a newline, whose content is told in any case. Programs are started
+ * only for what there is: each takes a millisecond. Prints, each
  * part ended by a line `.`: the time in seconds, and `all` or `changes`; where find is GNU's, the seconds since the
  * kernel began, the root's own line, its real path, and what is mounted; the lines that are new; those that are gone; lines
  * of `sha256sum`; and for links their path and target, each ended by NUL.
@@ -55,7 +61,8 @@ export interface ScanRequest {
  * raw mode in hexadecimal instead of type and mode by stat, `! <inode> ./<directory>/` for a name with
  * a newline in it, and `? ./<directory>/` for one that cannot be read.
  */
-export function scanScript({ root, stateDirectory, since, next, hashes }: ScanRequest): string {
+export function scanScript(request: ScanRequest): string {
+  const { root, stateDirectory, since, next, hashes, asks, halves } = request
   return `LC_ALL=C TZ=UTC0
 export LC_ALL TZ
 umask 077
@@ -63,7 +70,7 @@ nl='
 '
 cd -P ${quote(root)} 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noRoot}
 dir=${quote(stateDirectory)}
-mkdir -p "$dir" 2>/dev/null
+[ -d "$dir" ] || mkdir -p "$dir" 2>/dev/null
 [ -w "$dir" ] || exit ${scanExits.noSpace}
 old="$dir/"${quote(since ?? 'none')}
 new="$dir/"${quote(next)}
@@ -81,10 +88,9 @@ sorted() { sort "$@" && : > "$work.sorted"; }
 ${tellUp}
 ${tellNow}
 echo "$now"
-cat > "$work.asked" || exit ${scanExits.noSpace}
+${asks ? 'cat' : ':'} > "$work.asked" || exit ${scanExits.noSpace}
 if top=$(find . -maxdepth 0 -printf '${lineFormat}' 2>/dev/null); then
-  find . -mindepth 1 -name "*$nl*" -prune -printf '! %i %h/\\n' -o \\
-    -printf '${lineFormat}\\n' > "$new" 2> "$work.errors"
+  ${halves ? listHalves : listing('. -mindepth 1', '$new', 'errors')}
 else
   top=
   find . -mindepth 1 -name "*$nl*" -prune -exec sh -c '
@@ -92,7 +98,7 @@ else
     -exec stat -c '%f %s %i %Z %y %z %n' {} + > "$new" 2> "$work.errors"
 fi
 # What went away meanwhile is gone. What may not be read is not.
-if grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
+if [ -s "$work.errors" ] && grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
   find . -mindepth 1 -type d ! -name "*$nl*" -exec sh -c '
     for path; do [ -r "$path" ] && [ -x "$path" ] || printf "? %s/\\n" "$path"; done' sh {} + \\
     > "$work.closed" 2>/dev/null
@@ -105,6 +111,12 @@ moment() {
     ${tellMounts}
   fi
   echo .
+}
+# What links lead to is found out while the rest is told.
+links() {
+  [ ! -s "$added" ] || sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$added" |
+    tr '\\n' '\\0' | xargs -0 -r sh -c '
+      for path; do printf "%s\\0" "$path"; readlink -n "$path"; printf "\\0"; done' sh
 }
 added="$work.added"
 if [ "$found" ]; then
@@ -119,25 +131,43 @@ if [ "$found" ]; then
     echo .
     sorted "$old" "$new" "$new" | uniq -u && rm "$work.sorted" || failed ${scanExits.noSpace}
   fi
+  links > "$work.links" &
+  linking=$!
 else
   echo all
   moment
   added="$new"
+  links > "$work.links" &
+  linking=$!
   cat "$new"
   echo .
 fi
 echo .
-{
-  ${hashes ? '' : ': '}sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$added"
-  cat "$work.asked"
-} | ${digestsOfLines}
+${hashes ? hashAdded : ''}
+[ ! -s "$work.asked" ] || { ${digestsOfLines}; } < "$work.asked"
 echo .
-sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$added" |
-  tr '\\n' '\\0' | xargs -0 -r sh -c '
-    for path; do printf "%s\\0" "$path"; readlink -n "$path"; printf "\\0"; done' sh
-intact "$work.errors" "$added"
+wait "$linking" || failed ${scanExits.noSpace}
+intact "$work.errors" "$added" "$work.links"
+[ ! -s "$work.links" ] || cat "$work.links"
+trap - EXIT
+set -- "$work".*
 for path in "$dir"/*; do
-  case $path in "$old" | "$new" | "$work".*) ;; *) rm -f "$path" ;; esac
+  case $path in "$old" | "$new" | "$work".*) ;; *) set -- "$@" "$path" ;; esac
 done
+rm -f "$@"
 exit 0`
 }
+
+const listing = (where: string, to: string, errors: string) =>
+  `find ${where} -name "*$nl*" -prune -printf '! %i %h/\\n' -o -printf '${lineFormat}\\n' > "${to}" 2> "$work.${errors}"`
+
+/** What find says about what it could not read is in the errors, and not its exit code. */
+const half = (to: string, errors: string) => `[ "$#" -eq 0 ] || ${listing('"$@"', to, errors)} || :`
+
+const listHalves = `${shareTop}
+for path in "$new" "$work.second" "$work.errors" "$work.errors2"; do : > "$path" || exit ${scanExits.noSpace}; done
+${atBothHalves(half('$new', 'errors'), half('$work.second', 'errors2'))}
+cat "$work.second" >> "$new" && cat "$work.errors2" >> "$work.errors" || { intact "$work.second" "$work.errors2"; exit ${scanExits.noSpace}; }`
+
+const hashAdded = `[ ! -s "$added" ] ||
+  sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$added" | ${digestsOfLines}`

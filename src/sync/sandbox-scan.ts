@@ -113,8 +113,17 @@ export class SandboxScanner {
     const sent = this.#sent
     this.#sent = undefined
     const hashes = sent === undefined
-    const script = scanScript({ root, stateDirectory, since: this.#listing, next, hashes })
     const contents = sent === undefined ? this.#known.unsettled : seenEarly(sent)
+    const halves = await inSlices(worthHalves(sent?.files ?? this.#known.lines), signal)
+    const script = scanScript({
+      root,
+      stateDirectory,
+      since: this.#listing,
+      next,
+      hashes,
+      asks: contents.length > 0,
+      halves,
+    })
     const asked = Buffer.from(contents.map((path) => `./${path}\n`).join(''))
     const { code, stdout, stderr } = await this.#ask(script, asked, signal)
     if (code === scanExits.disturbed && attempt < attempts) {

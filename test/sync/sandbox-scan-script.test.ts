@@ -1,0 +1,179 @@
+/** A listing: two that list half of what is at the top each tell what one tells, and what is new, gone or disturbed. */
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { readScan, type ScanAnswer } from '../../src/sync/sandbox-answers.ts'
+import { type ScanRequest, scanExits, scanScript } from '../../src/sync/sandbox-scan-script.ts'
+import { atOnce } from '../../src/sync/slices.ts'
+import { shells } from '../support/local-sandbox.ts'
+
+let base: string
+let root: string
+beforeEach(() => {
+  base = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-listing-')))
+  chmodSync(base, 0o755)
+  root = join(base, 'root')
+  mkdirSync(root)
+  mkdirSync(join(base, 'state'), { mode: 0o777 })
+  chmodSync(join(base, 'state'), 0o777)
+})
+afterEach(() => rmSync(base, { recursive: true, force: true }))
+
+const put = (...paths: string[]) => {
+  for (const path of paths) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), path)
+  }
+}
+const ordinary = process.getuid?.() === 0 ? { uid: 65_534 } : {}
+
+describe.each(Object.entries(shells()))('%s', (name, { shell, path }) => {
+  const run = (request: Partial<ScanRequest>, stdin = '', tools = path, as = {}) => {
+    const script = scanScript({
+      root,
+      stateDirectory: join(base, 'state'),
+      since: undefined,
+      next: 'next',
+      hashes: true,
+      asks: stdin !== '',
+      halves: true,
+      ...request,
+    })
+    const env = { PATH: tools }
+    return spawnSync(shell, ['-c', script], { cwd: '/', env, input: stdin, ...as })
+  }
+  const answer = (...request: Parameters<typeof run>) => {
+    const { status, stdout } = run(...request)
+    expect(status).toBe(0)
+    return atOnce(readScan(stdout)) as ScanAnswer
+  }
+  /** But for what is told of the moment, and the order. */
+  const told = (...request: Parameters<typeof run>) => {
+    const { isAll, added, removed, digests, targets } = answer(...request)
+    return {
+      isAll,
+      added: [...added].sort(),
+      removed: [...removed].sort(),
+      digests: Object.fromEntries(digests),
+      targets: Object.fromEntries(targets),
+    }
+  }
+  const pathsOf = (lines: readonly string[]) => lines.map((line) => line.replace(/^.*? \.\//s, ''))
+
+  const trees: [string, string[]][] = [
+    ['nothing', []],
+    ['files alone', ['a', '.b', 'c d']],
+    ['one directory', ['d/e/f']],
+    [
+      'odd names',
+      ["it's/a", '-name/b', '.hidden/c', '..two/d/e', '* ?/f', 'tab\there/g', '$(x)/h', 'z', '..q'],
+    ],
+  ]
+  test.each(trees)('%s: all is told, by two and by one', (_, paths) => {
+    put(...paths)
+    if (paths.length > 1) symlinkSync('/etc', join(root, 'out'))
+    const [two, one] = [told({ halves: true }), told({ halves: false })]
+    expect(two).toEqual(one)
+    expect(pathsOf(two.added)).toEqual(expect.arrayContaining(paths))
+    expect(new Set(pathsOf(two.added)).size).toBe(two.added.length)
+    expect(Object.keys(two.digests).sort()).toEqual([...paths].sort())
+    expect(two.targets).toEqual(paths.length > 1 ? { out: '/etc' } : {})
+  })
+
+  test('names with a newline are told apart wherever they are', () => {
+    put('a\nb', 'c/d\ne', 'f\ng/h', 'i')
+    const [two, one] = [told({ halves: true }), told({ halves: false })]
+    expect(two).toEqual(one)
+    expect(two.added.filter((line) => line.startsWith('!')).map((line) => line.slice(-4))).toEqual(
+      expect.arrayContaining([expect.stringMatching(/ \.\/$/), './c/']),
+    )
+    expect(pathsOf(two.added.filter((line) => !line.startsWith('!'))).sort()).toEqual(['c', 'i'])
+  })
+
+  test('each directory is told before what is in it', () => {
+    put('b/c/d', 'a/x', 'e', 'f/g/h/i')
+    const paths = pathsOf(answer({}).added)
+    for (const [i, one] of paths.entries()) {
+      const parent = dirname(one)
+      if (parent !== '.') expect(paths.indexOf(parent)).toBeLessThan(i)
+      expect(paths.indexOf(parent)).toBe(paths.lastIndexOf(parent))
+    }
+  })
+
+  test('later what is new and what is gone is told, whoever listed before', () => {
+    put('a/b', 'a/c', 'd/e', 'f')
+    symlinkSync('a', join(root, 'link'))
+    told({ next: 'one' })
+    const nothing = { isAll: false, added: [], removed: [], digests: {}, targets: {} }
+    expect(told({ since: 'one', next: 'two' })).toEqual(nothing)
+    expect(told({ since: 'two', next: 'three', halves: false })).toEqual(nothing)
+    expect(readdirSync(join(base, 'state')).sort()).toEqual(['three', 'two'])
+    rmSync(join(root, 'a/b'))
+    put('g/h')
+    symlinkSync('g', join(root, 'other'))
+    const changed = told({ since: 'three', next: 'four' }, './f\n')
+    expect(pathsOf(changed.added).sort()).toEqual(['a', 'g', 'g/h', 'other'])
+    expect(pathsOf(changed.removed).sort()).toEqual(['a', 'a/b'])
+    expect(Object.keys(changed.digests).sort()).toEqual(['f', 'g/h'])
+    expect(changed.targets).toEqual({ other: 'g' })
+  })
+
+  test('what need not be hashed is not, but for what is asked about', () => {
+    put('a', 'b/c')
+    expect(Object.keys(told({ hashes: false }, './b/c\n').digests)).toEqual(['b/c'])
+    expect(told({ hashes: false, since: undefined }).digests).toEqual({})
+  })
+
+  const isBusyBox = name === 'BusyBox'
+  // Its applets are where an ordinary user may not look; what it does is as it is without halves.
+  test.skipIf(process.getuid?.() !== 0 || isBusyBox)('what may not be read is told', () => {
+    put('a/b', 'closed/c', 'd/shut/e')
+    for (const closed of ['closed', 'd/shut']) chmodSync(join(root, closed), 0)
+    const [two, one] = [true, false].map((halves) => told({ halves }, '', path, ordinary))
+    expect(two).toEqual(one)
+    expect(two?.added.filter((line) => line.startsWith('?'))).toEqual([
+      '? ./closed/',
+      '? ./d/shut/',
+    ])
+  })
+
+  // BusyBox runs its own tools, whatever PATH says.
+  describe.skipIf(isBusyBox)('when', () => {
+    const withTool = (name: string, line: string) => {
+      mkdirSync(join(base, 'tools'))
+      const lines = [`#!${shell}`, `PATH='${path}'`, line, `exec ${name} "$@"`]
+      writeFileSync(join(base, 'tools', name), `${lines.join('\n')}\n`, { mode: 0o755 })
+      return `${join(base, 'tools')}:${path}`
+    }
+
+    test('something at the top goes away, it is gone', () => {
+      put('a/b', 'c/d', 'e')
+      const tools = withTool('find', `case $* in *-prune*) rm -rf '${root}/c' ;; esac`)
+      expect(pathsOf(told({}, '', tools).added).sort()).toEqual(['a', 'a/b', 'e'])
+    })
+
+    test('the half of one is taken away meanwhile, it says so', () => {
+      put('a/b', 'c/d', 'e')
+      const tools = withTool('cat', `case $* in *.second) rm -f '${base}/state/'* ;; esac`)
+      expect(run({}, '', tools).status).toBe(scanExits.disturbed)
+    })
+
+    test('a program that tells where links lead fails, it says so', () => {
+      put('a')
+      symlinkSync('a', join(root, 'link'))
+      const tools = withTool('xargs', 'case $* in *readlink*) exit 1 ;; esac')
+      expect(run({}, '', tools).status).toBe(scanExits.noSpace)
+    })
+  })
+})
