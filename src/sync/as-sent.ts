@@ -1,8 +1,9 @@
 /** Which files of a listing are still what a seed has just sent. */
 import { type TreePath, treeRoot } from '../tree.ts'
-import { isFile, placeOf } from './sandbox-lines.ts'
+import type { ScanAnswer } from './sandbox-answers.ts'
+import { isFile, linesOf, placeOf, readDigests } from './sandbox-lines.ts'
 import type { SentFiles } from './seed.ts'
-import { Pace, type Steps } from './slices.ts'
+import { bytesOf, inSlices, Pace, type Steps, united } from './slices.ts'
 import { parentOf } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { tickSeconds } from './vantage.ts'
@@ -14,41 +15,60 @@ import { tickSeconds } from './vantage.ts'
  */
 export function digestAsSent(line: string, path: string, sent: SentFiles): string | undefined {
   const file = sent.files.get(path as TreePath)
-  const facts = /^f [0-7]+ (\d+) \d+ (-?[\d.]+) (-?\d+)/.exec(line)
-  if (file === undefined || facts === null || Number(facts[1]) !== file.size) return undefined
-  if (Number(facts[3]) !== file.mtimeSeconds) return undefined
-  return Number(facts[2]) < sent.seconds - tickSeconds ? file.digest : undefined
+  const [kind, , size, , changed, modified] = line.split(' ', 6)
+  if (file === undefined || kind !== 'f' || Number(size) !== file.size) return undefined
+  if (Math.floor(Number(modified)) !== file.mtimeSeconds) return undefined
+  return Number(changed) < sent.seconds - tickSeconds ? file.digest : undefined
 }
 
-/** What is known of the files of a listing, and what has to be hashed there. */
-export interface AsSent {
-  /** Digests by path. */
+/** Digests by path. */
+export interface Compared {
+  /** Of what can have left the same line in no other way. */
   readonly known: Map<string, string>
-  /** Paths of the rest, each a line for `digestScript`. */
-  readonly asked: readonly string[]
+  readonly hashed: ReadonlyMap<string, string>
 }
 
 /**
- * Sorts the files in `lines` but for those of which no digest is needed: `told` has it, or `rules` leave them out.
- * Without `sent` nothing else is known, as where `digestAsSent` is not good.
+ * Digests of the files in a listing: of those that are there as they were sent, and of the rest, if `rules` do not
+ * leave them out. `hash` is given paths for `digestScript`, and resolves with what that prints. Without `sent` all are
+ * hashed, as where `digestAsSent` is not good.
  */
-export function* asSent(
+export async function comparedWith(
+  sent: SentFiles | undefined,
+  { added, digests }: Pick<ScanAnswer, 'added' | 'digests'>,
+  rules: Pick<SyncRules, 'leavesOut'>,
+  hash: (paths: Uint8Array) => Promise<Buffer>,
+  signal: AbortSignal | undefined,
+): Promise<Compared> {
+  const { known, asked } = await inSlices(setApart(added, sent, digests, rules), signal)
+  if (asked.length === 0) return { known, hashed: digests }
+  const paths = await inSlices(
+    bytesOf(asked, (path) => `./${path}\n`),
+    signal,
+  )
+  const lines = await inSlices(linesOf(await hash(paths)), signal)
+  const told = await inSlices(readDigests(lines), signal)
+  return { known, hashed: await inSlices(united(digests, told), signal) }
+}
+
+/** What is known as it was sent, and paths of which neither that nor what was `told` is enough. */
+function* setApart(
   lines: readonly string[],
   sent: SentFiles | undefined,
   told: ReadonlyMap<string, string>,
   rules: Pick<SyncRules, 'leavesOut'>,
-): Steps<AsSent> {
+): Steps<{ known: Map<string, string>; asked: readonly string[] }> {
   const pace = new Pace()
-  const known = new Map(told)
+  const known = new Map<string, string>()
   const asked: string[] = []
   for (const line of lines) {
     if (pace.isDue) yield
     if (!isFile(line)) continue
     const { path } = placeOf(line)
-    if (known.has(path)) continue
+    if (told.has(path)) continue
     const digest = sent && digestAsSent(line, path, sent)
     if (digest !== undefined) known.set(path, digest)
-    else if (!isLeftOut(path, rules)) asked.push(`./${path}\n`)
+    else if (!isLeftOut(path, rules)) asked.push(path)
   }
   return { known, asked }
 }

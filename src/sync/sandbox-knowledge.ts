@@ -4,7 +4,7 @@
  */
 import type { Merged } from './recent-changes.ts'
 import type { DetailAnswer, ScanAnswer } from './sandbox-answers.ts'
-import { type Facts, factsOf, placeOf } from './sandbox-lines.ts'
+import { changedOf, placeOf } from './sandbox-lines.ts'
 import type { KnownLines } from './sandbox-snapshot.ts'
 import { copied, Pace, type Steps } from './slices.ts'
 import { tickSeconds } from './vantage.ts'
@@ -37,10 +37,14 @@ export class SandboxKnowledge implements KnownLines {
     return this.#unsettled
   }
 
-  /** Takes in a listing. `isLocal` as `hashed` has it. */
+  /**
+   * Takes in a listing. `isLocal` as `hashed` has it. `settled` are digests of what can have left the same line in no
+   * other way; they become what is known.
+   */
   *learn(
     { now, isAll, added, removed, digests, targets }: ScanAnswer,
     isLocal: boolean,
+    settled: Map<string, string> = new Map(),
   ): Steps<Learned> {
     const pace = new Pace()
     let isChanged = isAll || added.length > 0 || removed.length > 0
@@ -60,7 +64,7 @@ export class SandboxKnowledge implements KnownLines {
     }
     if (isAll) {
       this.#lines = this.#listed = new Map()
-      this.#contents = new Map()
+      this.#contents = settled
     }
     for (const path of unlisted) this.#contents.delete(path)
     for (const line of removed) {
@@ -74,9 +78,11 @@ export class SandboxKnowledge implements KnownLines {
       if (pace.isDue) yield
       const { key, path } = placeOf(line)
       this.#lines.set(key, line)
+      if (isAll) continue
       this.#contents.delete(path)
-      if (!isAll) told.add(key)
+      told.add(key)
     }
+    if (!isAll) for (const [path, digest] of settled) this.#contents.set(path, digest)
     const isOther = yield* this.hashed({ digests, targets }, now, isLocal)
     // What is as it was listed after having been otherwise is in no answer.
     const isAllThere = isAll || unlisted.every((key) => told.has(key) || !this.#lines.has(key))
@@ -117,8 +123,8 @@ export class SandboxKnowledge implements KnownLines {
     this.#unsettled = []
     for (const path of digests.keys()) {
       if (pace.isDue) yield
-      const facts = factsOf(this.#lines.get(path) ?? '')
-      if (facts === undefined || isSettled(facts, now, isLocal)) continue
+      const line = this.#lines.get(path)
+      if (line === undefined || isSettled(line, now, isLocal)) continue
       this.#unsettled.push(path)
     }
     return isChanged
@@ -128,8 +134,9 @@ export class SandboxKnowledge implements KnownLines {
 /** Digests of files and targets of links, by path. */
 type Contents = Pick<DetailAnswer, 'digests' | 'targets'>
 
-/** Whether a change after `now` must leave another ctime than the one that the file has. */
-function isSettled({ changed }: Facts, now: number, isLocal: boolean): boolean {
+/** Whether a change after `now` must leave another ctime than the one that the line tells. */
+function isSettled(line: string, now: number, isLocal: boolean): boolean {
+  const changed = changedOf(line)
   // Some file systems count whole seconds.
   const isFine = isLocal && !Number.isInteger(changed)
   return isFine ? changed < now - tickSeconds : changed < Math.floor(now) - 1

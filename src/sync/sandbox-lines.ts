@@ -33,23 +33,48 @@ export function isNote(line: string): boolean {
 export interface Facts {
   readonly kind: 'file' | 'link' | 'directory' | 'other'
   readonly executable: boolean
-  /** Seconds of the ctime, with their fraction where the tools tell it. */
-  readonly changed: number
 }
 
+const kindsOfFind = new Map<string | undefined, Facts['kind']>([
+  ['f', 'file'],
+  ['l', 'link'],
+  ['d', 'directory'],
+])
+const kindsOfMode = new Map<number, Facts['kind']>([
+  [8, 'file'],
+  [10, 'link'],
+  [4, 'directory'],
+])
+
 export function factsOf(line: string): Facts | undefined {
-  // Of each line of a large sandbox: to take a match apart as a list costs more than to make it.
-  const byFind = /^(\w) ([0-7]+) \d+ \d+ (-?[\d.]+)/.exec(line)
-  if (byFind !== null) {
-    const kind = ({ f: 'file', l: 'link', d: 'directory' } as const)[byFind[1] ?? ''] ?? 'other'
-    const mode = Number.parseInt(byFind[2] ?? '', 8)
-    return { kind, executable: hasExecuteBit(mode), changed: Number(byFind[3]) }
+  if (isNote(line)) return undefined
+  if (isByFind(line)) {
+    // There are as many as a large sandbox has files: a pattern's match takes longer than the rest of it.
+    const end = line.indexOf(' ', 2)
+    if (end < 0) return undefined
+    return { kind: kindsOfFind.get(line[0]) ?? 'other', executable: hasOddDigit(line, end) }
   }
-  const [, mode, changed] = /^([0-9a-f]+) \d+ \d+ (-?\d+)/.exec(line) ?? []
+  const [, mode] = /^([0-9a-f]+) \d+ \d+ -?\d+/.exec(line) ?? []
   if (mode === undefined) return undefined
   const bits = Number.parseInt(mode, 16)
-  const kind = ({ 8: 'file', 10: 'link', 4: 'directory' } as const)[bits >> 12] ?? 'other'
-  return { kind, executable: hasExecuteBit(bits), changed: Number(changed) }
+  return { kind: kindsOfMode.get(bits >> 12) ?? 'other', executable: (bits & 0o111) !== 0 }
+}
+
+/** Seconds of the ctime that a line tells, with their fraction where the tools tell it; NaN where there are none. */
+export function changedOf(line: string): number {
+  const words = line.split(' ', 5)
+  return Number(words[isByFind(line) ? 4 : 3])
+}
+
+/** GNU find's begin with a letter for the kind. */
+const isByFind = (line: string) => line[1] === ' '
+
+/** Whether one of the last three digits of the octal mode that ends at `end` lets somebody execute. */
+function hasOddDigit(line: string, end: number): boolean {
+  for (let at = Math.max(2, end - 3); at < end; at++) {
+    if ((line.charCodeAt(at) & 1) === 1) return true
+  }
+  return false
 }
 
 /** Whether a line is about a file. */
@@ -60,10 +85,6 @@ export function isFile(line: string): boolean {
 /** Bytes of the file that a line is about; 0 where it tells none. */
 export function sizeOf(line: string): number {
   return Number(/^(?:\w [0-7]+|[0-9a-f]{2,}) (\d+) /.exec(line)?.[1] ?? 0)
-}
-
-function hasExecuteBit(mode: number): boolean {
-  return (mode & 0o111) !== 0
 }
 
 /** What `sha256sum` prints, by path. */

@@ -7,7 +7,7 @@ import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
 import type { Shortcut } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
-import { asSent, seenEarly } from './as-sent.ts'
+import { comparedWith, seenEarly } from './as-sent.ts'
 import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentCall } from './recent-scripts.ts'
@@ -18,14 +18,13 @@ import {
   readDetail,
   readRecent,
   readScan,
-  type ScanAnswer,
 } from './sandbox-answers.ts'
 import { SandboxKnowledge } from './sandbox-knowledge.ts'
-import { linesOf, readDigests, sizeOf } from './sandbox-lines.ts'
+import { sizeOf } from './sandbox-lines.ts'
 import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
 import { nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
-import { bytesOf, inSlices, united } from './slices.ts'
+import { inSlices } from './slices.ts'
 import type { Scan } from './snapshot.ts'
 import { syncFunctions } from './sync-functions.ts'
 import type { SyncRules } from './sync-rules.ts'
@@ -134,9 +133,14 @@ export class SandboxScanner {
     if (answer === undefined) throw scanFailed(code, stderr.trim())
     const moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
     const trusted = moment === undefined ? undefined : sent
-    const digests = hashes ? answer.digests : await this.#digestsOf(answer, trusted, signal)
+    const hash = async (paths: Uint8Array) =>
+      (await this.#ask(digestScript(root), paths, signal)).stdout
+    const { known, hashed } = hashes
+      ? { known: undefined, hashed: answer.digests }
+      : await comparedWith(trusted, answer, this.#options.rules, hash, signal)
     // No signal ends this: what is known, the listing it is of, and the moment of that belong together.
-    const learned = await inSlices(this.#known.learn({ ...answer, digests }, moment !== undefined))
+    const told = { ...answer, digests: hashed }
+    const learned = await inSlices(this.#known.learn(told, moment !== undefined, known))
     this.#moment = moment
     this.#rootLine = answer.top
     this.#wereMany = answer.added.length > manyLines
@@ -147,28 +151,6 @@ export class SandboxScanner {
       this.#moment = undefined
       await this.#scanWhole(signal)
     }
-  }
-
-  /** Known of what is there as it was sent; the rest is asked for. */
-  async #digestsOf(
-    { added, digests }: ScanAnswer,
-    sent: SentFiles | undefined,
-    signal: AbortSignal | undefined,
-  ): Promise<ReadonlyMap<string, string>> {
-    const { known, asked } = await inSlices(
-      asSent(added, sent, digests, this.#options.rules),
-      signal,
-    )
-    if (asked.length === 0) return known
-    const script = digestScript(this.#options.root)
-    const list = await inSlices(
-      bytesOf(asked, (line) => line),
-      signal,
-    )
-    const { stdout } = await this.#ask(script, list, signal)
-    const lines = await inSlices(linesOf(stdout), signal)
-    const told = await inSlices(readDigests(lines), signal)
-    return inSlices(united(known, told), signal)
   }
 
   async #ask(
