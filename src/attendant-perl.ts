@@ -9,12 +9,13 @@ import { quote } from './posix-sh.ts'
 export const shortcutSign = '='
 
 /**
- * What is said once by what takes requests; by a shortcut that has declined, before it changed anything; and by a
- * script that has done what it is for.
+ * What is said once by what takes requests; before anything is done, where no process is younger than the base of the
+ * request; by a shortcut that has declined, before it changed anything; and by a script that has done what it is for.
  */
 export const attendantWords = {
   perl: 'perl',
   sh: 'sh',
+  alone: 'alone',
   declined: 'declined',
   told: 'told',
 } as const
@@ -63,6 +64,24 @@ sub take {
   }
   $bytes
 }
+sub slurp {
+  open my $file, '<', $_[0] or return '';
+  local $/;
+  readline($file) // ''
+}
+sub alone {
+  my ($base) = @_;
+  return unless -e '/proc/1/stat';
+  for (my $pid = $base;;) {
+    my ($last) = slurp('/proc/loadavg') =~ / (\d+)\n\z/ or return;
+    return if $last < $pid || $last - $base > 300;
+    return 1 if $last == $pid;
+    while ($pid < $last) {
+      my $stat = slurp('/proc/' . ++$pid . '/stat');
+      return unless $stat eq '' || $stat =~ /.*\) Z /s;
+    }
+  }
+}
 $^F = 255;
 pipe my $heads, my $head;
 pipe my $readiness, my $ready;
@@ -83,18 +102,28 @@ out(*STDOUT, mark('perl'));
 until ($over) {
   my $line = '';
   $line .= take(*STDIN, 1) until $line =~ /\n\z/;
-  my ($key, $size, $bytes) = split ' ', $line;
+  my ($key, $size, $bytes, $base, $lines, $script) = split ' ', $line;
   exit 128 unless $key eq $token;
+  out(*STDOUT, mark('alone')) if $base && alone($base);
   if ($size =~ s/^=//) {
     my ($name, @words) = split /\0/, take(*STDIN, $size), -1;
     my $stdin = take(*STDIN, $bytes);
     my $said = eval { main->can($name)->($stdin, @words) };
     chdir '/';
-    if (defined $said) { out(*STDOUT, $said . mark(0)) } elsif (!$over) { out(*STDOUT, mark('declined')) }
-  } else {
-    out($head, $line);
-    take($readiness, 1);
+    if (defined $said) {
+      out(*STDOUT, $said . mark(0));
+      take(*STDIN, $script) if $script;
+      next;
+    }
+    last if $over;
+    if (!$script) {
+      out(*STDOUT, mark('declined'));
+      next;
+    }
+    $size = $lines;
   }
+  out($head, "$key $size $bytes\n");
+  take($readiness, 1);
 }
 exit 143;
 `

@@ -66,9 +66,32 @@ export function request(token: string, script: string, stdin: Uint8Array): Buffe
   return Buffer.concat([Buffer.from(`${token} ${size} ${stdin.length}\n`), text, stdin])
 }
 
-/** What an attendant that is perl is told, for a shortcut. */
-export function shortcutRequest(token: string, shortcut: Shortcut, stdin: Uint8Array): Buffer {
+/** What an attendant that is perl can be asked for besides. */
+export interface PerlRequest {
+  readonly script: string
+  readonly stdin: Uint8Array
+  readonly shortcut: Shortcut | undefined
+  /** As in `Alone`. */
+  readonly base: number | undefined
+}
+
+/** Whether what declines the shortcut of a request finds its script in it: a stdin would have to be read before. */
+const bringsScript = ({ shortcut, stdin }: PerlRequest) =>
+  shortcut !== undefined && stdin.length === 0
+
+/**
+ * `<token> <size> <bytes of stdin> <base>`, what is of that size, and the stdin. The size is that of the script or,
+ * with the sign before it, of the shortcut's words; then the head may go on with size and bytes of the script, which
+ * follows the words. Without a base that is 0.
+ */
+export function perlRequest(token: string, asked: PerlRequest): Buffer {
+  const { script, stdin, shortcut, base = 0 } = asked
+  const { size, text } = block('sh', script)
+  if (shortcut === undefined) {
+    return Buffer.concat([Buffer.from(`${token} ${size} ${stdin.length} ${base}\n`), text, stdin])
+  }
   const words = Buffer.from(shortcut.join('\0'))
-  const head = Buffer.from(`${token} ${shortcutSign}${words.length} ${stdin.length}\n`)
-  return Buffer.concat([head, words, stdin])
+  const head = `${token} ${shortcutSign}${words.length} ${stdin.length} ${base}`
+  if (!bringsScript(asked)) return Buffer.concat([Buffer.from(`${head}\n`), words, stdin])
+  return Buffer.concat([Buffer.from(`${head} ${size} ${text.length}\n`), words, text])
 }

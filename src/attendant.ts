@@ -5,12 +5,18 @@
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { attendantWords } from './attendant-perl.ts'
-import { attendantMarkByte, attendantScript, request, shortcutRequest } from './attendant-script.ts'
+import {
+  attendantMarkByte,
+  attendantScript,
+  type PerlRequest,
+  perlRequest,
+  request,
+} from './attendant-script.ts'
 import { cancelled } from './errors.ts'
 import type { Guard } from './guard.ts'
 import { MarkedStream } from './marked-stream.ts'
 import { type Process, spawn } from './process.ts'
-import type { ScriptResult, Shortcut } from './script.ts'
+import type { Alone, ScriptResult, Shortcut } from './script.ts'
 import { framedBytes, spawnScript } from './spawn-script.ts'
 
 export class Attendant {
@@ -34,7 +40,7 @@ export class Attendant {
   /**
    * As `spawnScript`. `functions` are definitions that come before the script, and the same ones each time. A
    * script that has them takes all of `stdin` unless it fails, starts nothing that outlives it, and prints
-   * nothing after it has told. `shortcut` does what the script does.
+   * nothing after it has told. `shortcut` does what the script does. `alone` is answered where perl takes it.
    */
   async run(
     script: string,
@@ -42,12 +48,13 @@ export class Attendant {
     signal: AbortSignal,
     functions: string | undefined,
     shortcut?: Shortcut,
+    alone?: Alone,
   ): Promise<ScriptResult> {
     if (functions === undefined) return spawnScript(this.guard, script, stdin, signal)
     const isShort = !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
     const shell = this.#shell
     if (isShort && shell?.isFree) {
-      return shell.run(script, stdin ?? new Uint8Array(), signal, shortcut)
+      return shell.run(script, stdin ?? new Uint8Array(), signal, shortcut, alone)
     }
     if (shell === undefined) void this.#start(functions)
     // One that is busy may be for long: it waits for its turn with other servers, or sends a large file.
@@ -83,6 +90,7 @@ export class Attendant {
 interface Running {
   readonly stdin: Uint8Array
   readonly script: string
+  readonly alone: Alone | undefined
   readonly stdout: Buffer[]
   stderr: string
   end(code: number): void
@@ -142,6 +150,7 @@ class Shell {
     stdin: Uint8Array,
     signal: AbortSignal,
     shortcut: Shortcut | undefined,
+    alone: Alone | undefined,
   ): Promise<ScriptResult> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) throw cancelled('the operation')
@@ -158,6 +167,7 @@ class Shell {
       const running: Running = {
         stdin,
         script,
+        alone,
         stdout: [],
         stderr: '',
         end(code) {
@@ -168,11 +178,10 @@ class Shell {
       }
       this.#running = running
       signal.addEventListener('abort', abort, { once: true })
-      const asked =
-        this.#isPerl && shortcut !== undefined
-          ? shortcutRequest(this.#token, shortcut, stdin)
-          : request(this.#token, script, stdin)
-      this.#process.stdin.write(asked)
+      const asked: PerlRequest = { script, stdin, shortcut, base: alone?.base }
+      this.#process.stdin.write(
+        this.#isPerl ? perlRequest(this.#token, asked) : request(this.#token, script, stdin),
+      )
     })
   }
 
@@ -180,6 +189,10 @@ class Shell {
     if (text === attendantWords.sh || text === attendantWords.perl) {
       this.#isReady = true
       this.#isPerl = text === attendantWords.perl
+      return
+    }
+    if (text === attendantWords.alone) {
+      if (this.#running?.alone !== undefined) this.#running.alone.isKnown = true
       return
     }
     if (text === attendantWords.declined) {

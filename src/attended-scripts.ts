@@ -1,21 +1,37 @@
 /** Scripts of our own in a session's sandbox, the short ones by an attendant: a runner has to be made ready anew. */
 import { Readable } from 'node:stream'
 import type { Attendant } from './attendant.ts'
-import type { Scripts } from './script.ts'
+import type { Alone, Scripts } from './script.ts'
 import { framedBytes, spawnedScripts } from './spawn-script.ts'
 
 /**
  * As `spawnedScripts`. A script whose stdin is short is the `attendant`'s, and keeps to what that asks for: it
- * starts nothing that outlives it. The first that comes with functions has the attendant started with them.
+ * starts nothing that outlives it. The first that comes with functions has the attendant started with them, and the
+ * first of all is asked `alone`.
  */
-export function attendedScripts(attendant: Attendant): Scripts {
+export function attendedScripts(attendant: Attendant, alone?: Alone): Scripts {
   const spawned = spawnedScripts(attendant.guard)
+  let question = alone
+  const takeQuestion = () => {
+    const asked = question
+    question = undefined
+    return asked
+  }
   return {
     ...spawned,
-    run: (script, stdin, signal, traffic, functions = attendant.functions, shortcut = undefined) =>
-      isShort(stdin) && traffic !== 'bulk'
-        ? attendant.run(withStdin(script, stdin), stdin, signal, functions, shortcut)
-        : spawned.run(script, stdin, signal, traffic, functions),
+    run: (
+      script,
+      stdin,
+      signal,
+      traffic,
+      functions = attendant.functions,
+      shortcut = undefined,
+    ) => {
+      const asked = takeQuestion()
+      return isShort(stdin) && traffic !== 'bulk'
+        ? attendant.run(withStdin(script, stdin), stdin, signal, functions, shortcut, asked)
+        : spawned.run(script, stdin, signal, traffic, functions)
+    },
   }
 }
 

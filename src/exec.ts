@@ -81,6 +81,11 @@ export class Execution {
     return new Execution(guard.sandbox.name, process, request, output)
   }
 
+  /** As `Process.base`. */
+  get base(): number | undefined {
+    return this.#process.base
+  }
+
   /** True while `write` can reach the command. */
   get stdinOpen(): boolean {
     return this.#stdinOpen && this.ended === undefined

@@ -44,15 +44,19 @@ export interface Guard {
 /** A group that is forgotten is told with what comes next, which is the runner's next group, or by then. */
 const dropMs = 100
 
-/** Starts the guard of one session in `sandbox`. Its commands have `locale`, whatever else they are given. */
+/**
+ * Starts the guard of one session in `sandbox`. Its commands have `locale`, whatever else they are given. Where the
+ * session `looksAfter` each command it is to say when it has looked, by `RunnerPool.goOn`.
+ */
 export async function openGuard(
   sandbox: Sandbox,
   signal: AbortSignal,
   locale: Locale = {},
+  looksAfter = false,
 ): Promise<Guard> {
   const session = sessionMark()
   const channel = await sandbox.start(guardScript(session), signal)
-  const guard = new ChannelGuard(sandbox, session, channel, locale)
+  const guard = new ChannelGuard(sandbox, session, channel, locale, looksAfter)
   try {
     await Promise.race([guard.ready, guard.lost.then((error) => Promise.reject(error))])
     return guard
@@ -77,14 +81,20 @@ class ChannelGuard implements Guard {
   #dropping: NodeJS.Timeout | undefined
   #gone: Error | undefined
 
-  constructor(sandbox: Sandbox, session: Mark, channel: Channel, locale: Locale) {
+  constructor(
+    sandbox: Sandbox,
+    session: Mark,
+    channel: Channel,
+    locale: Locale,
+    looksAfter: boolean,
+  ) {
     this.sandbox = sandbox
     this.session = session
     const watch = {
       add: (group: number) => this.#tell(`add 0 ${group}\n`),
       drop: (group: number) => this.drop(group),
     }
-    this.runners = new RunnerPool(sandbox, watch, locale)
+    this.runners = new RunnerPool(sandbox, watch, locale, looksAfter)
     this.#channel = channel
     channel.stdin.on('error', () => {})
     channel.stderr.resume()

@@ -42,6 +42,8 @@ export interface Process {
   readonly exit: Promise<number>
   /** Settles when nothing of its group is left, which may be long after the exit. */
   readonly gone: Promise<void>
+  /** The youngest process when it began; undefined when it is not known, or that was long ago. */
+  readonly base: number | undefined
   /**
    * Ends the whole group inside: TERM, and KILL soon after it has ended or when `graceMs` are over, so
    * that a grandchild that ignores TERM or left the group is reached too. Harmless after the exit.
@@ -113,6 +115,10 @@ class StartedProcess implements Process {
       return code
     })
     this.exit.catch(() => {})
+  }
+
+  get base(): number | undefined {
+    return this.#command.base
   }
 
   get stdin(): Writable {

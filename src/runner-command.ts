@@ -20,6 +20,8 @@ export interface RunnerCommand {
   readonly exit: Promise<number>
   /** Settles when nothing of its group is left. */
   readonly gone: Promise<void>
+  /** The youngest process when it began, as long as it is brief: later ones may be too many to be looked at. */
+  readonly base: number | undefined
 }
 
 /** How the runner's channel ended. */

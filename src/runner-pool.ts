@@ -37,7 +37,7 @@ export class RunnerPool {
   /** The groups of those that run nothing yet. */
   readonly #watched = new Map<Runner, number>()
   readonly #waiting = new Waiters<Runner>()
-  readonly #rest = new RunnerRest()
+  readonly #rest: RunnerRest
   /** How many will be ready soon, and how many of them are started for the first time. */
   #coming = 0
   #starting = 0
@@ -46,8 +46,9 @@ export class RunnerPool {
   #patience: NodeJS.Timeout | undefined
   #running = 0
 
-  /** Starts the first one ahead. */
-  constructor(sandbox: Sandbox, watch: GroupWatch, locale: Locale = {}) {
+  /** Starts the first one ahead. `isLookedAfter` as in `RunnerRest`. */
+  constructor(sandbox: Sandbox, watch: GroupWatch, locale: Locale = {}, isLookedAfter = false) {
+    this.#rest = new RunnerRest(isLookedAfter)
     this.#lives = new RunnerLives(sandbox, locale)
     this.#watch = watch
     void this.#startOne()
@@ -93,6 +94,11 @@ export class RunnerPool {
         if (attempt === attempts) throw unstarted(error.message)
       }
     }
+  }
+
+  /** Whoever looks after commands has looked: the runners of those that have ended start their next shells. */
+  goOn(): void {
+    this.#rest.goOn()
   }
 
   /** Lets go of all of them, and refuses whoever waits. Their commands end with the guard. */

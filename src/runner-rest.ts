@@ -8,6 +8,8 @@
 const burstMs = 200
 /** Whoever waits to hear that nothing is left of a command waits this much longer at most. */
 const longestMs = 100
+/** So long those that have looked start nothing, where somebody else is to look. */
+const heldMs = 100
 
 /** What is told when it may go on, which is a runner. */
 interface Resting {
@@ -17,11 +19,21 @@ interface Resting {
 }
 
 export class RunnerRest {
+  readonly #isLookedAfter: boolean
   /** Those that run a command, with when it was given to them, by `performance.now()`. */
   readonly #busy = new Map<Resting, number>()
   readonly #resting = new Set<Resting>()
   readonly #looking = new Set<Resting>()
   #timer: NodeJS.Timeout | undefined
+  #held: NodeJS.Timeout | undefined
+
+  /**
+   * Where it `isLookedAfter` somebody else looks after each command whether a process is younger than it, for a moment
+   * or until `goOn`, and must not find the next shells.
+   */
+  constructor(isLookedAfter = false) {
+    this.#isLookedAfter = isLookedAfter
+  }
 
   /** It has been given a command. */
   began(runner: Resting): void {
@@ -46,7 +58,15 @@ export class RunnerRest {
 
   /** All go on: somebody waits for one. */
   wake(): void {
-    const all = [...this.#takeResting(), ...this.#looking]
+    for (const runner of this.#takeResting()) this.#looking.add(runner)
+    this.goOn()
+  }
+
+  /** Those that look or have looked start their next shells. */
+  goOn(): void {
+    clearTimeout(this.#held)
+    this.#held = undefined
+    const all = [...this.#looking]
     this.#looking.clear()
     for (const runner of all) runner.goOn()
   }
@@ -54,12 +74,17 @@ export class RunnerRest {
   /** What one starts for its next command is no process that another has to look into. */
   #lookTogether(): void {
     const all = this.#takeResting()
-    if (all.length < 2) {
+    if (all.length < 2 && !this.#isLookedAfter) {
       for (const runner of all) runner.goOn()
       return
     }
     for (const runner of all) this.#looking.add(runner)
-    void Promise.all(all.map((runner) => runner.look())).then(() => {
+    const looked = Promise.all(all.map((runner) => runner.look()))
+    if (this.#isLookedAfter) {
+      this.#held ??= setTimeout(() => this.goOn(), heldMs).unref()
+      return
+    }
+    void looked.then(() => {
       for (const runner of all) if (this.#looking.delete(runner)) runner.goOn()
     })
   }

@@ -89,7 +89,8 @@ export class SandboxOpening {
     })
     this.#use.opened(sandbox.kind)
     if (sandbox.stale !== undefined) this.#tell(sandbox.stale.replace(/\.$/, ''))
-    const guard = await openGuard(sandbox, context.signal, this.#locale).catch(
+    const looksAfter = this.#workspace.sync !== undefined
+    const guard = await openGuard(sandbox, context.signal, this.#locale, looksAfter).catch(
       async (error: unknown) => {
         await sandbox.close()
         throw error

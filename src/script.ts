@@ -16,6 +16,14 @@ export interface ScriptResult {
  */
 export type Shortcut = readonly [string, ...string[]]
 
+/** A question that is answered before a script begins, where that costs no way there and back. */
+export interface Alone {
+  /** The youngest process when commands began that have all ended since. */
+  readonly base: number
+  /** True once it is known that none is there that is younger: nothing is left of the commands. */
+  isKnown: boolean
+}
+
 /**
  * Rejects when it could not be started or the sandbox was lost; an exit code is a result. `traffic` is
  * `bulk` for a script whose stdin or output may be large.

@@ -2,7 +2,7 @@
 import { Attendant } from './attendant.ts'
 import { attendedScripts } from './attended-scripts.ts'
 import type { Guard } from './guard.ts'
-import type { Scripts } from './script.ts'
+import type { Alone, Scripts } from './script.ts'
 import { recentShortcuts } from './sync/recent-shortcut.ts'
 import { treeShortcuts } from './trees/sandbox-shortcuts.ts'
 
@@ -17,9 +17,12 @@ export class SessionScripts {
     return this.#ofTrees
   }
 
-  /** For those that keep the workspace in step. */
-  syncing(guard: Guard): Scripts {
+  /** For those that keep the workspace in step; the first one is asked `alone`. */
+  syncing(guard: Guard, alone?: Alone): Scripts
+  syncing(guard: Guard | undefined, alone?: Alone): Scripts | undefined
+  syncing(guard: Guard | undefined, alone?: Alone): Scripts | undefined {
+    if (guard === undefined) return undefined
     if (this.#syncing?.guard !== guard) this.#syncing = new Attendant(guard, recentShortcuts)
-    return attendedScripts(this.#syncing)
+    return attendedScripts(this.#syncing, alone)
   }
 }

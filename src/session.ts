@@ -62,11 +62,11 @@ export class Session {
       (text) => this.tell(text),
       localeOf(this.#env),
     )
-    this.#steps = new SyncSteps(
-      workspace,
-      () => this.scripts,
-      () => use.left(),
-    )
+    this.#steps = new SyncSteps(workspace, {
+      scripts: (alone) => this.#scripts.syncing(this.#opening.opened, alone),
+      left: () => use.left(),
+      looked: () => this.#opening.opened?.runners.goOn(),
+    })
     const ending = {
       isQuiet: () => this.#isQuiet(),
       isSettled: () => this.#steps.isSettled,
@@ -98,8 +98,7 @@ export class Session {
 
   /** How to run short scripts of our own in the sandbox, if it is open. */
   get scripts(): Scripts | undefined {
-    const guard = this.#opening.opened
-    return guard && this.#scripts.syncing(guard)
+    return this.#scripts.syncing(this.#opening.opened)
   }
 
   /** Whether it has or had a sandbox, or is about to have one. */

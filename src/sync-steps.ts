@@ -5,7 +5,7 @@
 import { isSandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
-import type { Scripts } from './script.ts'
+import type { Alone, Scripts } from './script.ts'
 import { settledWithin } from './settled-within.ts'
 import type { Look, News, Workspace } from './workspace.ts'
 
@@ -16,15 +16,31 @@ const goneMs = 50
 /** What a last sync may take when the session ends. */
 const lastMs = 4_000
 
+/** What the steps have to do with besides the workspace. */
+export interface SyncSurroundings {
+  /** For the sandbox that is open; the first script is asked `alone`. */
+  scripts(alone?: Alone): Scripts | undefined
+  /** As in `SandboxUse`. */
+  left(): () => void
+  /** Told when the sandbox has been looked at. */
+  looked(): void
+}
+
+interface Ended {
+  readonly executions: readonly Execution[]
+  readonly alone: Alone
+}
+
 export class SyncSteps {
   readonly #workspace: Workspace
-  readonly #current: () => Scripts | undefined
+  readonly #around: SyncSurroundings
   readonly #running = new Set<Execution>()
   /** Those of which it was waited for what they may have left. */
   readonly #awaited = new WeakSet<Execution>()
   /** What is left of commands is told soon here: not so over a long line, or where they leave servers. */
   #isToldSoon = true
-  readonly #left: () => () => void
+  /** A look can tell that nothing is left: not so where others start processes, or without perl. */
+  #isToldByLook = true
   /** The sandbox, when nothing has run in it since it was last looked at. */
   #quiet: Sandbox | undefined
   #isSettled = true
@@ -34,11 +50,9 @@ export class SyncSteps {
   #checking = false
   #news: News[] = []
 
-  /** `current` is of the sandbox that is open; `left` as in `SandboxUse`. */
-  constructor(workspace: Workspace, current: () => Scripts | undefined, left: () => () => void) {
+  constructor(workspace: Workspace, around: SyncSurroundings) {
     this.#workspace = workspace
-    this.#current = current
-    this.#left = left
+    this.#around = around
   }
 
   /** Whether the host has all that commands have changed by now. */
@@ -81,10 +95,14 @@ export class SyncSteps {
 
   /** What commands have done is on the host when this resolves; what keeps it from that is news. */
   async after(context: OpenContext): Promise<void> {
-    const scripts = this.#current()
-    if (this.#workspace.sync === undefined || scripts === undefined) return
-    await this.#untilGone()
-    await this.#told(this.#sync(scripts, 'sandbox', context))
+    if (this.#workspace.sync === undefined) return
+    const ended = this.#allEnded()
+    if (ended === undefined || !this.#isToldByLook) await this.#untilGone()
+    const scripts = this.#around.scripts(ended?.alone)
+    if (scripts === undefined) return
+    await this.#told(this.#sync(scripts, 'sandbox', context, ended))
+    this.#around.looked()
+    if (ended !== undefined) this.#isToldByLook = ended.alone.isKnown
   }
 
   /** The same where commands are running. */
@@ -133,6 +151,18 @@ export class SyncSteps {
     this.#isToldSoon = ended.every((one) => !this.#running.has(one))
   }
 
+  /** What runs, if all of it has ended lately but for what it may have left, and how to ask whether that is nothing. */
+  #allEnded(): Ended | undefined {
+    const executions = [...this.#running]
+    if (this.#starting > 0 || executions.length === 0) return undefined
+    let base = Number.POSITIVE_INFINITY
+    for (const one of executions) {
+      if (one.ended === undefined || one.base === undefined) return undefined
+      base = Math.min(base, one.base)
+    }
+    return { executions, alone: { base, isKnown: false } }
+  }
+
   async #follow(execution: Execution): Promise<void> {
     let endedMs = Number.POSITIVE_INFINITY
     void execution.result.then(() => {
@@ -148,16 +178,19 @@ export class SyncSteps {
     this.#isSettled = false
   }
 
-  async #sync(scripts: Scripts, look: Look, context: OpenContext): Promise<void> {
+  /** Where nothing is found to be left of what has `ended`, the look is one at a quiet sandbox. */
+  async #sync(scripts: Scripts, look: Look, context: OpenContext, ended?: Ended): Promise<void> {
     const isQuiet = () => this.#running.size + this.#starting === 0
     const wasQuiet = isQuiet()
     // Found out before the look, and no look at the host alone says that all has come back.
-    const forgetLeft = look === 'host' ? () => {} : this.#left()
+    const forgetLeft = look === 'host' ? () => {} : this.#around.left()
     this.#syncing += 1
     try {
       const isComplete = await this.#workspace.sync?.(scripts, look, context)
       if (isComplete) forgetLeft()
-      if (!wasQuiet || !isQuiet()) return
+      const isAlone = ended?.alone.isKnown === true
+      if (isAlone) for (const one of ended.executions) this.#running.delete(one)
+      if (!(wasQuiet || isAlone) || !isQuiet()) return
       this.#quiet = scripts.sandbox
       this.#isSettled = isComplete === true
     } finally {

@@ -1,5 +1,5 @@
 /** What makes a runner ready again is not done while others of the same burst are at work. */
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { RunnerRest } from '../src/runner-rest.ts'
 
 beforeEach(() => {
@@ -10,8 +10,8 @@ afterEach(() => {
 })
 
 /** `begun` of them have a command. */
-function runners(count: number, begun = count) {
-  const rest = new RunnerRest()
+function runners(count: number, begun = count, isLookedAfter = false) {
+  const rest = new RunnerRest(isLookedAfter)
   const gone: number[] = []
   const looks: (() => void)[] = []
   const all = Array.from({ length: count }, (_, n) => ({
@@ -96,4 +96,53 @@ test('for a command that has run for long nobody waits', () => {
     rest.ended(one)
   }
   expect(gone).toEqual([1])
+})
+
+describe('where somebody else looks after each command', () => {
+  test('one looks at once, and goes on when that has looked too', async () => {
+    const { rest, gone, looks, all } = runners(2, 1, true)
+    rest.ended(all[0])
+    expect(looks).toHaveLength(1)
+    looks[0]?.()
+    await settle()
+    expect(gone).toEqual([])
+    rest.goOn()
+    expect(gone).toEqual([0])
+    vi.runAllTimers()
+    expect(gone).toEqual([0])
+  })
+
+  test('it goes on a tenth of a second later in any case', async () => {
+    const { rest, gone, all } = runners(1, 1, true)
+    rest.ended(all[0])
+    vi.advanceTimersByTime(99)
+    expect(gone).toEqual([])
+    vi.advanceTimersByTime(1)
+    expect(gone).toEqual([0])
+    rest.began(all[0])
+    rest.ended(all[0])
+    vi.advanceTimersByTime(99)
+    expect(gone).toEqual([0])
+    vi.advanceTimersByTime(1)
+    expect(gone).toEqual([0, 0])
+  })
+
+  test('it goes on when somebody waits for one, or is lost', () => {
+    const { rest, gone, all } = runners(2, 2, true)
+    for (const one of all) rest.ended(one)
+    rest.lost(all[0])
+    rest.wake()
+    expect(gone).toEqual([1])
+  })
+
+  test('those of a burst look with its last', () => {
+    const { rest, gone, looks, all } = runners(2, 2, true)
+    rest.ended(all[0])
+    rest.goOn()
+    expect([looks.length, gone.length]).toEqual([0, 0])
+    for (const one of all.slice(1)) rest.ended(one)
+    expect(looks).toHaveLength(2)
+    rest.goOn()
+    expect(gone).toEqual([0, 1])
+  })
 })
