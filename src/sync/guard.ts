@@ -1,6 +1,6 @@
 /** Stops a sync that would delete everything because one side was emptied, or could not be seen. */
-import { syncHalted } from '../errors.ts'
 import type { Scan, Snapshot } from './snapshot.ts'
+import { syncHalted } from './sync-errors.ts'
 
 /**
  * Throws `SYNC_HALTED` when one side holds nothing any more, the other does, and more than one thing

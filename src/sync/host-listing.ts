@@ -5,7 +5,6 @@
  */
 import { closeSync, constants, type Dirent, openSync } from 'node:fs'
 import { basename } from 'node:path'
-import { syncRootMissing } from '../errors.ts'
 import { type TreePath, treeRoot } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
 import { canPin } from '../trees/host-walk.ts'
@@ -16,6 +15,7 @@ import { namesIn } from './host-names.ts'
 import type { HostParents } from './host-parents.ts'
 import type { Steps } from './slices.ts'
 import type { Scan } from './snapshot.ts'
+import { syncRootMissing } from './sync-errors.ts'
 import type { SyncRules } from './sync-rules.ts'
 
 const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW

@@ -5,7 +5,6 @@
  * the next pass goes on from what it finds. Servers on one host directory take turns.
  */
 import { statSync } from 'node:fs'
-import { syncInterrupted, syncRootMissing } from '../errors.ts'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import type { Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
@@ -17,6 +16,7 @@ import { HostScanner } from './host-scan.ts'
 import { sweepStages } from './host-stage.ts'
 import { type Look, type MirrorOptions, Partner } from './partner.ts'
 import { seedOnce } from './seed.ts'
+import { syncInterrupted, syncRootMissing } from './sync-errors.ts'
 import type { SyncReport } from './sync-report.ts'
 import { literalPattern, SyncRules } from './sync-rules.ts'
 import { leavingOut, WorkspaceIgnore } from './workspace-ignore.ts'

@@ -1,7 +1,7 @@
 /** Carries a plan's changes of the sandbox there, with what they need of the host, as one stream. */
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { cancelled, syncInterrupted, syncRootMissing } from '../errors.ts'
+import { cancelled } from '../errors.ts'
 import type { ScriptResult, Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
@@ -12,6 +12,7 @@ import type { PushLine } from './push-plan.ts'
 import { pushScript } from './push-script.ts'
 import type { SyncChange } from './reconcile.ts'
 import { smallPushCall } from './small-push-script.ts'
+import { syncInterrupted, syncRootMissing } from './sync-errors.ts'
 import { syncFunctions } from './sync-functions.ts'
 
 /** What is no more than this goes with the commands: a connection of its own would cost more. */

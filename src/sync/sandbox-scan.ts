@@ -3,7 +3,7 @@
  * changed lately is asked for.
  */
 import { randomBytes } from 'node:crypto'
-import { cancelled, scanFailed, syncRootMissing } from '../errors.ts'
+import { cancelled } from '../errors.ts'
 import type { Shortcut } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
@@ -26,6 +26,7 @@ import { nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
 import { inSlices } from './slices.ts'
 import type { Scan } from './snapshot.ts'
+import { scanFailed, syncRootMissing } from './sync-errors.ts'
 import { syncFunctions } from './sync-functions.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { fitting, type ToldFile, toldFiles } from './told-files.ts'

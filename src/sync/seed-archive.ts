@@ -12,11 +12,12 @@ import {
   type Stats,
 } from 'node:fs'
 import { setImmediate } from 'node:timers/promises'
-import { cancelled, syncRootMissing } from '../errors.ts'
+import { cancelled } from '../errors.ts'
 import type { TreePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
 import type { DigestCache } from './digest-cache.ts'
 import { type Problem, reasons } from './snapshot.ts'
+import { syncRootMissing } from './sync-errors.ts'
 import { type TarEntry, tarEnd, tarHeader, tarPadding } from './tar-archive.ts'
 
 /** What is not sent. */

@@ -1,0 +1,38 @@
+/** What a sync can fail to do, and the wording of it. Nothing is lost by any of it. */
+import { SandboxError, shown } from '../errors.ts'
+
+export const syncHalted = (emptied: 'host' | 'sandbox', entries: number) =>
+  new SandboxError(
+    'SYNC_HALTED',
+    `the workspace is empty ${emptied === 'host' ? 'on the host' : 'in the sandbox'}, where it held ${entries} entries at the last sync; nothing was deleted on the other side`,
+    emptied === 'host'
+      ? 'Put the files back (is a disk not mounted?), or delete the rest inside the sandbox too, then call again.'
+      : 'Recreate the sandbox to fill it from the host again, or delete the files on the host too, then call again.',
+  )
+
+export const syncRootMissing = (side: 'host' | 'sandbox', cause?: unknown) =>
+  new SandboxError(
+    'SYNC_HALTED',
+    `the workspace directory ${side === 'host' ? 'on the host' : 'in the sandbox'} is gone or cannot be read; nothing was synced`,
+    side === 'host'
+      ? 'Put the directory back (is a disk not mounted?), then call again.'
+      : 'Recreate the sandbox to fill it from the host again.',
+    cause,
+  )
+
+export const syncInterrupted = (side: 'host' | 'sandbox', reason: string, cause?: unknown) =>
+  new SandboxError(
+    'SYNC_INTERRUPTED',
+    `files could not be brought to the ${side === 'host' ? 'host' : 'sandbox'} or from it: ${reason}; both sides are as they were or further on, and nothing is lost`,
+    side === 'host'
+      ? 'Check the free space and the permissions of the workspace and of the state directory on the host, then call again: the sync goes on where it was.'
+      : 'Check with exec that the sandbox has free space (df) and tar, then call again: the sync goes on where it was.',
+    cause,
+  )
+
+export const scanFailed = (code: number, stderr: string) =>
+  new SandboxError(
+    'SYNC_HALTED',
+    `the files in the sandbox could not be listed whole (exit ${code}${stderr === '' ? '' : `: ${shown(stderr)}`}); nothing was synced`,
+    'Check with exec that find, stat and sha256sum work there and that /tmp has space, then call again.',
+  )
