@@ -18,6 +18,7 @@ import type { OpenShellSettings } from './openshell/settings.ts'
 import { settingsHash } from './openshell/settings-hash.ts'
 import { ConnectionPool } from './ssh/pool.ts'
 import { SshSandbox } from './ssh/sandbox.ts'
+import { WaitingShells } from './ssh/waiting-shells.ts'
 
 /** How long looking at the directories of a sandbox may take, once it is connected. */
 const prepareMs = 120_000
@@ -95,12 +96,14 @@ export class OpenShellBackend implements Backend {
     const deadline = AbortSignal.timeout(prepareMs)
     try {
       const options = { kind: this.kind, ...roots } as const
-      const keeper = new SshSandbox(name, root, pool, { ...options, marked: false })
+      const keeper = new SshSandbox(name, root, new WaitingShells(pool), options)
       const limit = AbortSignal.any([signal, deadline])
       const prepared = await runScript(keeper, prepareScript(roots), undefined, limit)
       const home = preparedHome(name, roots, prepared)
       const command = keptShell(home)
-      return new SshSandbox(name, root, pool, { ...options, command, ...(stale && { stale }) })
+      const shells = new WaitingShells(pool, { sandbox: name, command })
+      shells.prepare()
+      return new SshSandbox(name, root, shells, { ...options, ...(stale && { stale }) })
     } catch (error) {
       pool.close()
       throw deadline.aborted && !signal.aborted ? silent(name) : error

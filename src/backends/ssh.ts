@@ -32,6 +32,7 @@ import {
   removeScript,
   toolsScript,
 } from './ssh/scripts.ts'
+import { WaitingShells } from './ssh/waiting-shells.ts'
 
 /** How long a script that looks after a sandbox may take; removing a large tree takes longest. */
 const callMs = 30_000
@@ -58,8 +59,13 @@ export class SshBackend implements Backend {
     const agent = spec.mounts.length > 1
     const { name } = spec
     const wanted = { name, directories: agent ? ['workspace', 'agent'] : ['workspace'] }
+    const keepers = new WaitingShells(pool)
+    const shells = new WaitingShells(pool, { sandbox: name })
+    // What is needed in any case, and what a new sandbox takes, come with the connection.
+    keepers.prepare(1)
+    shells.prepare()
     try {
-      const keeper = new SshSandbox(name, '/', pool, { marked: false })
+      const keeper = new SshSandbox(name, '/', keepers)
       let found = await this.#call(keeper, probeScript(this.#root, name), undefined, signal)
       if (found.code === answer.absent) {
         report(`making the workspace on ${destination.host}`)
@@ -72,7 +78,8 @@ export class SshBackend implements Backend {
       const [directory = '', line = ''] = this.#answered(found, name).split('\n')
       const record = this.#ownRecord(line, directory, spec)
       if (record.target !== this.#settings.target) await this.#adopt(keeper, directory, record)
-      return new SshSandbox(name, `${directory}/workspace`, pool, {
+      keepers.dismiss()
+      return new SshSandbox(name, `${directory}/workspace`, shells, {
         ownDirectory: directory,
         ...(agent ? { agentRoot: `${directory}/agent` } : {}),
       })
@@ -142,7 +149,7 @@ export class SshBackend implements Backend {
     withinMs = callMs,
   ): Promise<ScriptResult> {
     const pool = this.#pool(this.#destination(), name || this.#settings.target)
-    const keeper = new SshSandbox(name, '/', pool, { marked: false })
+    const keeper = new SshSandbox(name, '/', new WaitingShells(pool))
     try {
       return await this.#call(keeper, script, undefined, signal, withinMs)
     } finally {

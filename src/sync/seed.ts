@@ -113,7 +113,8 @@ export async function seedOnce(
   if (onSent !== undefined) source.once('end', onSent)
   try {
     const script = seedScript(place, generation, isPacked)
-    const { code, stdout, stderr } = await runScript(sandbox, script, source, either, 'bulk')
+    // No traffic of its own: nothing else goes on in a sandbox before it is filled.
+    const { code, stdout, stderr } = await runScript(sandbox, script, source, either)
     const lost = code === seedExits.raced
     if (code !== 0 && !lost) throw new Error(stderr.trim() || `exit code ${code}`)
     const [seconds, ...lines] = stdout.toString().split('\n')

@@ -41,6 +41,9 @@ export class ConnectionPool {
   readonly #lines = new Set<Line>()
   readonly #waiting = new Waiters<Line>()
   readonly #stop = new AbortController()
+  /** Resolves when there is one for the first time, and who waited for it has asked for a channel. */
+  readonly connected: Promise<void>
+  #tellConnected: () => void = () => {}
   #bulk: ConnectionPool | undefined
   #opening = 0
 
@@ -49,6 +52,9 @@ export class ConnectionPool {
     this.#name = name
     this.#connect = connect
     this.#limits = limits
+    this.connected = new Promise((resolve) => {
+      this.#tellConnected = resolve
+    })
   }
 
   /** True when a channel can be had without opening a connection, with `spare` more left after it. */
@@ -191,7 +197,10 @@ export class ConnectionPool {
       // The others can hope for a channel of another connection.
       else this.#waiting.refuseOverdue(failure)
     }
-    if (failure === undefined) this.#serve()
+    if (failure !== undefined) return
+    this.#serve()
+    // Whoever waits for a channel asks for it first.
+    setImmediate(this.#tellConnected)
   }
 
   async #connectPatiently(): Promise<Connection> {

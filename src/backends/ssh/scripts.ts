@@ -1,7 +1,7 @@
 /** The scripts that look after sandboxes on an SSH host. They need sh and BusyBox-level tools. */
 import { ownership, quote } from '../../posix-sh.ts'
 import { recordField } from './record.ts'
-import { sandboxVariable } from './sandbox.ts'
+import { sandboxVariable } from './waiting-shells.ts'
 
 /** What a script answers in its exit code when it did not do what it is for. */
 export const answer = { absent: 3, foreign: 4, noRoot: 5, unwritable: 6, elsewhere: 7 } as const
