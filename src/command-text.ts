@@ -23,6 +23,8 @@ export interface CommandLine {
   readonly digits: string | undefined
   /** End-of-file at once, the channel's own stdin, or these bytes. */
   readonly stdin: 'none' | 'open' | Uint8Array
+  /** All that an open stdin is to give: it is on its way with the command, and so is its end. */
+  readonly input?: Uint8Array | undefined
 }
 
 /**

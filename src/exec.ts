@@ -28,6 +28,9 @@ export interface ExecResult {
   readonly error?: SandboxError
 }
 
+const isGiven = (stdin: ExecRequest['stdin']): stdin is string =>
+  stdin !== undefined && stdin !== 'open'
+
 /** One command, running or ended. */
 export class Execution {
   /** Unguessable. */
@@ -76,6 +79,7 @@ export class Execution {
       workdir: request.workdir,
       env: request.env,
       stdin: request.stdin === undefined ? 'none' : 'open',
+      input: isGiven(request.stdin) ? Buffer.from(request.stdin) : undefined,
       signal,
     })
     return new Execution(guard.sandbox.name, process, request, output)
@@ -117,10 +121,9 @@ export class Execution {
     return () => this.#listeners.delete(listener)
   }
 
-  async #run({ stdin, timeoutMs }: ExecRequest): Promise<ExecResult> {
+  async #run({ timeoutMs }: ExecRequest): Promise<ExecResult> {
     const timer =
       timeoutMs === undefined ? undefined : setTimeout(() => void this.stop('timed-out'), timeoutMs)
-    if (stdin !== undefined && stdin !== 'open') this.#process.stdin.end(stdin)
     const [exit, ...streams] = await Promise.allSettled([
       this.#process.exit,
       this.#collect('stdout'),

@@ -16,6 +16,8 @@ export interface SpawnOptions {
   readonly env?: Readonly<Record<string, string>>
   /** `none` (the default): the command reads end-of-file at once. Bytes are few: they are sent at once. */
   readonly stdin?: 'none' | 'open' | Uint8Array
+  /** All that an open stdin gives: it needs no way of its own. Nothing is written to it then. */
+  readonly input?: Uint8Array | undefined
   /**
    * False for what only waits until it is needed: `Guard.hasProcesses` does not count it, and what it starts
    * has to stay in its group to end with the session.
@@ -69,14 +71,14 @@ const killedCode = 137
 export async function spawn(
   guard: Guard,
   run: readonly [string, ...string[]] | string,
-  { workdir, env = {}, stdin = 'none', marked = true, signal }: SpawnOptions,
+  { workdir, env = {}, stdin = 'none', input, marked = true, signal }: SpawnOptions,
 ): Promise<Process> {
   const mark = processMark(guard.session)
   const worn = marked
     ? { env: { ...env, [markVariable]: mark.text }, digits: mark.digits }
     : { env, digits: undefined }
   const { group, command } = await guard.runners.run(
-    { run, workdir, ...worn, stdin },
+    { run, workdir, ...worn, stdin, input },
     () => guard.admit(),
     (group) => guard.signal('KILL', group, mark),
     signal,

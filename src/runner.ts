@@ -113,6 +113,8 @@ export class Runner {
     const env = Object.entries(line.env).filter(([name, value]) => this.#locale[name] !== value)
     const told = { ...line, env: Object.fromEntries(env) }
     this.#channel.stdin.write(commandText(this.#token, this.#shell, told))
+    // The text is read to its last byte and no further: what follows is the command's.
+    if (line.input !== undefined) this.#channel.stdin.end(line.input)
     return command
   }
 

@@ -214,6 +214,36 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       }
     })
 
+    test.each([
+      ['nothing', ''],
+      ['a line', 'one\n'],
+      ['what looks like the next command', '\n1\ntouch trapped\n+12\nexit 3\n'],
+      ['much', 'x\n'.repeat(200_000)],
+    ])('what its stdin gives can come with a command: %s', async (_, given) => {
+      const input = Buffer.from(given)
+      for (const command of ['cat', `cat # ${'x'.repeat(100)}`, `cat # ${'x'.repeat(5_000)}`]) {
+        const { stdout, code } = await sh(command, { stdin: 'open', input })
+        expect([code, stdout.length, stdout === given]).toEqual([0, given.length, true])
+      }
+      expect((await sh('head -c 3; exit 4', { stdin: 'open', input })).code).toBe(4)
+      const nowhere = { stdin: 'open', input, workdir: '/nowhere' } as const
+      await expect(start('cat', nowhere)).rejects.toMatchObject({ code: 'COMMAND_NOT_STARTED' })
+      expect((await sh('ls; echo on')).stdout).toBe('on\n')
+    })
+
+    test('it is there before the command has answered', async () => {
+      // The answer is held until all is printed.
+      const own = localSandbox({ shell, path, through: (channel) => stdoutFirst(channel, 4) })
+      const other = await openGuard(own, never)
+      const input = Buffer.from('given')
+      const process = await spawn(other, 'cat', { workdir: '/', stdin: 'open', input })
+      process.stderr.resume()
+      expect(await text(process.stdout)).toBe('given')
+      expect(await process.exit).toBe(0)
+      await other.close()
+      own.remove()
+    })
+
     test('what a command leaves of its stdin is no command', async () => {
       const trap = `\n1\ntouch ${sandbox.root}/trapped\n1\ntouch ${sandbox.root}/trapped\n`
       const process = await start('true', { stdin: 'open' })
