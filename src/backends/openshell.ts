@@ -96,14 +96,14 @@ export class OpenShellBackend implements Backend {
     const deadline = AbortSignal.timeout(prepareMs)
     try {
       const options = { kind: this.kind, ...roots } as const
+      const shells = new WaitingShells(pool, { sandbox: name, command: keptShell })
+      shells.prepare()
       const keeper = new SshSandbox(name, root, new WaitingShells(pool), options)
       const limit = AbortSignal.any([signal, deadline])
       const prepared = await runScript(keeper, prepareScript(roots), undefined, limit)
       const home = preparedHome(name, roots, prepared)
-      const command = keptShell(home)
-      const shells = new WaitingShells(pool, { sandbox: name, command })
-      shells.prepare()
-      return new SshSandbox(name, root, shells, { ...options, ...(stale && { stale }) })
+      const found = { ...(home !== undefined && { home }), ...(stale && { stale }) }
+      return new SshSandbox(name, root, shells, { ...options, ...found })
     } catch (error) {
       pool.close()
       throw deadline.aborted && !signal.aborted ? silent(name) : error
@@ -122,8 +122,8 @@ const silent = (name: string) =>
  * code 1. It says nothing about it, and leaves without `exit`, which would run a .bash_logout. The program
  * gets pipes of its own, as OpenShell's belong to its supervisor: `/dev/stdout` could not be opened.
  */
-const keptShell = (home: string | undefined) => (words: string) =>
-  `exec 3>&1 4>&2 2>/dev/null; ( ${home === undefined ? '' : `HOME=${home} `}${words} 2>&5 3>&- 4>&- 5>&- | cat >&3 5>&-; exit "\${PIPESTATUS[0]}" ) 5>&1 | cat >&4; (exit "\${PIPESTATUS[0]}")`
+const keptShell = (words: string) =>
+  `exec 3>&1 4>&2 2>/dev/null; ( ${words} 2>&5 3>&- 4>&- 5>&- | cat >&3 5>&-; exit "\${PIPESTATUS[0]}" ) 5>&1 | cat >&4; (exit "\${PIPESTATUS[0]}")`
 
 function stateOf({ phase }: SandboxFacts): SandboxInfo['state'] {
   if (['Ready', 'Provisioning', 'Starting'].includes(phase)) return 'running'

@@ -1,4 +1,5 @@
 /** An open sandbox on an SSH host: scripts go to shells that wait there for them. */
+import { quote } from '../../posix-sh.ts'
 import type { BackendKind, Channel, Sandbox, Traffic } from '../../sandbox.ts'
 import type { WaitingShells } from './waiting-shells.ts'
 
@@ -7,6 +8,8 @@ export interface SshSandboxOptions {
   readonly agentRoot?: string
   readonly ownDirectory?: string
   readonly stale?: string
+  /** HOME of all in it, where that is to be another than the account's. */
+  readonly home?: string
 }
 
 export class SshSandbox implements Sandbox {
@@ -17,10 +20,12 @@ export class SshSandbox implements Sandbox {
   readonly ownDirectory?: string
   readonly stale?: string
   readonly #shells: WaitingShells
+  /** What each script begins with, on the line of its own first one. */
+  readonly #opening: string
 
   /** Closes the connections of `shells` when it is closed. */
   constructor(name: string, root: string, shells: WaitingShells, options: SshSandboxOptions = {}) {
-    const { kind = 'ssh', agentRoot, ownDirectory, stale } = options
+    const { kind = 'ssh', agentRoot, ownDirectory, stale, home } = options
     this.kind = kind
     if (stale !== undefined) this.stale = stale
     if (agentRoot !== undefined) this.agentRoot = agentRoot
@@ -28,10 +33,11 @@ export class SshSandbox implements Sandbox {
     this.name = name
     this.root = root
     this.#shells = shells
+    this.#opening = home === undefined ? '' : `export HOME=${quote(home)}; `
   }
 
   start(script: string, signal: AbortSignal, traffic?: Traffic): Promise<Channel> {
-    return this.#shells.start(script, signal, traffic)
+    return this.#shells.start(this.#opening + script, signal, traffic)
   }
 
   async close(): Promise<void> {
