@@ -183,6 +183,7 @@ describe.runIf(hasPerl && canHaveOwnProcesses)('whether a process is younger', (
     const hidden =
       'mount -t proc -o hidepid=2 proc /proc && setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "$0"'
     await start(...own, 'sh', '-c', `${hidden}; true`)
+    await quiet()
     expect(await isAlone(await youngest())).toBe(false)
   })
 })

@@ -39,7 +39,7 @@ export class SandboxKnowledge implements KnownLines {
 
   /**
    * Takes in a listing. `isLocal` as `hashed` has it. `settled` are digests of what can have left the same line in no
-   * other way; they become what is known.
+   * other way, which are known with a listing of all alone; they become what is known.
    */
   *learn(
     { now, isAll, added, removed, digests, targets }: ScanAnswer,
@@ -82,7 +82,6 @@ export class SandboxKnowledge implements KnownLines {
       this.#contents.delete(path)
       told.add(key)
     }
-    if (!isAll) for (const [path, digest] of settled) this.#contents.set(path, digest)
     const isOther = yield* this.hashed({ digests, targets }, now, isLocal)
     // What is as it was listed after having been otherwise is in no answer.
     const isAllThere = isAll || unlisted.every((key) => told.has(key) || !this.#lines.has(key))
