@@ -31,15 +31,24 @@ const modules =
  * A line of sh that becomes perl if there is one. `shell` is what scripts are handed to. `shortcuts` are definitions of
  * `sub`s, whose names requests have first: they are given the stdin and the words of the request, and return what is
  * printed, or nothing to decline. Nothing that they do may be left when they decline or die; `over()` is true once they
- * are asked to end.
+ * are asked to end, and `slurp` is theirs too.
  */
 export function becomePerl(token: string, shell: string, shortcuts: string): string {
-  const program = quote(shortcuts + loop)
+  const program = quote(slurp + shortcuts + loop)
   return `unset PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE
 command -v perl >/dev/null && LC_ALL=C perl ${modules} -e 'exit !-r "/proc/self/stat"' 2>/dev/null &&
 LC_ALL=C exec perl ${modules} -e ${program} ${token} ${quote(shell)}
 `
 }
+
+/** `slurp(path)` is all that is in a file; nothing where it cannot be read. */
+export const slurp = `
+sub slurp {
+  open my $file, '<', $_[0] or return '';
+  local $/;
+  readline($file) // ''
+}
+`
 
 /** Its stdin is read without a buffer: what follows the first line of a request may be for the shell. */
 const loop = String.raw`
@@ -63,11 +72,6 @@ sub take {
     exit($over ? 143 : 128) if defined $n ? !$n : $over && !fileno $from || !$!{EINTR};
   }
   $bytes
-}
-sub slurp {
-  open my $file, '<', $_[0] or return '';
-  local $/;
-  readline($file) // ''
 }
 sub alone {
   my ($base) = @_;

@@ -75,23 +75,21 @@ export interface PerlRequest {
   readonly base: number | undefined
 }
 
-/** Whether what declines the shortcut of a request finds its script in it: a stdin would have to be read before. */
-const bringsScript = ({ shortcut, stdin }: PerlRequest) =>
-  shortcut !== undefined && stdin.length === 0
-
 /**
  * `<token> <size> <bytes of stdin> <base>`, what is of that size, and the stdin. The size is that of the script or,
- * with the sign before it, of the shortcut's words; then the head may go on with size and bytes of the script, which
- * follows the words. Without a base that is 0.
+ * with the sign before it, of the shortcut's words. Where there is no stdin, which a shortcut reads, its head goes on
+ * with size and bytes of the script, which follows the words. Without a base that is 0.
  */
-export function perlRequest(token: string, asked: PerlRequest): Buffer {
-  const { script, stdin, shortcut, base = 0 } = asked
+export function perlRequest(
+  token: string,
+  { script, stdin, shortcut, base = 0 }: PerlRequest,
+): Buffer {
   const { size, text } = block('sh', script)
   if (shortcut === undefined) {
     return Buffer.concat([Buffer.from(`${token} ${size} ${stdin.length} ${base}\n`), text, stdin])
   }
   const words = Buffer.from(shortcut.join('\0'))
   const head = `${token} ${shortcutSign}${words.length} ${stdin.length} ${base}`
-  if (!bringsScript(asked)) return Buffer.concat([Buffer.from(`${head}\n`), words, stdin])
+  if (stdin.length > 0) return Buffer.concat([Buffer.from(`${head}\n`), words, stdin])
   return Buffer.concat([Buffer.from(`${head} ${size} ${text.length}\n`), words, text])
 }

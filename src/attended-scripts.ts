@@ -12,11 +12,6 @@ import { framedBytes, spawnedScripts } from './spawn-script.ts'
 export function attendedScripts(attendant: Attendant, alone?: Alone): Scripts {
   const spawned = spawnedScripts(attendant.guard)
   let question = alone
-  const takeQuestion = () => {
-    const asked = question
-    question = undefined
-    return asked
-  }
   return {
     ...spawned,
     run: (
@@ -27,7 +22,8 @@ export function attendedScripts(attendant: Attendant, alone?: Alone): Scripts {
       functions = attendant.functions,
       shortcut = undefined,
     ) => {
-      const asked = takeQuestion()
+      const asked = question
+      question = undefined
       return isShort(stdin) && traffic !== 'bulk'
         ? attendant.run(withStdin(script, stdin), stdin, signal, functions, shortcut, asked)
         : spawned.run(script, stdin, signal, traffic, functions)

@@ -79,12 +79,12 @@ export class RunnerRest {
       return
     }
     for (const runner of all) this.#looking.add(runner)
-    const looked = Promise.all(all.map((runner) => runner.look()))
+    const looks = all.map((runner) => runner.look())
     if (this.#isLookedAfter) {
       this.#held ??= setTimeout(() => this.goOn(), heldMs).unref()
       return
     }
-    void looked.then(() => {
+    void Promise.all(looks).then(() => {
       for (const runner of all) if (this.#looking.delete(runner)) runner.goOn()
     })
   }

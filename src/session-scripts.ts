@@ -18,10 +18,7 @@ export class SessionScripts {
   }
 
   /** For those that keep the workspace in step; the first one is asked `alone`. */
-  syncing(guard: Guard, alone?: Alone): Scripts
-  syncing(guard: Guard | undefined, alone?: Alone): Scripts | undefined
-  syncing(guard: Guard | undefined, alone?: Alone): Scripts | undefined {
-    if (guard === undefined) return undefined
+  syncing(guard: Guard, alone?: Alone): Scripts {
     if (this.#syncing?.guard !== guard) this.#syncing = new Attendant(guard, recentShortcuts)
     return attendedScripts(this.#syncing, alone)
   }

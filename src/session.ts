@@ -63,7 +63,10 @@ export class Session {
       localeOf(this.#env),
     )
     this.#steps = new SyncSteps(workspace, {
-      scripts: (alone) => this.#scripts.syncing(this.#opening.opened, alone),
+      scripts: (alone) => {
+        const guard = this.#opening.opened
+        return guard && this.#scripts.syncing(guard, alone)
+      },
       left: () => use.left(),
       looked: () => this.#opening.opened?.runners.goOn(),
     })
@@ -98,7 +101,8 @@ export class Session {
 
   /** How to run short scripts of our own in the sandbox, if it is open. */
   get scripts(): Scripts | undefined {
-    return this.#scripts.syncing(this.#opening.opened)
+    const guard = this.#opening.opened
+    return guard && this.#scripts.syncing(guard)
   }
 
   /** Whether it has or had a sandbox, or is about to have one. */

@@ -61,7 +61,7 @@ class Asked {
   }
 }
 
-describe.runIf(hasPerl)('an attendant that is perl', () => {
+describe.runIf(hasPerl)('an attendant that is perl (needs all of perl)', () => {
   let attendant: Asked
   beforeEach(async () => {
     attendant = new Asked(['sh', '-c'])
@@ -102,7 +102,7 @@ describe.runIf(hasPerl)('an attendant that is perl', () => {
 })
 
 test.runIf(hasPerl)(
-  'of a script that is cut off behind a shortcut that declines nothing is run',
+  'of a script that is cut off behind a shortcut that declines nothing is run (needs all of perl)',
   async () => {
     for (const script of ['echo ran\n:\n: end', `echo ran # ${'x'.repeat(5_000)}`]) {
       const asked = { script, stdin: nothing, shortcut: ['elsewhere'] as const, base: undefined }
@@ -121,69 +121,72 @@ test.runIf(hasPerl)(
   },
 )
 
-describe.runIf(hasPerl && canHaveOwnProcesses)('whether a process is younger', () => {
-  const own = ['unshare', '--pid', '--fork', '--mount-proc'] as const
-  let attendant: Asked
-  const start = async (...inside: [string, ...string[]]) => {
-    attendant = new Asked(inside)
-    await attendant.said(new RegExp(mark('perl')))
-  }
-  afterEach(() => attendant.end())
+describe.runIf(hasPerl && canHaveOwnProcesses)(
+  'whether a process is younger (needs all of perl, and root for a pid namespace)',
+  () => {
+    const own = ['unshare', '--pid', '--fork', '--mount-proc'] as const
+    let attendant: Asked
+    const start = async (...inside: [string, ...string[]]) => {
+      attendant = new Asked(inside)
+      await attendant.said(new RegExp(mark('perl')))
+    }
+    afterEach(() => attendant.end())
 
-  const did = async (...shortcut: [string, ...string[]]) =>
-    (await attendant.ask({ shortcut })).replace(mark('0'), '')
-  const youngest = async () => Number(await did('youngest'))
-  const isAlone = async (base: number) => {
-    const said = await attendant.ask({ base, shortcut: ['here'] })
-    expect([`here  ${mark('0')}`, `${mark('alone')}here  ${mark('0')}`]).toContain(said)
-    return said.startsWith(mark('alone'))
-  }
-  /** perl, the shell beside it, and the one that waits for a script: from then on nobody starts one. */
-  const quiet = () => expect.poll(() => did('processes')).toBe('3')
+    const did = async (...shortcut: [string, ...string[]]) =>
+      (await attendant.ask({ shortcut })).replace(mark('0'), '')
+    const youngest = async () => Number(await did('youngest'))
+    const isAlone = async (base: number) => {
+      const said = await attendant.ask({ base, shortcut: ['here'] })
+      expect([`here  ${mark('0')}`, `${mark('alone')}here  ${mark('0')}`]).toContain(said)
+      return said.startsWith(mark('alone'))
+    }
+    /** perl, the shell beside it, and the one that waits for a script: from then on nobody starts one. */
+    const quiet = () => expect.poll(() => did('processes')).toBe('3')
 
-  describe('in a namespace of its own', () => {
-    beforeEach(async () => {
-      await start(...own, 'sh', '-c')
+    describe('in a namespace of its own', () => {
+      beforeEach(async () => {
+        await start(...own, 'sh', '-c')
+        await quiet()
+      })
+
+      test('none is, it is said before anything else', async () => {
+        const base = await youngest()
+        expect(await attendant.ask({ base })).toBe(`${mark('alone')}script\n${mark('0')}`)
+        await quiet()
+        const shortcut = ['elsewhere'] as const
+        expect(await attendant.ask({ base: await youngest(), shortcut })).toBe(
+          `${mark('alone')}script\n${mark('0')}`,
+        )
+      })
+
+      test('one is, until it has ended', async () => {
+        const base = await youngest()
+        const pid = await did('leave')
+        expect(await isAlone(base)).toBe(false)
+        expect(await isAlone(Number(pid))).toBe(true)
+        await did('finish', pid)
+        await expect.poll(() => isAlone(base)).toBe(true)
+      })
+
+      test('many have been, it is not known', async () => {
+        const base = await youngest()
+        await did('many', '300')
+        expect(await isAlone(base)).toBe(true)
+        await did('many', '1')
+        expect(await isAlone(base)).toBe(false)
+      })
+
+      test('their numbers began anew, it is not known', async () => {
+        expect(await isAlone((await youngest()) + 1)).toBe(false)
+      })
+    })
+
+    test('those of others are hidden, it is not known', async () => {
+      const hidden =
+        'mount -t proc -o hidepid=2 proc /proc && setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "$0"'
+      await start(...own, 'sh', '-c', `${hidden}; true`)
       await quiet()
+      expect(await isAlone(await youngest())).toBe(false)
     })
-
-    test('none is, it is said before anything else', async () => {
-      const base = await youngest()
-      expect(await attendant.ask({ base })).toBe(`${mark('alone')}script\n${mark('0')}`)
-      await quiet()
-      const shortcut = ['elsewhere'] as const
-      expect(await attendant.ask({ base: await youngest(), shortcut })).toBe(
-        `${mark('alone')}script\n${mark('0')}`,
-      )
-    })
-
-    test('one is, until it has ended', async () => {
-      const base = await youngest()
-      const pid = await did('leave')
-      expect(await isAlone(base)).toBe(false)
-      expect(await isAlone(Number(pid))).toBe(true)
-      await did('finish', pid)
-      await expect.poll(() => isAlone(base)).toBe(true)
-    })
-
-    test('many have been, it is not known', async () => {
-      const base = await youngest()
-      await did('many', '300')
-      expect(await isAlone(base)).toBe(true)
-      await did('many', '1')
-      expect(await isAlone(base)).toBe(false)
-    })
-
-    test('their numbers began anew, it is not known', async () => {
-      expect(await isAlone((await youngest()) + 1)).toBe(false)
-    })
-  })
-
-  test('those of others are hidden, it is not known', async () => {
-    const hidden =
-      'mount -t proc -o hidepid=2 proc /proc && setpriv --reuid 65534 --regid 65534 --clear-groups sh -c "$0"'
-    await start(...own, 'sh', '-c', `${hidden}; true`)
-    await quiet()
-    expect(await isAlone(await youngest())).toBe(false)
-  })
-})
+  },
+)

@@ -14,19 +14,14 @@ export function nothingRecent(root: string, since: number): Shortcut {
  * for younger. What cannot be read, or goes away meanwhile, is declined.
  */
 export const recentShortcuts = String.raw`
-sub text {
-  open my $file, '<', $_[0] or return;
-  local $/;
-  scalar readline $file
-}
-sub uptime { (split ' ', text('/proc/uptime') // '')[0] }
+sub uptime { (split ' ', slurp('/proc/uptime'))[0] }
 sub nothing_recent {
   my ($stdin, $root, $since, $most) = @_;
   chdir $root or return;
   my $up = uptime() or return;
   my $now = Time::HiRes::time();
   my $clocks = sprintf '%.6f %s %s', $now, $up, uptime();
-  my $mounts = text('/proc/self/mountinfo') or return;
+  my $mounts = slurp('/proc/self/mountinfo') or return;
   my @directories = ('.');
   my @top = Time::HiRes::lstat('.') or return;
   $since -= 0.00001;

@@ -61,6 +61,15 @@ function open(number: number): TestChannel {
 const settle = async () => {
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
 }
+/** Shells of which one has its script, and two more were asked for. */
+async function afterFirst(): Promise<WaitingShells> {
+  const shells = new WaitingShells(pool, { sandbox: 'sbx' })
+  const first = shells.start('first', never)
+  await settle()
+  open(0)
+  await first
+  return shells
+}
 const numberOf = async (started: Promise<Channel>) => ((await started) as TestChannel).number
 
 test('nothing is connected for them, and they come with the first connection', async () => {
@@ -80,11 +89,7 @@ test('nothing is connected for them, and they come with the first connection', a
 })
 
 test('one that is on its way is taken before another is asked for', async () => {
-  const shells = new WaitingShells(pool, { sandbox: 'sbx' })
-  const first = shells.start('first', never)
-  await settle()
-  open(0)
-  await first
+  const shells = await afterFirst()
   expect(asked).toHaveLength(3)
   const [second, third, fourth] = ['second', 'third', 'fourth'].map((one) =>
     shells.start(one, never),
@@ -106,11 +111,7 @@ test('one that is on its way is taken before another is asked for', async () => 
 })
 
 test('where one that was on its way is refused, another is asked for', async () => {
-  const shells = new WaitingShells(pool, { sandbox: 'sbx' })
-  const first = shells.start('first', never)
-  await settle()
-  open(0)
-  await first
+  const shells = await afterFirst()
   const second = shells.start('second', never)
   await settle()
   asked[1]?.(undefined)
@@ -125,11 +126,7 @@ test('where one that was on its way is refused, another is asked for', async () 
 })
 
 test('whoever gives up does not take one from the next', async () => {
-  const shells = new WaitingShells(pool, { sandbox: 'sbx' })
-  const first = shells.start('first', never)
-  await settle()
-  open(0)
-  await first
+  const shells = await afterFirst()
   const stop = new AbortController()
   const second = shells.start('second', stop.signal)
   await settle()
@@ -142,11 +139,7 @@ test('whoever gives up does not take one from the next', async () => {
 })
 
 test('one that has ended is not taken', async () => {
-  const shells = new WaitingShells(pool, { sandbox: 'sbx' })
-  const first = shells.start('first', never)
-  await settle()
-  open(0)
-  await first
+  const shells = await afterFirst()
   open(1).close()
   await settle()
   open(2)

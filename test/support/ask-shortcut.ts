@@ -1,6 +1,7 @@
 /** One shortcut, by a perl of its own. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { slurp } from '../../src/attendant-perl.ts'
 import type { Shortcut } from '../../src/script.ts'
 
 export const declined = 'declined'
@@ -12,7 +13,7 @@ export async function askShortcut(
   { stdin = '', more = '' } = {},
 ): Promise<string> {
   const modules = '-M5.014 -MFcntl=:DEFAULT,:mode -MIO::Handle -MErrno -MTime::HiRes -MDigest::SHA'
-  const program = `${definitions}\n${more}\nprint ${name}(@ARGV) // '${declined}'`
+  const program = `${slurp}\n${definitions}\n${more}\nprint ${name}(@ARGV) // '${declined}'`
   const args = [...modules.split(' '), '-e', program, '--', stdin, ...words]
   return (await promisify(execFile)('perl', args, { cwd: '/', encoding: 'latin1' })).stdout
 }
