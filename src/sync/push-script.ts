@@ -25,6 +25,11 @@ count() {
   while [ "$total" -lt ${fewLines} ] && IFS= read -r line; do total=$((total + 1)); done < "$1"
   [ "$total" -lt ${fewLines} ] || total=$(wc -l < "$1")
 }
+# What did not fit on the disk would be taken for done: a loop tells of its last line alone.
+whole() {
+  count "$2"
+  [ "$1" -eq "$total" ] || exit ${pushExits.noSpace}
+}
 # Of the files that the lines of $1 name; of a few without all those processes.
 digests() {
   count "$1"
@@ -40,8 +45,9 @@ digests() {
     tr '\\n' '\\0' < "$1" | xargs -0 sha256sum 2>/dev/null | sed 's/^\\\\//' | cut -c 1-64
   fi
 }
+all=0
 while IFS= read -r line; do
-  rest=\${line#* } path=\${line#* * }
+  all=$((all + 1)) rest=\${line#* } path=\${line#* * }
   case \${rest%% *} in
     -) if absent "$path"; then echo k; else echo s; fi ;;
     =) echo k ;;
@@ -64,7 +70,7 @@ if [ -s "$stage/hash" ]; then
   count "$stage/got"
   [ "$hashed" -eq "$total" ] || : > "$stage/got"
 fi
-n=0
+n=0 held=0
 while IFS= read -r line && IFS= read -r mark <&4; do
   n=$((n + 1)) rest=\${line#* }
   before=\${rest%% *}
@@ -74,8 +80,13 @@ while IFS= read -r line && IFS= read -r mark <&4; do
     IFS= read -r digest <&5
     if [ "$digest" = "$before" ]; then mark=k; fi
   fi
-  if [ "$mark" = k ]; then printf '%s %s\\n' "$n" "$line" >&6; else echo "stale $n"; fi
+  if [ "$mark" = k ]; then
+    held=$((held + 1))
+    printf '%s %s\\n' "$n" "$line" >&6
+  else echo "stale $n"; fi
 done < "$plan" 4< "$stage/marks" 5< "$stage/got" 6> "$stage/todo" || exit ${pushExits.noSpace}
+[ "$n" -eq "$all" ] || exit ${pushExits.noSpace}
+whole "$held" "$stage/todo"
 `
 
 /** Names of one directory gather in the arguments, and are carried out together. */
@@ -101,16 +112,20 @@ cd -P "$base" || exit ${pushExits.noRoot}
 `
 
 const confirm = `
+replaced=0
 while IFS= read -r line; do
   n=\${line%% *} rest=\${line#* } path=\${line#* * * }
   verb=\${rest%% *} rest=\${rest#* }
   before=\${rest%% *}
   ${confirmed}
   if ${isKept}; then
+    replaced=$((replaced + 1))
     printf '%s\\n' "$stage/old/$path" >&4
     printf '%s %s %s %s\\n' "$n" "$verb" "$before" "$path" >&5
   fi
 done < "$stage/todo" 4> "$stage/hash" 5> "$stage/replaced"
+whole "$replaced" "$stage/hash"
+whole "$replaced" "$stage/replaced"
 [ -s "$stage/hash" ] || : > "$stage/got"
 [ ! -s "$stage/hash" ] || digests "$stage/hash" > "$stage/got"
 while IFS= read -r line; do

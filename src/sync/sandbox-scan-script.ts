@@ -75,7 +75,7 @@ dir=${quote(stateDirectory)}
 old="$dir/"${quote(since ?? 'none')}
 new="$dir/"${quote(next)}
 work="$new.work"
-trap 'rm -f "$work".*' EXIT
+trap 'rm -f "$new" "$work".*' EXIT
 found="$old"; [ -f "$old" ] || found=
 # What a server that was killed has left running takes away what is not its own.
 intact() {
@@ -84,26 +84,41 @@ intact() {
   done
 }
 failed() { intact; exit "$1"; }
+# What went away meanwhile is gone, and what may not be read is told. All else that a listing says, or does not
+# say, with its exit code makes it a part of one: so that is not kept where the disk may be full.
+judge() {
+  others=$(printf '%s\n' "$2" | grep -v -e 'No such file or directory$' -e 'Permission denied$')
+  if [ "$1" -gt 1 ] || [ -z "$2" ] || [ "$others" ]; then
+    printf '%s\n' "\${others:-find has ended with $1}" | head -n 3 >&2
+    case $others in *'No space left on device'*) failed ${scanExits.noSpace} ;; esac
+    failed ${scanExits.incomplete}
+  fi
+  case $2$nl in *"Permission denied$nl"*) : > "$work.closed" || failed ${scanExits.noSpace} ;; esac
+}
 sorted() { sort "$@" && : > "$work.sorted"; }
 ${tellUp}
 ${tellNow}
 echo "$now"
 ${asks ? 'cat' : ':'} > "$work.asked" || exit ${scanExits.noSpace}
 if top=$(find . -maxdepth 0 -printf '${lineFormat}' 2>/dev/null); then
-  ${halves ? listHalves : listing('. -mindepth 1', '$new', 'errors')}
+  ${halves ? listHalves : listing('. -mindepth 1', '$new')}
 else
   top=
-  find . -mindepth 1 -name "*$nl*" -prune -exec sh -c '
+  # Of BusyBox's programs cat alone tells that it could not write.
+  said=$({ {
+    find . -mindepth 1 -name "*$nl*" -prune -exec sh -c '
       for path; do printf "! %s %s/\\n" "$(stat -c %i "$path")" "\${path%/*}"; done' sh {} + -o \\
-    -exec stat -c '%f %s %i %Z %y %z %n' {} + > "$new" 2> "$work.errors"
+      -exec stat -c '%f %s %i %Z %y %z %n' {} +
+    printf 'exit %s' "$?" >&2
+  } 2>&3 | cat > "$new"; } 3>&1) || failed ${scanExits.noSpace}
+  code=\${said##*exit } said=\${said%exit *}
+  [ "$code$said" = 0 ] || judge "$code" "$said"
 fi
-# What went away meanwhile is gone. What may not be read is not.
-if [ -s "$work.errors" ] && grep -v 'No such file or directory$' "$work.errors" > /dev/null; then
-  find . -mindepth 1 -type d ! -name "*$nl*" -exec sh -c '
-    for path; do [ -r "$path" ] && [ -x "$path" ] || printf "? %s/\\n" "$path"; done' sh {} + \\
-    > "$work.closed" 2>/dev/null
-  [ -s "$work.closed" ] || failed ${scanExits.incomplete}
-  cat "$work.closed" >> "$new" || failed ${scanExits.noSpace}
+if [ -f "$work.closed" ]; then
+  closed=$(find . -mindepth 1 -type d ! -name "*$nl*" -exec sh -c '
+    for path; do [ -r "$path" ] && [ -x "$path" ] || printf "? %s/\\n" "$path"; done' sh {} + 2>/dev/null)
+  [ "$?" -le 1 ] && [ "$closed" ] || failed ${scanExits.incomplete}
+  printf '%s\\n' "$closed" | cat >> "$new" || failed ${scanExits.noSpace}
 fi
 moment() {
   if [ "$top" ]; then
@@ -113,7 +128,8 @@ moment() {
   echo .
 }
 # What links lead to is found out while the rest is told.
-links() {
+links() { { targets && : > "$work.linked"; } | cat > "$work.links"; }
+targets() {
   [ ! -s "$added" ] || sed -n -e 's,^l [^/]*/,./,p' -e 's,^a[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$added" |
     tr '\\n' '\\0' | xargs -0 -r sh -c '
       for path; do printf "%s\\0" "$path"; readlink -n "$path"; printf "\\0"; done' sh
@@ -126,18 +142,18 @@ if [ "$found" ]; then
     : > "$work.added"
     echo .
   else
-    sorted "$old" "$old" "$new" | uniq -u > "$work.added" && rm "$work.sorted" || failed ${scanExits.noSpace}
+    sorted "$old" "$old" "$new" | uniq -u | cat > "$work.added" && rm "$work.sorted" || failed ${scanExits.noSpace}
     cat "$work.added"
     echo .
     sorted "$old" "$new" "$new" | uniq -u && rm "$work.sorted" || failed ${scanExits.noSpace}
   fi
-  links > "$work.links" &
+  links &
   linking=$!
 else
   echo all
   moment
   added="$new"
-  links > "$work.links" &
+  links &
   linking=$!
   cat "$new"
   echo .
@@ -146,8 +162,8 @@ echo .
 ${hashes ? hashAdded : ''}
 [ ! -s "$work.asked" ] || { ${digestsOfLines}; } < "$work.asked"
 echo .
-wait "$linking" || failed ${scanExits.noSpace}
-intact "$work.errors" "$added" "$work.links"
+wait "$linking" && [ -f "$work.linked" ] || failed ${scanExits.noSpace}
+intact "$added" "$work.links"
 [ ! -s "$work.links" ] || cat "$work.links"
 trap - EXIT
 set -- "$work".*
@@ -158,16 +174,16 @@ rm -f "$@"
 exit 0`
 }
 
-const listing = (where: string, to: string, errors: string) =>
-  `find ${where} -name "*$nl*" -prune -printf '! %i %h/\\n' -o -printf '${lineFormat}\\n' > "${to}" 2> "$work.${errors}"`
+/** What find says goes to no disk. */
+const listing = (where: string, to: string) =>
+  `said=$(find ${where} -name "*$nl*" -prune -printf '! %i %h/\\n' -o -printf '${lineFormat}\\n' 2>&1 > "${to}") || judge "$?" "$said"`
 
-/** What find says about what it could not read is in the errors, and not its exit code. */
-const half = (to: string, errors: string) => `[ "$#" -eq 0 ] || ${listing('"$@"', to, errors)} || :`
+const half = (to: string) => `[ "$#" -eq 0 ] || ${listing('"$@"', to)}`
 
 const listHalves = `${shareTop}
-for path in "$new" "$work.second" "$work.errors" "$work.errors2"; do : > "$path" || exit ${scanExits.noSpace}; done
-${atBothHalves(half('$new', 'errors'), half('$work.second', 'errors2'))}
-cat "$work.second" >> "$new" && cat "$work.errors2" >> "$work.errors" || { intact "$work.second" "$work.errors2"; exit ${scanExits.noSpace}; }`
+for path in "$new" "$work.second"; do : > "$path" || exit ${scanExits.noSpace}; done
+${atBothHalves(half('$new'), half('$work.second'))} || exit
+cat "$work.second" >> "$new" || { intact "$work.second"; exit ${scanExits.noSpace}; }`
 
 const hashAdded = `[ ! -s "$added" ] ||
   sed -n -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$added" | ${digestsOfLines}`

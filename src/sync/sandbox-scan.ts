@@ -50,7 +50,7 @@ const attempts = 3
 
 /**
  * Scans one directory again and again; an answer holds what has changed since the last one. Needs
- * sh, find, stat, sort, uniq, cmp, sed, grep, tr, xargs, sha256sum, readlink and date there; BusyBox
+ * sh, find, stat, sort, uniq, cmp, sed, grep, head, tr, xargs, sha256sum, readlink and date there; BusyBox
  * has them all. One scan at a time. Nothing that the sandbox answers can name a path outside `root`.
  */
 export class SandboxScanner {

@@ -1,5 +1,5 @@
 /** A listing: two that list half of what is at the top each tell what one tells, and what is new, gone or disturbed. */
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   mkdirSync,
@@ -30,6 +30,7 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(base, { recursive: true, force: true }))
 
+const mayMount = process.platform === 'linux' && process.getuid?.() === 0
 const put = (...paths: string[]) => {
   for (const path of paths) {
     mkdirSync(dirname(join(root, path)), { recursive: true })
@@ -146,6 +147,37 @@ describe.each(Object.entries(shells()))('%s', (name, { shell, path }) => {
       '? ./closed/',
       '? ./d/shut/',
     ])
+  })
+
+  describe.skipIf(!mayMount)('on a disk that is full (needs root on Linux)', () => {
+    const state = () => join(base, 'state')
+    beforeEach(() => execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', state()]))
+    afterEach(() => execFileSync('umount', [state()]))
+    const many = (count: number) =>
+      Array.from({ length: count }, (_, i) => `d${i % 3}/${'long-name-'.repeat(5)}${i}`)
+
+    test.each([false, true])('no listing is told that is a part (halves: %s)', (halves) => {
+      put(...many(400))
+      const { status, stdout } = run({ halves })
+      expect(status).toBe(scanExits.noSpace)
+      expect(stdout.toString()).not.toContain('all')
+      expect(readdirSync(state())).toEqual([])
+    })
+
+    test('nor what is new without what does not fit', () => {
+      put(...many(60))
+      expect(run({ next: 'one' }).status).toBe(0)
+      for (const path of many(60)) chmodSync(join(root, path), 0o755)
+      const { status } = run({ since: 'one', next: 'two' })
+      expect(status).toBe(scanExits.noSpace)
+      expect(readdirSync(state())).toEqual(['one'])
+    })
+
+    test('nor links of which the targets do not fit', () => {
+      for (let i = 0; i < 12; i++) symlinkSync('x'.repeat(1_500), join(root, `link${i}`))
+      expect(run({}).status).toBe(scanExits.noSpace)
+      expect(readdirSync(state())).toEqual([])
+    })
   })
 
   // BusyBox runs its own tools, whatever PATH says.
