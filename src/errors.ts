@@ -41,12 +41,20 @@ export class SandboxError extends Error {
   readonly hint: string
   /** Of `CONFIG_INVALID`: the key whose value it is about, such as `docker.image`, where it is one. */
   readonly setting?: string
+  /** Of a sync: what is in the way is in the sandbox, where a command may put it right. */
+  readonly isInside?: boolean
 
-  constructor(code: ErrorCode, message: string, hint: string, cause?: unknown, setting?: string) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    hint: string,
+    cause?: unknown,
+    about: Pick<SandboxError, 'setting' | 'isInside'> = {},
+  ) {
     super(printable(message), cause === undefined ? undefined : { cause })
     this.code = code
     this.hint = printable(hint)
-    if (setting !== undefined) this.setting = setting
+    Object.assign(this, about)
   }
 }
 
@@ -72,7 +80,13 @@ export function shown(value: string): string {
 // --- settings and engines -----------------------------------------------------------------------
 
 export const configInvalid = (message: string, hint: string, setting?: string) =>
-  new SandboxError('CONFIG_INVALID', message, hint, undefined, setting)
+  new SandboxError(
+    'CONFIG_INVALID',
+    message,
+    hint,
+    undefined,
+    setting === undefined ? {} : { setting },
+  )
 
 export const backendUnavailable = (message: string, hint: string, cause?: unknown) =>
   new SandboxError('BACKEND_UNAVAILABLE', message, hint, cause)

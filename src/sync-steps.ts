@@ -2,7 +2,7 @@
  * When a session brings the two sides of its workspace in step: before a command, after it, while
  * something runs, and at the end. Nothing of it happens for a workspace that is in one place.
  */
-import { isSandboxError } from './errors.ts'
+import { isSandboxError, type SandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import type { Alone, Scripts } from './script.ts'
@@ -49,6 +49,8 @@ export class SyncSteps {
   #timer: NodeJS.Timeout | undefined
   #checking = false
   #news: News[] = []
+  /** Somebody was told what is in the way there, and no sync has succeeded since. */
+  #isHindered = false
 
   constructor(workspace: Workspace, around: SyncSurroundings) {
     this.#workspace = workspace
@@ -66,13 +68,14 @@ export class SyncSteps {
   }
 
   /**
-   * What the host has is in the sandbox when this resolves; rejects as `Workspace.sync`. From then on a
-   * command may be running, until `started` or `notStarted` is called.
+   * What the host has is in the sandbox when this resolves; rejects as `Workspace.sync`. What a command may put right
+   * there is in the way of one call at most, and then news. From then on a command may be running, until `started` or
+   * `notStarted` is called.
    */
   async before(scripts: Scripts, context: OpenContext): Promise<void> {
     if (this.#workspace.sync !== undefined) {
       const look = this.#quiet === scripts.sandbox ? 'host' : 'both'
-      await this.#sync(scripts, look, context)
+      await this.#sync(scripts, look, context).catch((error: unknown) => this.#tolerate(error))
     }
     this.#starting += 1
     this.#unsettle()
@@ -187,6 +190,7 @@ export class SyncSteps {
     this.#syncing += 1
     try {
       const isComplete = await this.#workspace.sync?.(scripts, look, context)
+      this.#isHindered = false
       if (isComplete) forgetLeft()
       const isAlone = ended?.alone.isKnown === true
       if (isAlone) for (const one of ended.executions) this.#running.delete(one)
@@ -205,8 +209,23 @@ export class SyncSteps {
       if (!isSandboxError(error)) throw error
       // A sandbox that is gone is told by the call that meets it.
       if (error.code === 'CANCELLED' || error.code === 'SANDBOX_LOST') return
-      const text = `the files of the workspace are not in step: ${error.message}. ${error.hint}`
-      if (!this.#news.some((told) => told.text === text)) this.#news.push({ text })
+      this.#isHindered = error.isInside === true
+      this.#tell(error)
     }
+  }
+
+  /** Throws what has to be told first. */
+  #tolerate(error: unknown): void {
+    if (!isSandboxError(error) || error.isInside !== true) throw error
+    if (!this.#isHindered) {
+      this.#isHindered = true
+      throw error
+    }
+    this.#tell(error)
+  }
+
+  #tell({ message, hint }: SandboxError): void {
+    const text = `the files of the workspace are not in step: ${message}. ${hint}`
+    if (!this.#news.some((told) => told.text === text)) this.#news.push({ text })
   }
 }

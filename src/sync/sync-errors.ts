@@ -20,19 +20,24 @@ export const syncRootMissing = (side: 'host' | 'sandbox', cause?: unknown) =>
     cause,
   )
 
+const lookThere = 'Look there with exec: a command runs on the files that are there.'
+
 export const syncInterrupted = (side: 'host' | 'sandbox', reason: string, cause?: unknown) =>
   new SandboxError(
     'SYNC_INTERRUPTED',
     `files could not be brought to the ${side === 'host' ? 'host' : 'sandbox'} or from it: ${reason}; both sides are as they were or further on, and nothing is lost`,
     side === 'host'
       ? 'Check the free space and the permissions of the workspace and of the state directory on the host, then call again: the sync goes on where it was.'
-      : 'Check with exec that the sandbox has free space (df) and tar, then call again: the sync goes on where it was.',
+      : `${lookThere} It needs free space (df) and tar; the sync goes on where it was.`,
     cause,
+    { isInside: side === 'sandbox' },
   )
 
 export const scanFailed = (code: number, stderr: string) =>
   new SandboxError(
     'SYNC_HALTED',
     `the files in the sandbox could not be listed whole (exit ${code}${stderr === '' ? '' : `: ${shown(stderr)}`}); nothing was synced`,
-    'Check with exec that find, stat and sha256sum work there and that /tmp has space, then call again.',
+    `${lookThere} It needs space in /tmp (df /tmp), and find, stat and sha256sum.`,
+    undefined,
+    { isInside: true },
   )
