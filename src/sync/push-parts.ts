@@ -46,7 +46,10 @@ export const flush = `flush() {
       # What cannot be kept is not replaced, nor what is another file by now than the one that is kept.
       for each in "$@"; do
         shift
-        if [ "$kept/$each" -ef "$each" ] || [ -L "$kept/$each" ] || { absent "$kept/$each" && cp -p "$each" "$kept/$each"; }; then
+        if [ -L "$each" ]; then [ -L "$kept/$each" ] && [ "$(readlink -n "$each"; echo .)" = "$(readlink -n "$kept/$each"; echo .)" ]
+        else [ "$kept/$each" -ef "$each" ] || { absent "$kept/$each" && cp -p "$each" "$kept/$each"; }
+        fi
+        if [ "$?" -eq 0 ]; then
           set -- "$@" "$each"
         fi
       done
@@ -61,7 +64,8 @@ export const parentOfPath = `parent=\${path%/*}
 /** Goes on with the next line where `verb` has not done its work at `path`, and says what is the matter. */
 export const confirmed = `refused=
   case $verb in
-    rm | rmdir) absent "$path" ;;
+    rm) absent "$path" || ! absent "$stage/old/$path" ;;
+    rmdir) absent "$path" ;;
     mkdir) [ -d "$path" ] && [ ! -L "$path" ] ;;
     new | put) absent "$stage/new/$path" ;;
     +x) [ -x "$path" ] || { refused=1; false; } ;;
@@ -71,15 +75,29 @@ export const confirmed = `refused=
     continue
   }`
 
-/** Whether what was at `path` is kept, and has to be what it was: somebody may have had it open. */
-export const isKept = `case $verb-$before in
-    rm-[0-9a-f]* | put-[0-9a-f]*) [ -f "$stage/old/$path" ] && [ ! -L "$stage/old/$path" ] ;;
-    *) false ;;
-  esac`
-
-/** Somebody has written to it meanwhile. */
+/** Somebody has written to it meanwhile, or put something else there: beside what is in its place by now, if anything is. */
 export const putBack = `case $verb in
-    rm) mv -n "$stage/old/$path" "$path" ;;
+    rm)
+      to=$path
+      absent "$to" || to=$to.\${stage##*/.sbx-}
+      mv -n "$stage/old/$path" "$to" ;;
     put) mv -f "$stage/old/$path" "$path" ;;
   esac
   echo "stale $n"`
+
+/**
+ * Does `hashed` where a file was at `path` and is kept: somebody may have had it open. What is neither a file nor the link
+ * to `target` that `before` says was put there since: it is put back.
+ */
+export const judgeKept = (hashed: string) => `old=$stage/old/$path
+  case $verb in rm | put) ;; *) continue ;; esac
+  if absent "$old"; then continue; fi
+  case $before in
+    @*) if [ -L "$old" ] && [ "$(readlink -n "$old"; echo .)" = "$target." ]; then continue; fi ;;
+    *)
+      if [ -f "$old" ] && [ ! -L "$old" ]; then
+        ${hashed}
+        continue
+      fi ;;
+  esac
+  ${putBack}`

@@ -7,7 +7,7 @@ import {
   clearing,
   confirmed,
   flush,
-  isKept,
+  judgeKept,
   parentOfPath,
   pushExits,
   pushOpening,
@@ -83,8 +83,9 @@ while IFS= read -r line && IFS= read -r mark <&4; do
   if [ "$mark" = k ]; then
     held=$((held + 1))
     printf '%s %s\\n' "$n" "$line" >&6
+    [ "$before" != @ ] || printf '%s\\n' "$target" >&7
   else echo "stale $n"; fi
-done < "$plan" 4< "$stage/marks" 5< "$stage/got" 6> "$stage/todo" || exit ${pushExits.noSpace}
+done < "$plan" 4< "$stage/marks" 5< "$stage/got" 6> "$stage/todo" 7> "$stage/targets" || exit ${pushExits.noSpace}
 [ "$n" -eq "$all" ] || exit ${pushExits.noSpace}
 whole "$held" "$stage/todo"
 `
@@ -117,13 +118,12 @@ while IFS= read -r line; do
   n=\${line%% *} rest=\${line#* } path=\${line#* * * }
   verb=\${rest%% *} rest=\${rest#* }
   before=\${rest%% *}
+  [ "$before" != @ ] || IFS= read -r target <&6
   ${confirmed}
-  if ${isKept}; then
-    replaced=$((replaced + 1))
-    printf '%s\\n' "$stage/old/$path" >&4
-    printf '%s %s %s %s\\n' "$n" "$verb" "$before" "$path" >&5
-  fi
-done < "$stage/todo" 4> "$stage/hash" 5> "$stage/replaced"
+  ${judgeKept(`replaced=$((replaced + 1))
+        printf '%s\\n' "$old" >&4
+        printf '%s %s %s %s\\n' "$n" "$verb" "$before" "$path" >&5`)}
+done < "$stage/todo" 4> "$stage/hash" 5> "$stage/replaced" 6< "$stage/targets"
 whole "$replaced" "$stage/hash"
 whole "$replaced" "$stage/replaced"
 [ -s "$stage/hash" ] || : > "$stage/got"

@@ -7,7 +7,7 @@ import {
   clearing,
   confirmed,
   flush,
-  isKept,
+  judgeKept,
   parentOfPath,
   pushExits,
   pushOpening,
@@ -107,11 +107,10 @@ fi`
 const confirm = `names= numbers= many=0
 for n in $todo; do
   ${line}
+  target=\${before#@}
   ${confirmed}
-  if ${isKept}; then
-    names="$names \\"\\$stage/old/${path}\\"" numbers="$numbers $n" many=$((many + 1))
-    unset "found$n"
-  fi
+  ${judgeKept(`names="$names \\"\\$stage/old/${path}\\"" numbers="$numbers $n" many=$((many + 1))
+        unset "found$n"`)}
 done
 [ "$many" -eq 0 ] || digests "$@"
 for n in $numbers; do

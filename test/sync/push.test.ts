@@ -155,6 +155,64 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
       expect(isClean()).toBe(true)
     })
 
+    /** Puts a file or a directory with one, or a link, into the place of `at`, when `tool` is run first. */
+    const becoming = (tool: string, what: 'file' | 'directory' | 'link', at: string) => {
+      const made = {
+        file: (path: string) => `echo theirs >${path}`,
+        directory: (path: string) => `mkdir ${path}; echo theirs >${path}/new`,
+        link: (path: string) => `ln -s theirs ${path}`,
+      }
+      begin([
+        tool,
+        (real) =>
+          `if ! [ -e ${sandbox.folder}/once ]; then : >${sandbox.folder}/once; rm ${inside(at)}; ${made[what](inside(at))}; fi; ${real} "$@"`,
+      ])
+    }
+    const theirs = (what: 'file' | 'directory' | 'link', at: string) =>
+      what === 'link' ? readlinkSync(inside(at)) : textOf(what === 'file' ? at : `${at}/new`).trim()
+
+    test.each([
+      ['mv', 'directory', 'file', undefined],
+      ['mv', 'link', 'file', undefined],
+      ['mv', 'file', 'link', undefined],
+      ['mv', 'directory', 'link', undefined],
+      ['mv', 'link', 'link', undefined],
+      ['ln', 'file', 'link', 'link'],
+      ['ln', 'link', 'link', 'link'],
+      ['ln', 'link', 'link', 'file'],
+      ['ln', 'link', 'file', 'file'],
+      ['ln', 'directory', 'file', 'file'],
+    ] as const)(
+      'by %s a %s is in the place of a %s that becomes %s: it stays',
+      async (tool, what, before, after) => {
+        becoming(tool, what, 'd/x')
+        const entry = { file: file('old'), link: link('to') }
+        mkdirSync(inside('d'))
+        if (before === 'link') symlinkSync('to', inside('d/x'))
+        else put(inside('d/x'), 'old')
+        put(onHost('d/x'), 'ours')
+        const wanted =
+          after === undefined ? undefined : after === 'file' ? file('ours') : link('ours')
+        const result = await send([change('d/x', entry[before], wanted)])
+        expect(result).toEqual({ stale: ['d/x'], refused: [] })
+        expect(theirs(what, 'd/x')).toBe('theirs')
+        expect(isClean()).toBe(true)
+      },
+    )
+
+    test('what was removed after somebody wrote to it is kept beside what has its place by then', async () => {
+      begin([
+        'mv',
+        (real) =>
+          `[ -e ${inside('new')} ] || echo written >>${inside('d/x')}; ${real} "$@"; [ -e ${inside('new')} ] || echo theirs | tee ${inside('new')} >${inside('d/x')}`,
+      ])
+      put(inside('d/x'), 'old ')
+      expect(await send([change('d/x', file('old '))])).toEqual({ stale: ['d/x'], refused: [] })
+      const [place, beside] = readdirSync(inside('d')).sort()
+      expect([place, beside]).toEqual(['x', expect.stringMatching(/^x\.[0-9a-f]{32}$/)])
+      expect([textOf('d/x'), textOf(`d/${beside}`)]).toEqual(['theirs\n', 'old written\n'])
+    })
+
     test.each(['tar', 'mkdir'])('nothing is done or left where %s fails', async (tool) => {
       begin([tool, (real) => `${real} "$@"; exit 1`])
       put(inside('gone'), 'old')
