@@ -13,7 +13,11 @@ import { tickSeconds } from './vantage.ts'
  * those that were sent, and its ctime is older than the moment from which on others could see it. Only good
  * where ctimes are those of the sandbox's clock.
  */
-export function digestAsSent(line: string, path: string, sent: SentFiles): string | undefined {
+export function digestAsSent(
+  line: string,
+  path: string,
+  sent: Omit<SentFiles, 'listing'>,
+): string | undefined {
   const file = sent.files.get(path as TreePath)
   const [kind, , size, , changed, modified] = line.split(' ', 6)
   if (file === undefined || kind !== 'f' || Number(size) !== file.size) return undefined
@@ -34,7 +38,7 @@ export interface Compared {
  * hashed, as where `digestAsSent` is not good.
  */
 export async function comparedWith(
-  sent: SentFiles | undefined,
+  sent: Omit<SentFiles, 'listing'> | undefined,
   { added, digests }: Pick<ScanAnswer, 'added' | 'digests'>,
   rules: Pick<SyncRules, 'leavesOut'>,
   hash: (paths: Uint8Array) => Promise<Buffer>,
@@ -54,7 +58,7 @@ export async function comparedWith(
 /** What is known as it was sent, and paths of which neither that nor what was `told` is enough. */
 function* setApart(
   lines: readonly string[],
-  sent: SentFiles | undefined,
+  sent: Omit<SentFiles, 'listing'> | undefined,
   told: ReadonlyMap<string, string>,
   rules: Pick<SyncRules, 'leavesOut'>,
 ): Steps<{ known: Map<string, string>; asked: readonly string[] }> {
@@ -78,12 +82,4 @@ function isLeftOut(path: string, rules: Pick<SyncRules, 'leavesOut'>): boolean {
   for (let at: TreePath = path as TreePath; at !== treeRoot; at = parentOf(at))
     if (rules.leavesOut(at)) return true
   return false
-}
-
-/**
- * What can be none of them, as a list for `scanScript`: what is at the top gets another ctime when it is put there,
- * which others may see.
- */
-export function seenEarly({ files }: SentFiles): string[] {
-  return [...files.keys()].filter((path) => !path.includes('/'))
 }

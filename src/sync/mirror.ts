@@ -15,6 +15,7 @@ import { DigestCache } from './digest-cache.ts'
 import { HostScanner } from './host-scan.ts'
 import { sweepStages } from './host-stage.ts'
 import { type Look, type MirrorOptions, Partner } from './partner.ts'
+import { listingsOf } from './sandbox-scan-script.ts'
 import { seedOnce } from './seed.ts'
 import { syncInterrupted, syncRootMissing } from './sync-errors.ts'
 import type { SyncReport } from './sync-report.ts'
@@ -92,6 +93,7 @@ export class Mirror {
       rules: leavingOut(rules, own),
       root: root(sandbox),
       digests: this.#cache,
+      listings: listingsOf(sandbox, root(sandbox)),
       // While the sandbox puts it in place.
       onSent: () => scanner.begin(context.signal),
     }

@@ -1,5 +1,4 @@
 /** The mirror with one sandbox, as long as that is open: one pass after another. */
-import { basename } from 'node:path'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import { channelScripts, type Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
@@ -14,6 +13,7 @@ import { foldsCase } from './host-spelling.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { changesSince, reconcileChanged } from './reconcile-changed.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
+import { listingsOf } from './sandbox-scan-script.ts'
 import type { SentFiles } from './seed.ts'
 import { inSlices, type Steps } from './slices.ts'
 import { type Scan, type Side, type Snapshot, sameScan } from './snapshot.ts'
@@ -91,7 +91,7 @@ export class Partner {
         this.#scripts.run(script, stdin, signal ?? never, 'command', functions, shortcut),
       {
         root: options.root(sandbox),
-        stateDirectory: `/tmp/.sandbox-mcp-sync/${sandbox.name}-${basename(options.root(sandbox))}`,
+        stateDirectory: listingsOf(sandbox, options.root(sandbox)),
         rules,
         sent,
       },

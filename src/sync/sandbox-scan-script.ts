@@ -4,8 +4,12 @@
  * It keeps its last listing there and prints what is different now. Names with a newline are told
  * apart by `find` itself; every other entry is one line, and a name is all that follows ` ./`.
  */
+import { randomBytes } from 'node:crypto'
+import { basename } from 'node:path/posix'
 import { quote } from '../posix-sh.ts'
+import type { Sandbox } from '../sandbox.ts'
 import { atBothHalves, shareTop } from './halves-script.ts'
+import { ownName } from './sync-rules.ts'
 
 /** `disturbed`: another scan has taken away what this one had written down. */
 export const scanExits = { noRoot: 79, incomplete: 83, noSpace: 84, disturbed: 85 } as const
@@ -34,6 +38,13 @@ cd -P ${quote(root)} 2>/dev/null || exit ${scanExits.noRoot}
 ${digestsOfLines}
 exit 0`
 
+/** Absolute in the sandbox: where the listings of `root` are kept. */
+export const listingsOf = ({ name }: Pick<Sandbox, 'name'>, root: string) =>
+  `/tmp/.sandbox-mcp-sync/${name}-${basename(root)}`
+
+/** No other listing is called so. */
+export const newListing = () => `listing-${randomBytes(8).toString('hex')}`
+
 export interface ScanRequest {
   readonly root: string
   /** Absolute, in the sandbox: where the listings are kept. Made if it is missing. */
@@ -42,10 +53,10 @@ export interface ScanRequest {
   readonly since: string | undefined
   /** What the new listing is called. */
   readonly next: string
-  /** Whether the content of what is new is told too. */
-  readonly hashes: boolean
   /** Whether stdin holds paths. */
   readonly asks: boolean
+  /** Whether `lookAhead` has been done, and `moments`. Where `settled` is set then, only the files at the top are hashed. */
+  readonly ahead?: boolean
   /** Whether two look at the same time, each at half of what is at the top; where find is GNU's. */
   readonly halves: boolean
 }
@@ -62,19 +73,11 @@ export interface ScanRequest {
  * a newline in it, and `? ./<directory>/` for one that cannot be read.
  */
 export function scanScript(request: ScanRequest): string {
-  const { root, stateDirectory, since, next, hashes, asks, halves } = request
-  return `LC_ALL=C TZ=UTC0
-export LC_ALL TZ
-umask 077
-nl='
-'
-cd -P ${quote(root)} 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noRoot}
-dir=${quote(stateDirectory)}
-[ -d "$dir" ] || mkdir -p "$dir" 2>/dev/null
-[ -w "$dir" ] || exit ${scanExits.noSpace}
+  const { root, since, asks, halves, ahead = false } = request
+  const whole = halves ? listHalves : listing('. -mindepth 1', '$new')
+  return `cd -P ${quote(root)} 2>/dev/null && [ -r . ] && [ -x . ] || exit ${scanExits.noRoot}
+${opening(request)}
 old="$dir/"${quote(since ?? 'none')}
-new="$dir/"${quote(next)}
-work="$new.work"
 trap 'rm -f "$new" "$work".*' EXIT
 found="$old"; [ -f "$old" ] || found=
 # What a server that was killed has left running takes away what is not its own.
@@ -96,14 +99,13 @@ judge() {
   case $2$nl in *"Permission denied$nl"*) : > "$work.closed" || failed ${scanExits.noSpace} ;; esac
 }
 sorted() { sort "$@" && : > "$work.sorted"; }
-${tellUp}
-${tellNow}
+${ahead ? '' : moments}
 echo "$now"
 ${asks ? 'cat' : ':'} > "$work.asked" || exit ${scanExits.noSpace}
 if top=$(find . -maxdepth 0 -printf '${lineFormat}' 2>/dev/null); then
-  ${halves ? listHalves : listing('. -mindepth 1', '$new')}
+  ${ahead ? listTop(whole) : whole}
 else
-  top=
+  top= tops=
   # Of BusyBox's programs cat alone tells that it could not write.
   said=$({ {
     find . -mindepth 1 -name "*$nl*" -prune -exec sh -c '
@@ -120,6 +122,7 @@ if [ -f "$work.closed" ]; then
   [ "$?" -le 1 ] && [ "$closed" ] || failed ${scanExits.incomplete}
   printf '%s\\n' "$closed" | cat >> "$new" || failed ${scanExits.noSpace}
 fi
+${ahead ? `[ "$tops" ] || { ${topFiles}; }` : ''}
 moment() {
   if [ "$top" ]; then
     printf '%s\\n' "$up $up2" "$top" "$PWD"
@@ -159,7 +162,7 @@ else
   echo .
 fi
 echo .
-${hashes ? hashAdded : ''}
+${ahead ? `[ "$settled" ] || {\n${hashAdded}\n}` : hashAdded}
 [ ! -s "$work.asked" ] || { ${digestsOfLines}; } < "$work.asked"
 echo .
 wait "$linking" && [ -f "$work.linked" ] || failed ${scanExits.noSpace}
@@ -174,9 +177,51 @@ rm -f "$@"
 exit 0`
 }
 
+const opening = ({
+  stateDirectory,
+  next,
+}: Pick<ScanRequest, 'stateDirectory' | 'next'>) => `LC_ALL=C TZ=UTC0
+export LC_ALL TZ
+umask 077
+nl='
+'
+dir=${quote(stateDirectory)}
+[ -d "$dir" ] || mkdir -p "$dir" 2>/dev/null
+[ -w "$dir" ] || exit ${scanExits.noSpace}
+new="$dir/"${quote(next)}
+work="$new.work"`
+
 /** What find says goes to no disk. */
 const listing = (where: string, to: string) =>
   `said=$(find ${where} -name "*$nl*" -prune -printf '! %i %h/\\n' -o -printf '${lineFormat}\\n' 2>&1 > "${to}") || judge "$?" "$said"`
+
+/**
+ * Lists what is below the top of the current directory, whose entries are then moved to the root, for a scan that is
+ * `ahead`; nothing of it may change before `moments` has been run. Where find is not GNU's or sees not all, it leaves nothing.
+ */
+export const lookAhead = (
+  request: Pick<ScanRequest, 'stateDirectory' | 'next'>,
+) => `${opening(request)}
+find . -mindepth 1 -name "*$nl*" -prune -path './*/*' -printf '! %i %h/\\n' -o -path './*/*' -printf '${lineFormat}\\n' \\
+  > "$work.below" 2>/dev/null || rm -f "$work.below"`
+
+/** Of a scan: when it is. */
+export const moments = `${tellUp}
+${tellNow}`
+
+/** What was below the top was listed ahead, but for what is ours there. */
+const listTop = (whole: string) => `tops=
+  if [ -f "$work.below" ]; then
+    ${listing('. -mindepth 1 -maxdepth 1', '$new')}
+    tops=1
+    ${topFiles}
+    if [ -d ${ownName} ]; then ${listing(`./${ownName} -mindepth 1`, '$work.own')}; cat "$work.own" >> "$new" || exit ${scanExits.noSpace}; fi
+    cat "$work.below" >> "$new" || { intact "$work.below"; exit ${scanExits.noSpace}; }
+  else
+    ${whole}
+  fi`
+
+const topFiles = `[ -z "$settled" ] || sed -n -e '/ \\.\\/.*\\//d' -e 's,^f [^/]*/,./,p' -e 's,^8[0-9a-f][0-9a-f][0-9a-f] [^/]*/,./,p' "$new" > "$work.asked" || exit ${scanExits.noSpace}`
 
 const half = (to: string) => `[ "$#" -eq 0 ] || ${listing('"$@"', to)}`
 

@@ -7,7 +7,7 @@ import { cancelled } from '../errors.ts'
 import type { Shortcut } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
-import { comparedWith, seenEarly } from './as-sent.ts'
+import { comparedWith } from './as-sent.ts'
 import { areFew, worthHalves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentCall } from './recent-scripts.ts'
@@ -18,10 +18,11 @@ import {
   readDetail,
   readRecent,
   readScan,
+  type ScanAnswer,
 } from './sandbox-answers.ts'
 import { SandboxKnowledge } from './sandbox-knowledge.ts'
 import { sizeOf } from './sandbox-lines.ts'
-import { digestScript, scanExits, scanScript } from './sandbox-scan-script.ts'
+import { digestScript, newListing, scanExits, scanScript } from './sandbox-scan-script.ts'
 import { nextScan, scanOf } from './sandbox-snapshot.ts'
 import type { SentFiles } from './seed.ts'
 import { inSlices } from './slices.ts'
@@ -107,38 +108,20 @@ export class SandboxScanner {
     this.#came = paths
   }
 
-  async #scanWhole(signal: AbortSignal | undefined, attempt = 1): Promise<void> {
-    const { root, stateDirectory } = this.#options
-    const next = `listing-${randomBytes(8).toString('hex')}`
+  async #scanWhole(signal: AbortSignal | undefined): Promise<void> {
+    const { root } = this.#options
     const sent = this.#sent
     this.#sent = undefined
-    const hashes = sent === undefined
-    const contents = sent === undefined ? this.#known.unsettled : seenEarly(sent)
-    const halves = await inSlices(worthHalves(sent?.files ?? this.#known.lines), signal)
-    const script = scanScript({
-      root,
-      stateDirectory,
-      since: this.#listing,
-      next,
-      hashes,
-      asks: contents.length > 0,
-      halves,
-    })
-    const asked = Buffer.from(contents.map((path) => `./${path}\n`).join(''))
-    const { code, stdout, stderr } = await this.#ask(script, asked, signal)
-    if (code === scanExits.disturbed && attempt < attempts) {
-      this.#sent = sent
-      return this.#scanWhole(signal, attempt + 1)
-    }
-    const answer = code === 0 ? await inSlices(readScan(stdout), signal) : undefined
-    if (answer === undefined) throw scanFailed(code, stderr.trim())
+    const next = sent?.listing.name ?? newListing()
+    const first = sent && (await inSlices(readScan(sent.listing.printed), signal))
+    const answer = first ?? (await this.#list(next, signal))
     const moment = answer.moment && isLocal(answer.root, answer.moment) ? answer.moment : undefined
-    const trusted = moment === undefined ? undefined : sent
     const hash = async (paths: Uint8Array) =>
       (await this.#ask(digestScript(root), paths, signal)).stdout
-    const { known, hashed } = hashes
-      ? { known: undefined, hashed: answer.digests }
-      : await comparedWith(trusted, answer, this.#options.rules, hash, signal)
+    const { known, hashed } =
+      sent === undefined || first === undefined
+        ? { known: undefined, hashed: answer.digests }
+        : await comparedWith(moment && sent, answer, this.#options.rules, hash, signal)
     // No signal ends this: what is known, the listing it is of, and the moment of that belong together.
     const told = { ...answer, digests: hashed }
     const learned = await inSlices(this.#known.learn(told, moment !== undefined, known))
@@ -151,6 +134,22 @@ export class SandboxScanner {
       this.#listing = undefined
       this.#moment = undefined
       await this.#scanWhole(signal)
+    }
+  }
+
+  async #list(next: string, signal: AbortSignal | undefined): Promise<ScanAnswer> {
+    const { root, stateDirectory } = this.#options
+    const contents = this.#known.unsettled
+    const halves = await inSlices(worthHalves(this.#known.lines), signal)
+    const [since, asks] = [this.#listing, contents.length > 0]
+    const script = scanScript({ root, stateDirectory, since, next, asks, halves })
+    const asked = Buffer.from(contents.map((path) => `./${path}\n`).join(''))
+    for (let attempt = 1; ; attempt++) {
+      const { code, stdout, stderr } = await this.#ask(script, asked, signal)
+      if (code === scanExits.disturbed && attempt < attempts) continue
+      const answer = code === 0 ? await inSlices(readScan(stdout), signal) : undefined
+      if (answer === undefined) throw scanFailed(code, stderr.trim())
+      return answer
     }
   }
 

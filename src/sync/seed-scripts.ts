@@ -2,7 +2,7 @@
 import { basename, dirname } from 'node:path/posix'
 import { ownership, quote } from '../posix-sh.ts'
 import { sweep } from './push-parts.ts'
-import { tellNow } from './sandbox-scan-script.ts'
+import { lookAhead, moments, scanScript, tellNow } from './sandbox-scan-script.ts'
 import { archiveNotes } from './seed-archive.ts'
 import { ownName } from './sync-rules.ts'
 import { unpackScript } from './unpack-script.ts'
@@ -65,11 +65,24 @@ ${unmarked}elif command -v gzip >/dev/null; then echo ${packs}
 fi`
 }
 
+/** Where the first scan of what was seeded keeps its listing. */
+export interface FirstListing {
+  /** Absolute inside. */
+  readonly stateDirectory: string
+  readonly name: string
+}
+
 /**
  * Takes the archive on stdin, packed or not. Nothing of it is seen until all of it has arrived. Prints the
- * time, as `tellNow` does, when nothing of it was seen yet, and then what `probeScript` prints.
+ * time, as `tellNow` does, when nothing of it was seen yet, and then what `probeScript` prints. Where a `first` listing is
+ * wanted, a line `.`, what `scanScript` prints, and NUL and its exit code follow: most of it is listed during the wait.
  */
-export function seedScript(place: SeedPlace, generation: string, isPacked: boolean): string {
+export function seedScript(
+  place: SeedPlace,
+  generation: string,
+  isPacked: boolean,
+  first?: FirstListing,
+): string {
   return `${opening(place)}
 umask 077
 if [ ! -d "$own" ]; then mkdir -- "$own" && echo '*' >"$own/.gitignore" || exit 1; fi
@@ -83,16 +96,34 @@ chmod 755 "$stage/$base"
 (umask 0; cd -- "$stage" && { ${unpackScript(isPacked)}; }) || exit 1
 [ -f "$stage/${archiveNotes.complete}" ] || { echo 'the transfer was cut' >&2; exit ${seedExits.cut}; }
 [ ! -e "$mark" ] || exit ${seedExits.raced}
-${settle}
-${tellNow}
+${first === undefined ? `${settle}\n${tellNow}` : listedMeanwhile(first)}
 echo "$now"
 echo ${generation} >"$stage/mark" || exit 1
 ${isBeside(place) ? publishBeside : publishInside}
-${probeScript(place)}`
+${probeScript(place)}
+${first === undefined ? '' : firstScan(place, first)}`
 }
 
 /** What was written just now could be changed by others without another ctime: it waits until that cannot be. */
-const settle = `[ ! -f "$stage/${archiveNotes.settles}" ] || sleep ${(tickSeconds + 0.002).toFixed(3)} 2>/dev/null`
+const settle = `settled=
+[ ! -f "$stage/${archiveNotes.settles}" ] || { sleep ${(tickSeconds + 0.002).toFixed(3)} 2>/dev/null; settled=1; }`
+
+const listedMeanwhile = ({ stateDirectory, name }: FirstListing) => `(
+cd -- "$stage/$base" || exit
+${lookAhead({ stateDirectory, next: name })}
+) </dev/null &
+listing=$!
+${settle}
+wait "$listing"
+${moments}`
+
+/** What an image brought along is below the top too, and was not listed: then all is. */
+const firstScan = ({ root }: SeedPlace, { stateDirectory, name }: FirstListing) => `echo .
+{ read -r _ && ! read -r _; } <"$mark" || rm -f -- ${quote(`${stateDirectory}/${name}.work.below`)}
+(
+${scanScript({ root, stateDirectory, since: undefined, next: name, asks: false, halves: false, ahead: true })}
+)
+printf '\\0%s' "$?"`
 
 const publishBeside = `mv -f -- "$stage/$base" . 2>/dev/null || exit ${seedExits.raced}
 mv -f -- "$stage/mark" "$mark"`

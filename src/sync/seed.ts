@@ -11,6 +11,7 @@ import { runScript } from '../script.ts'
 import type { TreePath } from '../tree.ts'
 import type { DigestCache } from './digest-cache.ts'
 import { packed } from './packing.ts'
+import { newListing } from './sandbox-scan-script.ts'
 import { type LeavingOut, SeedArchive, type SentFile } from './seed-archive.ts'
 import {
   aside,
@@ -33,6 +34,8 @@ export interface Seed {
   readonly root?: string
   /** Learns the digests of what is sent; the answer has `files` then. */
   readonly digests?: DigestCache
+  /** Absolute inside: where scans keep their listings. The answer's `files` have the first one then. */
+  readonly listings?: string
   /** Called when all has been given to the connection, and need not have arrived: nothing of it waits for this thread. */
   readonly onSent?: () => void
 }
@@ -62,6 +65,8 @@ export interface Seeded extends SeedMark {
 export interface SentFiles {
   readonly seconds: number
   readonly files: ReadonlyMap<TreePath, SentFile>
+  /** What `scanScript` printed then, and what that listing is called. */
+  readonly listing: { readonly name: string; readonly printed: Buffer }
 }
 
 /** How often progress is told. */
@@ -70,7 +75,7 @@ const reportMs = 500
 /** Seeds a root of `sandbox` unless it has been. Safe to race: one seed is published, the others are dropped. */
 export async function seedOnce(
   sandbox: Sandbox,
-  { host, rules, root = sandbox.root, digests, onSent }: Seed,
+  { host, rules, root = sandbox.root, digests, listings, onSent }: Seed,
   { signal, report }: OpenContext,
 ): Promise<Seeded> {
   const place = seedPlace(root, sandbox.ownDirectory)
@@ -112,20 +117,23 @@ export async function seedOnce(
   })
   if (onSent !== undefined) source.once('end', onSent)
   try {
-    const script = seedScript(place, generation, isPacked)
+    const first =
+      listings === undefined ? undefined : { stateDirectory: listings, name: newListing() }
+    const script = seedScript(place, generation, isPacked, first)
     // No traffic of its own: nothing else goes on in a sandbox before it is filled.
     const { code, stdout, stderr } = await runScript(sandbox, script, source, either)
     const lost = code === seedExits.raced
     if (code !== 0 && !lost) throw new Error(stderr.trim() || `exit code ${code}`)
-    const [seconds, ...lines] = stdout.toString().split('\n')
-    const now = lost ? await markIn(sandbox, place, signal) : foundIn(lines.join('\n'))
+    const [seconds, text, printed] = partsOf(stdout)
+    const now = lost ? await markIn(sandbox, place, signal) : foundIn(text)
     if (now.mark === undefined) throw new Error('what was sent is not there')
     const mark = { ...now.mark, ...putAside(now), wasRemoved }
     if (lost) return { ...mark, sent: undefined, problems: [] }
     const { sentFiles: files, sentBytes: bytes } = archive.progress
     const sent = { ...mark, sent: { files, bytes }, problems: archive.problems }
-    if (digests === undefined) return sent
-    return { ...sent, files: { seconds: Number(seconds), files: archive.sent } }
+    if (first === undefined || printed === undefined) return sent
+    const listing = { name: first.name, printed }
+    return { ...sent, files: { seconds, files: archive.sent, listing } }
   } catch (error) {
     if (signal.aborted) throw cancelled('seeding the workspace')
     const why = broken ?? error
@@ -162,6 +170,17 @@ async function markIn(sandbox: Sandbox, place: SeedPlace, signal: AbortSignal): 
     )
   }
   return foundIn(stdout.toString())
+}
+
+/** The time, what `probeScript` printed, and what `scanScript` did, if all went well there. */
+function partsOf(stdout: Buffer): [seconds: number, text: string, printed: Buffer | undefined] {
+  const time = stdout.indexOf('\n')
+  const end = stdout.indexOf('\n.\n', time)
+  const code = stdout.lastIndexOf(0)
+  const text = stdout.toString('utf8', time + 1, end < 0 ? stdout.length : end + 1)
+  const isScanned = end >= 0 && stdout.toString('latin1', code + 1) === '0'
+  const printed = isScanned ? stdout.subarray(end + 3, code) : undefined
+  return [Number(stdout.toString('latin1', 0, Math.max(0, time))), text, printed]
 }
 
 /** From what `probeScript` prints. */

@@ -80,8 +80,8 @@ test.each([
     for (const name of ['a', 'b']) writeFileSync(join(host, name), name)
     const mirror = mirrorOf(host)
     await mirror.sync(channelScripts(sandbox), 'both', context)
-    // What looks for a mark, what brings all, and a listing.
-    expect(sandbox.started).toBe(3)
+    // What looks for a mark, and what brings all and lists it.
+    expect(sandbox.started).toBe(2)
     expect(await mirror.sync(channelScripts(sandbox), 'both', context)).toMatchObject({
       toHost: [],
       toSandbox: [],

@@ -2,6 +2,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -14,7 +15,13 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readScan, type ScanAnswer } from '../../src/sync/sandbox-answers.ts'
-import { type ScanRequest, scanExits, scanScript } from '../../src/sync/sandbox-scan-script.ts'
+import {
+  lookAhead,
+  moments,
+  type ScanRequest,
+  scanExits,
+  scanScript,
+} from '../../src/sync/sandbox-scan-script.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import { shells } from '../support/local-sandbox.ts'
 
@@ -46,7 +53,6 @@ describe.each(Object.entries(shells()))('%s', (name, { shell, path }) => {
       stateDirectory: join(base, 'state'),
       since: undefined,
       next: 'next',
-      hashes: true,
       asks: stdin !== '',
       halves: true,
       ...request,
@@ -130,10 +136,81 @@ describe.each(Object.entries(shells()))('%s', (name, { shell, path }) => {
     expect(changed.targets).toEqual({ other: 'g' })
   })
 
-  test('what need not be hashed is not, but for what is asked about', () => {
-    put('a', 'b/c')
-    expect(Object.keys(told({ hashes: false }, './b/c\n').digests)).toEqual(['b/c'])
-    expect(told({ hashes: false, since: undefined }).digests).toEqual({})
+  describe('of what is moved to the root after it was listed', () => {
+    const state = () => join(base, 'state')
+    const stage = () => join(base, 'stage')
+    const ahead = (then = '', settled = true) => {
+      const request = { root, stateDirectory: state(), since: undefined, next: 'next' }
+      const scan = scanScript({ ...request, asks: false, halves: false, ahead: true })
+      const moving = `cd ${stage()} && for it in * .[!.]* ..?*; do [ ! -e "$it" ] || mv -- "$it" ${root}/; done`
+      const lines = [
+        `settled=${settled ? 1 : ''}`,
+        `cd ${stage()}`,
+        lookAhead(request),
+        moments,
+        moving,
+        then,
+        `(${scan}\n)`,
+      ]
+      const { status, stdout } = spawnSync(shell, ['-c', lines.join('\n')], { env: { PATH: path } })
+      expect(status).toBe(0)
+      return atOnce(readScan(stdout)) as ScanAnswer
+    }
+    const arrive = (...paths: string[]) => {
+      put(...paths)
+      cpSync(root, stage(), { recursive: true })
+      rmSync(root, { recursive: true })
+      mkdirSync(root)
+    }
+
+    test.each([
+      ...trees,
+      ['names with a newline', ['a\nb', 'c/d\ne', 'f\ng/h', 'i', 'j/k/l\nm/n']],
+    ] as [string, string[]][])(
+      '%s: all is told, and the content of what is at the top',
+      (_, paths) => {
+        arrive(...paths)
+        // What is ours there.
+        put('.sandbox-mcp/seeded')
+        const first = ahead()
+        const whole = answer({ next: 'other' })
+        expect([...first.added].sort()).toEqual([...whole.added].sort())
+        expect(first.isAll).toBe(true)
+        const atTop = [...whole.digests].filter(([file]) => !file.includes('/'))
+        expect(Object.fromEntries(first.digests)).toEqual(Object.fromEntries(atTop))
+        expect(readdirSync(state())).toEqual(['other'])
+      },
+    )
+
+    test('the content of all is told where a change may leave no trace', () => {
+      arrive('a', 'b/c', 'd/e/f')
+      expect(Object.fromEntries(ahead('', false).digests)).toEqual(told({ next: 'other' }).digests)
+    })
+
+    test('it is the listing that the next is relative to', () => {
+      arrive('a', 'b/c', 'd/e/f')
+      ahead()
+      rmSync(join(root, 'b/c'))
+      put('d/e/g')
+      const { added, removed, isAll } = told({ since: 'next', next: 'later' })
+      expect(isAll).toBe(false)
+      expect([pathsOf(added), pathsOf(removed)]).toEqual([
+        expect.arrayContaining(['b', 'd/e', 'd/e/g']),
+        expect.arrayContaining(['b', 'b/c', 'd/e']),
+      ])
+    })
+
+    test('where a part of it is missing, all is listed', () => {
+      arrive('a', 'b/c')
+      const removing = `rm -f ${state()}/*`
+      expect(pathsOf(ahead(removing).added).sort()).toEqual(['a', 'b', 'b/c'])
+    })
+
+    test('the moment is one from before it was seen', () => {
+      arrive('a')
+      const { now } = ahead('sleep 0.3')
+      expect(answer({ next: 'other' }).now - now).toBeGreaterThan(name === 'BusyBox' ? -1 : 0.29)
+    })
   })
 
   const isBusyBox = name === 'BusyBox'

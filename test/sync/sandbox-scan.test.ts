@@ -1,4 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -19,6 +19,7 @@ import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vit
 import { DigestCache } from '../../src/sync/digest-cache.ts'
 import { scanHost } from '../../src/sync/host-scan.ts'
 import { SandboxScanner } from '../../src/sync/sandbox-scan.ts'
+import { moments, scanScript } from '../../src/sync/sandbox-scan-script.ts'
 import type { SentFiles } from '../../src/sync/seed.ts'
 import { reasons, type Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
@@ -125,11 +126,14 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
     const stop = new AbortController()
     const cut: ScriptRunner = async (...request) => {
       const answer = await recording(...request)
-      if (answers.length === 2) stop.abort()
+      if (answers.length === 1) stop.abort()
       return answer
     }
-    const sent: SentFiles = { seconds: 0, files: new Map() }
     const stateDirectory = join(base, 'state')
+    const request = { root, stateDirectory, since: undefined, next: 'first' }
+    const listing = scanScript({ ...request, asks: false, halves: false, ahead: true })
+    const { stdout: printed } = spawnSync('/bin/sh', ['-c', `settled=1\n${moments}\n${listing}`])
+    const sent: SentFiles = { seconds: 0, files: new Map(), listing: { name: 'first', printed } }
     const filled = new SandboxScanner(cut, { root, stateDirectory, rules, sent })
     await expect(filled.scan(stop.signal)).rejects.toMatchObject({ code: 'CANCELLED' })
     expect(plain(await filled.scan())).toEqual(plain(await scanner.scan()))
