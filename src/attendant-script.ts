@@ -16,7 +16,8 @@ export const attendantMarkByte = 0x1f
  * unguessable and frames the marks too, is no request, and ends it as well.
  *
  * Its variables are named as a runner's, and the text is taken out of the environment before it is read: there
- * it would go to each program, and may be more than one can be started with.
+ * it would go to each program, and may be more than one can be started with. Where sh is bash, TMOUT would end it when
+ * it is asked for nothing, and what a script reads when that takes long.
  *
  * With `shortcuts` it becomes perl where there is one, and marks which of the two it is before it takes requests.
  */
@@ -35,7 +36,8 @@ function shellScript(
   functions: string,
   handed?: typeof handing,
 ): string {
-  return `${functions}
+  return `unset TMOUT
+${functions}
 told='${mark(attendantWords.told)}'
 sbx_over=
 ! command -v prepare >/dev/null || prepare

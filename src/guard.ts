@@ -180,10 +180,12 @@ class ChannelGuard implements Guard {
 
 /**
  * A round of `marked` can miss what was forked while it looked, so it looks until it finds nothing.
- * Shells read their stdin bytewise for `read`, so the lines need no other framing.
+ * Shells read their stdin bytewise for `read`, so the lines need no other framing. After TMOUT seconds without one
+ * bash would take the connection for ended.
  */
 function guardScript(session: Mark): string {
-  return `trap '' HUP INT QUIT TERM PIPE
+  return `unset TMOUT
+trap '' HUP INT QUIT TERM PIPE
 echo ready
 groups=' '
 # Three processes for all of a busy machine; the shell alone takes seconds there.

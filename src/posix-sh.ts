@@ -13,6 +13,12 @@ export function isVariableName(name: string): boolean {
 }
 
 /**
+ * `read` for what may take any time to come. Where sh is bash, a TMOUT in its environment is a limit, and what it ends
+ * looks like the end of the input. The programs that the shell starts have it still.
+ */
+export const patientRead = 'TMOUT=0 IFS= read -r'
+
+/**
  * Sets `owner`, which ends the name of what a script makes for a while, and defines `left NAME`: whether
  * the script that gave something such a name has ended on this machine, so that it is nobody's any more.
  */

@@ -11,7 +11,7 @@
  * for as long as members of the group live, because an engine that closes a finished script's pipes would
  * break the output of servers that the command left in the background, and ends with them.
  */
-import { isVariableName, quote } from './posix-sh.ts'
+import { isVariableName, patientRead, quote } from './posix-sh.ts'
 
 /**
  * The variables of a session's environment that choose a locale: a bash that has one from its start needs none
@@ -68,13 +68,13 @@ export function runnerScript(token: string, locale: Locale): string {
   const ready = (shell: string) =>
     `${mark(token, 'ready ', `"$sbx_group ${shell}"`)} >&2; unset sbx_group; sbx_=`
   // In one line: the lines of the command are counted from here.
-  const bash = `${ready('bash$((BASH_VERSINFO[0] > 4 ? 5 : 4))')}; unset BASH_EXECUTION_STRING; sbx_take() { IFS= read -r sbx_size || exit 126; sbx_text=; case $sbx_size in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C IFS= read -r -N "\${sbx_size#+}" sbx_text || exit 126; else ${readLong}; fi ;; *) while ((sbx_size-- > 0)); do IFS= read -r sbx_line || exit 126; sbx_text+=$sbx_line$'\\n'; done ;; esac; }; sbx_take; eval "$sbx_text"; sbx_take; unset -f sbx_take; eval "unset ${launcherVariables}; $sbx_text"`
+  const bash = `${ready('bash$((BASH_VERSINFO[0] > 4 ? 5 : 4))')}; unset BASH_EXECUTION_STRING; sbx_take() { ${bashRead} sbx_size || exit 126; sbx_text=; case $sbx_size in +*) if ((BASH_VERSINFO[0] > 4)); then LC_ALL=C ${bashRead} -N "\${sbx_size#+}" sbx_text || exit 126; else ${readLong(bashRead)}; fi ;; *) while ((sbx_size-- > 0)); do ${bashRead} sbx_line || exit 126; sbx_text+=$sbx_line$'\\n'; done ;; esac; }; sbx_take; eval "$sbx_text"; sbx_take; unset -f sbx_take; eval "unset ${launcherVariables}; $sbx_text"`
   const sh = `${ready('sh')}
-IFS= read -r sbx_size || exit 126
+${patientRead} sbx_size || exit 126
 sbx_text=
 case $sbx_size in
-+*) ${readLong} ;;
-*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line || exit 126; sbx_text="$sbx_text$sbx_line
++*) ${readLong(patientRead)} ;;
+*) while [ "$sbx_size" -gt 0 ]; do ${patientRead} sbx_line || exit 126; sbx_text="$sbx_text$sbx_line
 "; sbx_size=$((sbx_size - 1)); done ;;
 esac
 eval "unset ${launcherVariables}; $sbx_text"`
@@ -95,10 +95,10 @@ $sbx_setsid "$1" -c "exec 2>&4 3<&- 4>&-; sbx_group=$sbx_leads; $2"
 sbx_code=$?
 ${mark(token, '', '"$sbx_code"')}
 ${mark(token, '', '"$sbx_code"')} >&4
-IFS=' ' read -r sbx_key sbx_group sbx_base sbx_hold <&3 && [ "$sbx_key" = ${token} ] || exit 1
+TMOUT=0 IFS=' ' read -r sbx_key sbx_group sbx_base sbx_hold <&3 && [ "$sbx_key" = ${token} ] || exit 1
 [ "$sbx_setsid" ] && [ "$sbx_base" ] && sbx_alone || break
 ${mark(token, 'clean')} >&4
-[ -z "$sbx_hold" ] || read -r sbx_hold <&3 || exit 1
+[ -z "$sbx_hold" ] || ${patientRead} sbx_hold <&3 || exit 1
 done
 ${keepUntilGone(token, '4')}
 exit 1`
@@ -128,7 +128,14 @@ sleep 1
 done
 ${mark(token, 'gone')} >&${stderr}`
 
-const readLong = `sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) && IFS= read -r sbx_line || exit 126`
+/**
+ * As `patientRead`, for a bash that is not called sh: a file that it reads when it starts may have made TMOUT readonly,
+ * and then it cannot be given another value, not even for one command.
+ */
+const bashRead = `IFS= read -r \${TMOUT:+-t99999999}`
+
+const readLong = (read: string) =>
+  `sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) && ${read} sbx_line || exit 126`
 
 /**
  * True when no process that is younger than `base` is of the group or has one of the streams open. Only a

@@ -9,7 +9,13 @@ import { commandText } from '../src/command-text.ts'
 import { type Guard, openGuard } from '../src/guard.ts'
 import { type SpawnOptions, spawn } from '../src/process.ts'
 import { runnerScript } from '../src/runner-script.ts'
-import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
+import {
+  hastyShells,
+  type LocalSandbox,
+  localSandbox,
+  readSeconds,
+  shells,
+} from './support/local-sandbox.ts'
 
 const never = new AbortController().signal
 
@@ -125,3 +131,21 @@ for (const [name, { shell, path }] of Object.entries({ ...shells(), ...withoutBa
     })
   })
 }
+
+test.each(Object.entries(hastyShells()))(
+  'a limit for `read` is there for commands, and ends none that takes longer: from %s',
+  async (_origin, place) => {
+    const sandbox = localSandbox(place)
+    const guard = await openGuard(sandbox, never)
+    const seen = async (env: Readonly<Record<string, string>>) => {
+      const told = await spawn(guard, 'sleep 0.3; echo "$TMOUT"', { workdir: '/', env })
+      told.stderr.resume()
+      return [await text(told.stdout), await told.exit]
+    }
+    // The second one has a shell that has waited for longer than that.
+    for (let times = 0; times < 2; times++) expect(await seen({})).toEqual([`${readSeconds}\n`, 0])
+    if ('TMOUT' in place.env) expect(await seen({ TMOUT: '7' })).toEqual(['7\n', 0])
+    await guard.close()
+    sandbox.remove()
+  },
+)

@@ -1,14 +1,21 @@
-/** What is cut off before its end is not run, and no exit code of it is told. In dash, bash and BusyBox. */
+/**
+ * What is cut off before its end is not run, and no exit code of it is told; what only takes long is. In dash, bash and
+ * BusyBox.
+ */
 import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { attendantScript, request } from '../src/attendant-script.ts'
 import { scriptLine, waitForScript } from '../src/backends/ssh/waiting-shell.ts'
 import { commandText } from '../src/command-text.ts'
-import { runnerScript, type Shell } from '../src/runner-script.ts'
-import { shells } from './support/local-sandbox.ts'
+import { afterEnd, runnerScript, type Shell } from '../src/runner-script.ts'
+import { hastyShells, shells } from './support/local-sandbox.ts'
 
 const token = 'abcdef0123456789ab'
+const line = { workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
 
 for (const [name, { shell, path }] of Object.entries(shells())) {
   describe(`a connection that ends in ${name}`, () => {
@@ -62,7 +69,6 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
     })
 
     const waiting = path.includes('/bin:') ? 'bash5' : 'sh'
-    const line = { workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
     test.each([
       ['read by lines', script],
       ['that is long', `${script} ${'x'.repeat(5_000)}`],
@@ -78,6 +84,59 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
         expect([bytes, stdout.includes('ran')]).toEqual([bytes, false])
         if (isStarted) expect([bytes, stdout]).toEqual([bytes, `\u001e${token}:126\u001e`])
       })
+    })
+  })
+}
+
+for (const [origin, { shell, path, env }] of Object.entries(hastyShells())) {
+  describe(`a connection that pauses, where \`read\` has a limit from ${origin}`, () => {
+    let folder: string
+    beforeAll(() => {
+      folder = mkdtempSync(join(tmpdir(), 'sandbox-mcp-pauses-'))
+    })
+    afterAll(() => rmSync(folder, { recursive: true }))
+
+    /** What a script prints that gets each of `sent` in two pieces, with pauses before and in between. */
+    async function told(script: string, ...sent: Buffer[]) {
+      const pieces = sent.flatMap((one) => [one.subarray(0, 5), one.subarray(5)])
+      pieces.forEach((piece, at) => {
+        writeFileSync(join(folder, `${at}`), piece)
+      })
+      const feed = pieces.map((_, at) => `sleep 0.3; cat ${join(folder, `${at}`)}`).join('; ')
+      const words = ['-c', `{ ${feed}; } | "$0" -c "$1"`, shell, script]
+      const child = spawn('/bin/sh', words, { env: { ...env, PATH: path }, detached: true })
+      child.stdin.end()
+      const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr)])
+      return { stdout, stderr }
+    }
+
+    const sizes: [string, string][] = [
+      ['short', 'echo ran'],
+      ['long', `echo ran # ${'x'.repeat(5_000)}`],
+    ]
+
+    test.each(sizes)('runs all of a %s script of ours, and what it reads', async (_size, ours) => {
+      const script = `read -r one; read -r two; echo "$one $two"; ${ours}`
+      const asked = request(token, script, Buffer.from('first\nsecond\n'))
+      const halves = [asked.subarray(0, -8), asked.subarray(-8)]
+      const { stdout } = await told(attendantScript(token, ''), ...halves)
+      expect(stdout).toMatch(`first second\nran\n\u001f${token}:0\u001f`)
+    })
+
+    test.each(sizes)('runs all of a %s script over SSH', async (_size, ours) => {
+      const { stdout } = await told(waitForScript('mark'), scriptLine(ours))
+      expect(stdout).toBe('markran\n')
+    })
+
+    const waiting: Shell = path.includes('/bin:') ? 'bash5' : 'sh'
+    test.each(sizes)('runs all of a %s command', async (_size, run) => {
+      const sent = [
+        commandText(token, waiting, { ...line, run }),
+        Buffer.from(afterEnd(token, 99_999_999, undefined, false)),
+      ]
+      const { stdout, stderr } = await told(runnerScript(token, {}), ...sent)
+      expect(stdout).toBe(`ran\n\u001e${token}:0\u001e`)
+      expect(stderr).toContain(`${token}:gone`)
     })
   })
 }

@@ -1,6 +1,14 @@
 /** A directory of this machine as a sandbox without walls: scripts run in a shell of one's choice. */
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { constants, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sandboxLost } from '../../src/errors.ts'
@@ -20,9 +28,14 @@ export interface LocalSandbox extends Sandbox {
   remove(): void
 }
 
+interface Place {
+  readonly shell: string
+  readonly path: string
+}
+
 /** The shells and tools that scripts must work with. */
-export function shells(): Record<string, { shell: string; path: string }> {
-  const found: Record<string, { shell: string; path: string }> = {}
+export function shells(): Record<string, Place> {
+  const found: Record<string, Place> = {}
   for (const shell of ['/bin/dash', '/bin/bash']) {
     if (existsSync(shell)) found[shell] = { shell, path: '/usr/bin:/bin' }
   }
@@ -34,6 +47,30 @@ export function shells(): Record<string, { shell: string; path: string }> {
     found.BusyBox = { shell: join(applets, 'sh'), path: applets }
   }
   return found
+}
+
+/** Seconds after which `read` gives up, where `TMOUT` says so: bash takes it for what reads a pipe too. */
+export const readSeconds = '0.1'
+
+/** Places with such a limit, by where it comes from. The sh of each is bash, which alone has it. */
+export function hastyShells(): Record<string, Place & { env: Record<string, string> }> {
+  if (!existsSync('/bin/bash')) return {}
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-hasty-')))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const shell = join(folder, 'sh')
+  symlinkSync('/bin/bash', shell)
+  for (const tool of ['setsid', 'grep', 'dd', 'cat', 'tr', 'sleep']) {
+    symlinkSync(`/usr/bin/${tool}`, join(folder, tool))
+  }
+  // As sshd and BASH_ENV have a bash read it that is not called sh.
+  const startFile = join(folder, 'start')
+  writeFileSync(startFile, `TMOUT=${readSeconds}; readonly TMOUT\n`)
+  const path = `${folder}:/usr/bin:/bin`
+  return {
+    'the environment': { shell, path, env: { TMOUT: readSeconds } },
+    'the environment, without another bash': { shell, path: folder, env: { TMOUT: readSeconds } },
+    'a start-up file, for good': { shell, path, env: { BASH_ENV: startFile } },
+  }
 }
 
 export interface LocalOptions {

@@ -1,4 +1,5 @@
 /** A shell that waits for a script, the same for dash, bash and BusyBox, and how it is told one. */
+import { patientRead } from '../../posix-sh.ts'
 
 /**
  * The mark ends what start-up files said, which is no output of the script. `read` takes its line
@@ -6,7 +7,7 @@
  * half a script is not to be run: `read` tells the end, and dd does not.
  */
 export const waitForScript = (mark: string) =>
-  `printf ${mark}; printf ${mark} >&2; IFS= read -r sbx_text || exit 0; case $sbx_text in +*) sbx_text=$(dd bs="\${sbx_text#+}" count=1 iflag=fullblock 2>/dev/null) && read -r sbx_end || exit 126 ;; *) sbx_text=$(printf %b "$sbx_text") ;; esac; eval "unset sbx_text sbx_end; $sbx_text"`
+  `printf ${mark}; printf ${mark} >&2; ${patientRead} sbx_text || exit 0; case $sbx_text in +*) sbx_text=$(dd bs="\${sbx_text#+}" count=1 iflag=fullblock 2>/dev/null) && ${patientRead} sbx_end || exit 126 ;; *) sbx_text=$(printf %b "$sbx_text") ;; esac; eval "unset sbx_text sbx_end; $sbx_text"`
 
 /** Above it a process to read the script costs less than a system call for each of its bytes. */
 const longBytes = 3_000
