@@ -1,12 +1,15 @@
 /** Each key of the settings, in the container that the engine made, or in the refusal. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { execa } from 'execa'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { checkSettings } from '../../src/backends/docker/check-settings.ts'
 import { containerOptions } from '../../src/backends/docker/options.ts'
 import { type DockerSettings, dockerDefaults } from '../../src/backends/docker/settings.ts'
+import type { SandboxSpec } from '../../src/sandbox.ts'
 import { describeWhere } from '../support/available.ts'
 import { DockerWorld } from '../support/docker-world.ts'
+import { hastyShells } from '../support/local-sandbox.ts'
 
 const gib = 1024 ** 3
 
@@ -79,7 +82,7 @@ describe('a value that cannot be used is refused with its key and a fix', () => 
 })
 
 describe('what the container is made from', () => {
-  const optionsOf = (settings: Partial<DockerSettings>) =>
+  const optionsOf = (settings: Partial<DockerSettings>, more: Partial<SandboxSpec> = {}) =>
     containerOptions({
       spec: {
         name: 'sbx-aaaaaaaaaaaaaaa',
@@ -88,6 +91,7 @@ describe('what the container is made from', () => {
         agent: 'main',
         mounts: [{ host: '/project', sandbox: '/workspace', writable: true }],
         owner: { uid: 7, gid: 8 },
+        ...more,
       },
       settings: { ...dockerDefaults, ...settings },
       mounts: [{ host: '/project', sandbox: '/workspace', writable: true }],
@@ -139,6 +143,17 @@ describe('what the container is made from', () => {
     expect(optionsOf({}).Env).toEqual(['HOME=/home/sandbox', 'LANG=C.UTF-8'])
     expect(optionsOf({ env: { HOME: '/tmp' } }).Env).toEqual(['HOME=/tmp'])
   })
+
+  test.each(Object.entries(hastyShells()))(
+    'one that ends with its server waits for that, where `read` has a limit from %s',
+    async (_origin, { shell, path, env }) => {
+      const [script = ''] = optionsOf({}, { ephemeral: { pid: 1, started: '' } }).Cmd ?? []
+      const feed = '{ sleep 0.3; echo server >&2; } | { "$0" -c "$1"; echo container >&2; }'
+      const options = { env: { ...env, PATH: path }, extendEnv: false }
+      const { stderr } = await execa('/bin/sh', ['-c', feed, shell, script], options)
+      expect(stderr).toBe('server\ncontainer')
+    },
+  )
 
   test('every key changes the hash', () => {
     const hash = (settings: Partial<DockerSettings>) =>

@@ -7,6 +7,7 @@ import { isSandboxError, sandboxStartFailed, shown } from '../../errors.ts'
 import type { OpenContext, SandboxSpec } from '../../sandbox.ts'
 import type { ContainerFacts } from './container-facts.ts'
 import type { DockerEngine } from './engine.ts'
+import { untilServerIsGone } from './main-process.ts'
 import type { DockerSettings } from './settings.ts'
 
 /** An installation of packages over a slow network ends within it. */
@@ -21,7 +22,7 @@ export const setupName = (name: string) => `${name}-setup`
 /** The sandbox's name, of a container's that may still be set up. */
 export const sandboxNameOf = (container: string) => container.replace(/-setup$/, '')
 
-const leaseScript = 'while read -r _; do :; done # setup by sandbox-mcp'
+const leaseScript = `${untilServerIsGone} # setup by sandbox-mcp`
 
 /** Holds the container for this server; ends with the returned function, or with the server. */
 export async function takeLease(
