@@ -2,7 +2,7 @@
  * The POSIX sh that makes changes in the sandbox, for GNU and BusyBox tools alike. One archive comes in
  * on stdin: the new files and links below `new/`, and last `plan`, which proves that it is whole.
  */
-import { quote } from '../posix-sh.ts'
+import { patientRead, quote } from '../posix-sh.ts'
 import {
   clearing,
   confirmed,
@@ -37,7 +37,7 @@ digests() {
     set -- "$1"
     while IFS= read -r line; do set -- "$@" "$line"; done < "$1"
     shift
-    sha256sum "$@" 2>/dev/null | while IFS= read -r line; do
+    sha256sum "$@" 2>/dev/null | while ${patientRead} line; do
       line=\${line#\\\\}
       echo "\${line%% *}"
     done

@@ -1,5 +1,5 @@
 /** The sh that reads an archive of tar from stdin into the current directory, packed as gzip does or not. */
-import { quote } from '../posix-sh.ts'
+import { patientRead, quote } from '../posix-sh.ts'
 
 /** The first line of what `unpackScript` reads: whether it is worth a program that takes a while to start. */
 export const sizes = { large: 'large', small: 'small' } as const
@@ -48,4 +48,4 @@ exec gzip -dc`
  * for one: that nothing is missing has to be told by what is in it.
  */
 export const unpackScript = (isPacked: boolean): string =>
-  `read -r size && ${isPacked ? `(${unzip}) | ${untar}` : untar}`
+  `${patientRead} size && ${isPacked ? `(${unzip}) | ${untar}` : untar}`

@@ -18,7 +18,7 @@ import type { SyncChange } from '../../src/sync/reconcile.ts'
 import type { Entry } from '../../src/sync/snapshot.ts'
 import { TransferProgress } from '../../src/sync/transfer-progress.ts'
 import { treePath } from '../../src/tree.ts'
-import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
+import { hastyShells, type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
 const context = { signal: never, report: () => {} }
@@ -45,7 +45,9 @@ const put = (path: string, content: string) => {
 }
 
 const ways = { small: 0, large: 200_000 }
-const cases = Object.entries(shells()).flatMap(([name, tools]) =>
+const { 'the environment': hasty } = hastyShells()
+const all = { ...shells(), ...(hasty && { 'bash with a limit for read': hasty }) }
+const cases = Object.entries(all).flatMap(([name, tools]) =>
   Object.entries(ways).map(([way, bytes]) => [name, way, tools, bytes] as const),
 )
 
@@ -211,6 +213,12 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
       const [place, beside] = readdirSync(inside('d')).sort()
       expect([place, beside]).toEqual(['x', expect.stringMatching(/^x\.[0-9a-f]{32}$/)])
       expect([textOf('d/x'), textOf(`d/${beside}`)]).toEqual(['theirs\n', 'old written\n'])
+    })
+
+    test('digests take as long as they take', async () => {
+      begin(['sha256sum', (real) => `sleep 0.3; ${real} "$@"`])
+      expect(await replacing()).toEqual({ stale: [], refused: [] })
+      expect(textOf('d/f')).toBe('ours')
     })
 
     test.each(['tar', 'mkdir'])('nothing is done or left where %s fails', async (tool) => {

@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeEach, expect, test } from 'vitest'
 import { packed } from '../../src/sync/packing.ts'
 import { tarEnd, tarHeader, tarPadding } from '../../src/sync/tar-archive.ts'
 import { sizes, unpackScript } from '../../src/sync/unpack-script.ts'
+import { hastyShells } from '../support/local-sandbox.ts'
 import { localShells } from '../support/local-shells.ts'
 import { hasPerl } from '../support/perl-attendant.ts'
 
@@ -106,6 +107,18 @@ test.each(ways)('so is a sum that is another one: %s', async (_, size, path) => 
   const { stderr } = await unpack(size, archive, path)
   expect(stderr).toMatch(/crc|data error|data stream error/i)
 })
+
+test.each(Object.entries(hastyShells()))(
+  'what is read may take a while to come, where `read` has a limit from %s',
+  async (_origin, { shell, env }) => {
+    const path = join(folder, 'archive')
+    writeFileSync(path, await buffer(packed(chunksOf(tar()))))
+    const feed = `{ sleep 0.3; echo ${sizes.small}; cat ${path}; rm ${path}; } | "$0" -c "$1"`
+    const options = { cwd: folder, env: { ...env, PATH: system } }
+    await execa('/bin/sh', ['-c', feed, shell, unpackScript(true)], options)
+    expectAll()
+  },
+)
 
 const shells = await localShells()
 
