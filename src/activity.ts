@@ -82,7 +82,7 @@ export class Activity {
 
   /** Nothing is in use any more. */
   async close(): Promise<void> {
-    await this.#claim.settle()
+    await this.#claim.close()
     clearTimeout(this.#look)
     this.#end()
   }

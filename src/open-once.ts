@@ -1,17 +1,21 @@
 /** One thing that is costly to open, shared by all who ask for it at the same time and later. */
 import { cancelled } from './errors.ts'
 import type { OpenContext } from './sandbox.ts'
+import { unlessAborted } from './unless-aborted.ts'
+
+const what = 'opening the sandbox'
 
 /**
  * `get` opens at first use. A caller that is cancelled only stops waiting; the opening itself is
- * cancelled when nobody waits for it any more. A failure is told to all who wait, and the next call
- * tries again.
+ * cancelled when nobody waits for it any more, and whoever comes then has another after it has ended. A
+ * failure is told to all who wait, and the next call tries again.
  */
 export class OpenOnce<T> {
   readonly #open: (context: OpenContext) => Promise<T>
   #current: { value: Promise<T>; stop: AbortController } | undefined
   #opened: T | undefined
   #waiting = new Set<OpenContext>()
+  #closed = false
 
   constructor(open: (context: OpenContext) => Promise<T>) {
     this.#open = open
@@ -23,20 +27,19 @@ export class OpenOnce<T> {
   }
 
   async get(context: OpenContext): Promise<T> {
+    const { signal } = context
+    while (this.#current?.stop.signal.aborted) {
+      const ended = this.#current.value.catch(() => {})
+      await unlessAborted(ended, signal, what)
+    }
     if (this.#opened !== undefined) return this.#opened
-    if (context.signal.aborted) throw cancelled('opening the sandbox')
+    if (signal.aborted || this.#closed) throw cancelled(what)
     this.#current ??= this.#begin()
     const current = this.#current
     this.#waiting.add(context)
-    let onAbort = () => {}
-    const aborted = new Promise<never>((_, reject) => {
-      onAbort = () => reject(cancelled('opening the sandbox'))
-      context.signal.addEventListener('abort', onAbort, { once: true })
-    })
     try {
-      return await Promise.race([current.value, aborted])
+      return await unlessAborted(current.value, signal, what)
     } finally {
-      context.signal.removeEventListener('abort', onAbort)
       this.#waiting.delete(context)
       if (this.#waiting.size === 0 && this.#opened === undefined) current.stop.abort()
     }
@@ -47,8 +50,9 @@ export class OpenOnce<T> {
     if (this.#opened === value) this.#opened = undefined
   }
 
-  /** Waits for an opening that is under way to end; cancels it. */
-  async settle(): Promise<void> {
+  /** From now on nothing is opened. Cancels an opening that is under way, and waits for it to end. */
+  async close(): Promise<void> {
+    this.#closed = true
     this.#current?.stop.abort()
     await this.#current?.value.catch(() => {})
   }

@@ -1,6 +1,6 @@
 /** The sandbox of a session as long as it is open: opened once for all who need it, and anew when it was lost. */
 import type { SandboxUse } from './activity.ts'
-import { cancelled, isSandboxError } from './errors.ts'
+import { isSandboxError } from './errors.ts'
 import { type Guard, openGuard } from './guard.ts'
 import { OpenOnce } from './open-once.ts'
 import type { Locale } from './runner-script.ts'
@@ -15,7 +15,6 @@ export class SandboxOpening {
   readonly #guard: OpenOnce<Guard>
   #hasOpened = false
   #untoldLoss: string | undefined
-  #closed = false
 
   /** `tell` is told what the client should know of a sandbox that was opened; `locale` as for `openGuard`. */
   constructor(workspace: Workspace, use: SandboxUse, tell: (text: string) => void, locale: Locale) {
@@ -76,12 +75,10 @@ export class SandboxOpening {
 
   /** From now on none is opened; resolves when none is being opened. One that is open stays with the caller. */
   async close(): Promise<void> {
-    this.#closed = true
-    await this.#guard.settle()
+    await this.#guard.close()
   }
 
   async #open(context: OpenContext): Promise<Guard> {
-    if (this.#closed) throw cancelled('opening the sandbox')
     this.#hasOpened = true
     const sandbox = await this.#workspace.open(context).catch((error: Error) => {
       this.#use.failed(error)
