@@ -7,11 +7,12 @@
  * group (setsid, a daemon) is reached too.
  */
 import { createInterface } from 'node:readline'
-import { cancelled, sandboxLost } from './errors.ts'
+import { backendUnavailable, cancelled, sandboxLost } from './errors.ts'
 import { type Mark, markVariable, numberedFunction, sessionMark } from './process-mark.ts'
 import { RunnerPool } from './runner-pool.ts'
 import type { Locale } from './runner-script.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
+import { unlessAborted } from './unless-aborted.ts'
 
 export interface Guard {
   readonly sandbox: Sandbox
@@ -44,6 +45,9 @@ export interface Guard {
 /** A group that is forgotten is told with what comes next, which is the runner's next group, or by then. */
 const dropMs = 100
 
+/** A guard that has not said that it is there by then will not. */
+export const readyMs = 30_000
+
 /**
  * Starts the guard of one session in `sandbox`. Its commands have `locale`, whatever else they are given. Where the
  * session `looksAfter` each command it is to say when it has looked, by `RunnerPool.goOn`.
@@ -57,14 +61,27 @@ export async function openGuard(
   const session = sessionMark()
   const channel = await sandbox.start(guardScript(session), signal)
   const guard = new ChannelGuard(sandbox, session, channel, locale, looksAfter)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Error>((resolve) => {
+    timer = setTimeout(() => resolve(silent(sandbox.name)), readyMs)
+  })
+  const none = Promise.race([guard.lost, late]).then((error) => Promise.reject(error))
   try {
-    await Promise.race([guard.ready, guard.lost.then((error) => Promise.reject(error))])
+    await unlessAborted(Promise.race([guard.ready, none]), signal, 'opening the sandbox')
     return guard
   } catch (error) {
-    guard.runners.close()
+    guard.giveUp()
     throw error
+  } finally {
+    clearTimeout(timer)
   }
 }
+
+const silent = (name: string) =>
+  backendUnavailable(
+    `sandbox ${name} does not answer within ${readyMs / 1000} s`,
+    'Call again; when it stays like this, remove the sandbox or restart the engine.',
+  )
 
 class ChannelGuard implements Guard {
   readonly sandbox: Sandbox
@@ -147,6 +164,14 @@ class ChannelGuard implements Guard {
     this.#channel.stdin.end(this.#takeDropped())
     await this.#channel.exit.catch(() => {})
     await this.runners.ended()
+    this.#channel.close()
+  }
+
+  /** For one that is not there yet: nothing runs that it would have to end. */
+  giveUp(): void {
+    this.#closing = true
+    this.runners.close()
+    this.#channel.stdin.end()
     this.#channel.close()
   }
 
