@@ -1,0 +1,57 @@
+/** The sh script of a guard, for dash, bash and BusyBox. */
+import { type Mark, markVariable, numberedFunction } from './process-mark.ts'
+
+/**
+ * A round of `marked` can miss what was forked while it looked, so it looks until it finds nothing.
+ * Shells read their stdin bytewise for `read`, so the lines need no other framing. After TMOUT seconds without one
+ * bash would take the connection for ended.
+ */
+export function guardScript(session: Mark): string {
+  return `unset TMOUT
+trap '' HUP INT QUIT TERM PIPE
+echo ready
+groups=' '
+# Three processes for all of a busy machine; the shell alone takes seconds there.
+quick=; command -v cat >/dev/null && command -v tr >/dev/null && command -v grep >/dev/null && quick=1
+${numberedFunction}
+marked() {
+for round in 1 2 3 4 5 6 7 8; do
+found=
+for pid in $(numbered "$3"); do kill "-$1" "$pid" 2>/dev/null && found=1; done
+for environ in /proc/[0-9]*/environ; do
+pid=\${environ#/proc/}; pid=\${pid%/environ}
+[ "$pid" = "$$" ] && continue
+{ while IFS= read -r text || [ "$text" ]; do
+case $text in *"${markVariable}=$2"*) kill "-$1" "$pid" && found=1; break ;; esac
+text=
+done <"$environ"; } 2>/dev/null
+done
+[ "$found" ] && [ "$1" = KILL ] || break
+done
+}
+while read -r verb request group mark digits; do
+case $verb in
+check) echo "$request" ;;
+any)
+found=$(numbered ${session.digits})
+[ "$found" ] || if [ "$quick" ]; then
+cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' 2>/dev/null | grep -q '^${markVariable}=${session.text}' && found=1
+else marked 0 ${session.text} ${session.digits}; fi
+echo "$request \${found:+yes}" ;;
+add) groups="$groups$group " ;;
+drop) case $groups in *" $group "*) groups="\${groups%% "$group" *} \${groups#* "$group" }" ;; esac ;;
+TERM) kill -TERM "-$group" 2>/dev/null; echo "$request" ;;
+KILL) kill -KILL "-$group" 2>/dev/null; marked KILL "$mark" "$digits"; echo "$request" ;;
+esac
+done
+for group in $groups; do kill -TERM "-$group" 2>/dev/null; done
+marked TERM ${session.text} ${session.digits}
+for try in 1 2 3 4 5 6 7 8 9 10; do
+left=
+for group in $groups; do kill -0 "-$group" 2>/dev/null && left=1; done
+[ "$left" ] || break
+sleep 0.1 2>/dev/null || sleep 1
+done
+for group in $groups; do kill -KILL "-$group" 2>/dev/null; done
+marked KILL ${session.text} ${session.digits}`
+}
