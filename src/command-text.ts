@@ -67,7 +67,12 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   if (stdin === 'open') {
     // What is left of its stdin could be taken for an answer, so the launcher stays, and leads the group.
     const taken = `unset ${launcherVariables}; unset -f sbx_take; `
-    const command = typeof run === 'string' && isTooLong(run) ? taken + run : `exec ${argv()}`
+    // As a word of its own, so that what the shell cannot read of it takes nothing along of what follows here. bash counts
+    // its lines from where the word before it ends.
+    const command =
+      typeof run === 'string' && isTooLong(run)
+        ? `eval ${quote(taken)} ${quote(run)}`
+        : `exec ${argv()}`
     const child = ['(', '{ :', ...wear, '} 2>/dev/null', ...exports, `${command}\n)`]
     return text([...prologue(), traps, ...child, led(token)])
   }

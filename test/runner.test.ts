@@ -255,6 +255,23 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       expect((await sh('ls')).stdout).not.toContain('trapped')
     })
 
+    test.each([
+      ['what is not closed', 'if true; then echo no fi'],
+      ['a quote that is not closed', 'echo "no'],
+      ['what closes more than was opened', 'true ) ; touch trapped'],
+    ])('what cannot be read of a very long command ends it: %s', async (_what, wrong) => {
+      const run = `: ${'x'.repeat(130_000)}\n${wrong}\n`
+      const trap = Buffer.from('touch trapped\n')
+      const waiting = await start(run, { stdin: 'open' })
+      const errors = text(waiting.stderr)
+      waiting.stdout.resume()
+      // As of any other text that the shell cannot read, whatever its stdin gives, or does not give yet.
+      expect(await waiting.exit).toBe(2)
+      expect(await errors).toMatch(/syntax error|unexpected EOF/)
+      expect((await sh(run, { stdin: 'open', input: trap })).code).toBe(2)
+      expect((await sh('ls')).stdout).not.toContain('trapped')
+    })
+
     test('a command that signals its parent is told as it ended', async () => {
       for (const signal of ['TERM', 'INT', 'HUP', 'USR1', 'PIPE']) {
         const { code, stdout } = await sh(`kill -${signal} $PPID; sleep 0.05; echo done; exit 3`)
