@@ -32,11 +32,21 @@ export function checkConfig(written: unknown, env: NodeJS.ProcessEnv): Checked {
   }
 }
 
+/** `*` is any agent. Parts, not text: an agent's id may hold dots. */
+const ourParts = [
+  'agents.defaults.workspace',
+  'agents.defaults.sandbox',
+  ...['entries', 'list'].flatMap((kind) =>
+    ['workspace', 'sandbox', 'tools.sandbox'].map((part) => `agents.${kind}.*.${part}`),
+  ),
+  'tools.sandbox',
+  'plugins.entries.openshell.config',
+  'plugins.entries.openshell.enabled',
+].map((place) => place.split('.'))
+
 /** The parts of a file in which all is ours, and everything is checked. */
 export function isOurs(path: Path): boolean {
-  return /^(agents\.(defaults|entries\.[^.]+|list\[\d+\])\.(workspace|sandbox)|(agents\.(entries\.[^.]+|list\[\d+\])\.)?tools\.sandbox|plugins\.entries\.openshell\.(config|enabled))(\.|\[|$)/.test(
-    pathText(path),
-  )
+  return ourParts.some((parts) => parts.every((part, at) => part === '*' || part === path[at]))
 }
 
 function problemsOf(

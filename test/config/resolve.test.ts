@@ -239,6 +239,20 @@ test('text is taken from the environment where it says so, and only in our parts
   expect(settings.image).toBe(`a/b:\${TAG}\${lower}`)
 })
 
+test.each(['coder', 'bob.smith', 'alice@example.com'])(
+  'text is taken from the environment for agent %s',
+  async (agent) => {
+    const own = `sandbox: {docker: {image: 'a/\${IMAGE}', user: '\${USER_ID}'}}`
+    for (const agents of [`entries: {'${agent}': {${own}}}`, `list: [{id: '${agent}', ${own}}]`]) {
+      const given = { config: `{agents: {${agents}}}`, env: { IMAGE: 'b' } }
+      await expect(resolved(['--agent', agent], given)).rejects.toThrow('USER_ID is not set')
+      const env = { IMAGE: 'b', USER_ID: '7' }
+      const { settings } = await resolved(['--agent', agent], { ...given, env })
+      expect(settings.docker).toMatchObject({ image: 'a/b', user: '7' })
+    }
+  },
+)
+
 test('an empty environment for all agents leaves none, and empty lists stay empty', async () => {
   const config = sandbox('{docker: {env: {}, tmpfs: [], capDrop: []}}')
   const { settings } = await resolved([], { config })
