@@ -33,6 +33,7 @@ function unsettable(path: Path, what: string) {
 }
 
 const topLevel = ['agents', 'tools', 'plugins']
+const agentSettings = ['workspace', 'sandbox', 'tools']
 
 function pathOf(argument: string): Path {
   const end = argument.indexOf('=')
@@ -51,7 +52,7 @@ function pathOf(argument: string): Path {
     )
   }
   const path = topLevel.includes(parts[0] ?? '')
-    ? parts
+    ? withWholeId(parts)
     : ['agents', 'defaults', 'sandbox', ...parts]
   if (!isOurs(path)) throw unsettable(path, 'there is no such setting')
   if (isSecret(path) && path.includes('ssh')) {
@@ -61,6 +62,15 @@ function pathOf(argument: string): Path {
     )
   }
   return path
+}
+
+/** An agent's id may hold dots: it goes on until one of the agent's settings begins. */
+function withWholeId(parts: string[]): string[] {
+  if (parts[0] !== 'agents' || parts[1] !== 'entries') return parts
+  const end = parts.findIndex((part, at) => at > 2 && agentSettings.includes(part))
+  return end === -1
+    ? parts
+    : [...parts.slice(0, 2), parts.slice(2, end).join('.'), ...parts.slice(end)]
 }
 
 /** JSON5, or else the text itself: `--set docker.memory=2g` needs no quotes. */

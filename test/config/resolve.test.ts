@@ -198,6 +198,20 @@ test('--set takes JSON5 and text, relative and whole paths, and the later of two
   })
 })
 
+test.each(['bob.smith', 'alice@example.com'])('--set addresses agent %s', async (agent) => {
+  const at = `agents.entries.${agent}`
+  const { settings, origins } = await resolved([
+    ...['--agent', agent, '--set', `${at}.sandbox.docker.image=own`, '--set', `${at}.workspace=/w`],
+    ...['--set', `${at}.tools.sandbox.tools.deny=["exec"]`, '--set', 'docker.image=all'],
+  ])
+  expect(settings).toMatchObject({
+    image: 'own',
+    workspace: { path: '/w' },
+    tools: { deny: ['exec'] },
+  })
+  expect(origins.get('docker.image')?.source.name).toBe(`--set ${at}.sandbox.docker.image`)
+})
+
 test('--network is Docker’s, and bubblewrap’s as far as it has one', async () => {
   const network = async (...args: string[]) => {
     const { settings } = await resolved(args)
