@@ -45,7 +45,7 @@ export function readWritten(
     },
     warnings: [
       ...warnings.map((warning) => `${warning.what} (${whereIn(found.path, warning)})`),
-      ...unknownAgent(agent, written, found.path),
+      ...unknownAgent(agent, asked, written, found.path),
     ],
     file: layersFor(written, agent),
     set: set && setLayers(set, agent),
@@ -68,9 +68,20 @@ function concerns(agent: string, written: Written) {
   }
 }
 
-function unknownAgent(agent: string, written: Written, path: string): string[] {
+function unknownAgent(
+  agent: string,
+  asked: string | undefined,
+  written: Written,
+  path: string,
+): string[] {
   const known = agentIds(written)
-  if (known.length === 0 || known.includes(agent) || agent === 'main') return []
+  if (known.length === 0 || known.includes(agent)) return []
+  if (asked === undefined) {
+    return [
+      `no agent was chosen, so it is ${agent}, which is not in ${path}, and the defaults hold; there are ${known.join(', ')}: choose one with --agent ${known[0]}, or by default: true in the file`,
+    ]
+  }
+  if (agent === 'main') return []
   const near = nearestWord(agent, known)
   const hint = near === undefined ? '' : `; did you mean ${near}?`
   return [`there is no agent ${shown(agent)} in ${path}, so the defaults hold${hint}`]

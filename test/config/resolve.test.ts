@@ -164,6 +164,33 @@ describe('one agent’s settings', () => {
   })
 })
 
+describe('where nobody names an agent, and none of the file’s is the default', () => {
+  const file = (...ids: string[]) =>
+    `{agents: {list: ${JSON.stringify(ids.map((id) => ({ id })))}}}`
+
+  test('it is main; the file’s agents are told, with what chooses one of them', async () => {
+    const { settings, warnings } = await resolved([], { config: file('coder', 'reviewer') })
+    expect(settings.agent).toBe('main')
+    expect(warnings).toEqual([
+      `no agent was chosen, so it is main, which is not in ${usual}, and the defaults hold; there are coder, reviewer: choose one with --agent coder, or by default: true in the file`,
+    ])
+  })
+
+  test.each([
+    ['main is asked for', ['--agent', 'main'], { config: file('coder') }],
+    [
+      'main is asked for by a variable',
+      [],
+      { config: file('a'), env: { SANDBOX_MCP_AGENT: 'main' } },
+    ],
+    ['main is one of them', [], { config: file('coder', 'main') }],
+    ['there are none', [], { config: '{agents: {list: [], entries: {}}}' }],
+    ['one is the default', [], { config: '{agents: {entries: {coder: {default: true}}}}' }],
+  ])('nothing is told where %s', async (_, args, given) => {
+    expect((await resolved(args, given)).warnings).toEqual([])
+  })
+})
+
 test('an environment keeps the default LANG unless the file sets it for all agents', async () => {
   const own = `{agents: {entries: {main: {sandbox: {docker: {env: {A: '1'}}}}}}}`
   const { settings } = await resolved([], { config: own, env: { SANDBOX_ENV_B: '2' } })
