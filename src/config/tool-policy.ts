@@ -7,6 +7,9 @@ const groups: Readonly<Record<string, readonly string[]>> = {
   'group:runtime': ['exec', 'process'],
 }
 
+/** By which OpenClaw knows them as well. */
+const otherNames: Readonly<Record<string, string>> = { bash: 'exec', 'apply-patch': 'apply_patch' }
+
 /** `deny` wins. An `allow` that is empty or not given allows all; with `write` comes `apply_patch`. */
 export function isOffered(tool: string, { allow = [], deny }: Settings['tools']): boolean {
   if (deny.some((pattern) => matches(pattern, tool))) return false
@@ -38,8 +41,7 @@ function matches(pattern: string, tool: string): boolean {
   const name = pattern.trim().toLowerCase()
   const group = Object.hasOwn(groups, name) ? groups[name] : undefined
   if (group !== undefined) return group.includes(tool)
-  // OpenClaw's older name of it.
-  if (name === 'bash') return tool === 'exec'
+  if (Object.hasOwn(otherNames, name)) return otherNames[name] === tool
   const parts = name.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
   return new RegExp(`^${parts.join('.*')}$`).test(tool)
 }

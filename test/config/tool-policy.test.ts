@@ -8,6 +8,8 @@ test.each([
   [['group:fs'], [], 'apply_patch edit read write'],
   [['group:runtime', 'READ'], [], 'exec process read'],
   [['bash'], [], 'exec'],
+  [undefined, ['apply-patch'], 'edit exec process read write'],
+  [[' Apply-Patch'], [], 'apply_patch'],
   [['write'], [], 'apply_patch write'],
   [['write'], ['apply_patch'], 'write'],
   [['*'], ['group:fs', 'browser'], 'exec process'],
