@@ -64,7 +64,7 @@ stage() {
       count=$((count + 1)) made="$count $made"
       eval "M$count=\\$PWD/\\$part"
     elif [ -L "./$part" ]; then fail ${exits.denied} replaced
-    elif [ -e "./$part" ] && ! [ -d "./$part" ]; then fail ${exits.notDirectory} "$part"
+    elif [ -e "./$part" ] && ! [ -d "./$part" ]; then fail ${exits.notDirectory} "\${PWD#"$base"}/$part"
     elif ! [ -d "./$part" ]; then fail ${exits.denied} "$(why)"
     fi
     cd -P "./$part" 2>/dev/null || fail ${exits.denied} permission

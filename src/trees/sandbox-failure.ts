@@ -36,7 +36,7 @@ export function readFailed(path: string, { code, stdout, stderr }: Told): Error 
     case exits.notFile:
       return notAFile(path, kindName(detail))
     case exits.notDirectory:
-      return notADirectory(detail || path)
+      return notADirectory(fromRoot(detail) || path)
     case exits.tooLarge:
       return fileTooLarge(path, Number(detail), readLimitBytes)
     default:
@@ -57,7 +57,7 @@ export function writeFailed(paths: readonly string[], { code, stdout, stderr }: 
     case exits.notFile:
       return notAFile(path, kindName(detail))
     case exits.notDirectory:
-      return notADirectory(detail || path)
+      return notADirectory(fromRoot(detail) || path)
     case exits.stale:
       return fileStale([first, ...words].filter((word) => word !== '').map(named))
     case exits.exists:
@@ -83,6 +83,11 @@ function reason(code: number, detail: string): string {
   if (code === exits.denied && deniedReasons[detail] !== undefined) return deniedReasons[detail]
   if (code === 127) return 'the sandbox lacks a tool that is needed for it'
   return `the script in the sandbox ended with ${code}`
+}
+
+/** As a path in the tree. */
+function fromRoot(detail: string): string {
+  return detail.replace(/^\/+/, '')
 }
 
 /** From the raw mode in hexadecimal. */

@@ -13,7 +13,7 @@ export const exits = {
   missing: 71,
   /** Detail: its mode, in hexadecimal. */
   notFile: 72,
-  /** Detail: the file that is used as a directory. */
+  /** Detail: the file that is used as a directory, from the root on; none where it is what was asked for. */
   notDirectory: 73,
   /** Detail: how many bytes it would be. */
   tooLarge: 74,
@@ -103,7 +103,7 @@ walk() {
     elif [ -e "./$part" ]; then
       # It was made since it was looked at.
       if [ -d "./$part" ]; then todo=$part\${todo:+/$todo}; continue; fi
-      [ -z "$todo" ] || fail ${exits.notDirectory} "$part"
+      [ -z "$todo" ] || fail ${exits.notDirectory} "\${PWD#"$base"}/$part"
       is=entry name=$part
     else
       below=$part
@@ -195,7 +195,7 @@ export function readScript(root: string, path: string, { limitBytes, range }: Re
  */
 export function listScript(root: string, path: string): string {
   return `${opening(root)}walk ${quote(path)} follow
-${present}[ "$is" = directory ] || fail ${exits.notDirectory} "$name"
+${present}[ "$is" = directory ] || fail ${exits.notDirectory}
 [ -r . ] && [ -x . ] || fail ${exits.denied} permission
 find . -mindepth 1 -maxdepth 1 -exec stat -c '%f %s %Y %y %n' {} + 2>/dev/null
 printf '\\0'

@@ -76,13 +76,22 @@ export const failing: Readonly<Record<string, TreeCase>> = {
   },
 
   'a directory or a FIFO is not written or deleted': async (opened) => {
-    await opened.sh('mkdir -p d/e; mkfifo p; printf x > f; ln -s d to-d; ln -s p to-p')
+    await opened.sh('mkdir -p d/e; mkfifo p; printf x | tee d/e/f > f; ln -s d to-d; ln -s p to-p')
     for (const path of ['d', 'd/e', 'p', '', 'to-p']) {
       await refused(opened, [change(path, 'anything', 'x')], 'NOT_A_FILE')
       if (path !== 'to-p') await refused(opened, [change(path, 'anything', null)], 'NOT_A_FILE')
     }
     await refused(opened, [change('to-d', 'anything', 'x')], 'NOT_A_FILE')
-    await refused(opened, [change('f/below', 'absent', 'x')], 'NOT_A_FILE', /"f" is used as a dir/)
+    for (const [path, file] of [
+      ['f', 'f'],
+      ['to-d/e/f', 'd/e/f'],
+    ] as const) {
+      const below = change(`${path}/below`, 'absent', 'x')
+      const message = new RegExp(`^"${file}" is used as a dir`)
+      await refused(opened, [below], 'NOT_A_FILE', message)
+      await expect(opened.tree.read(below.path)).rejects.toThrow(message)
+      await expect(opened.tree.list(treePath(file))).rejects.toThrow(message)
+    }
   },
 
   'links that lead nowhere writable are refused': async (opened) => {
