@@ -43,6 +43,8 @@ export class SandboxError extends Error {
   readonly setting?: string
   /** Of a sync: what is in the way is in the sandbox, where a command may put it right. */
   readonly isInside?: boolean
+  /** The same with other names for the files that it is about. */
+  readonly renamed?: (nameOf: (path: string) => string) => SandboxError
 
   constructor(
     code: ErrorCode,
@@ -139,10 +141,23 @@ export const processNotFound = (id: string) =>
 
 // --- files ---------------------------------------------------------------------------------------
 
+/** What a tree throws names files as they are in it; who knows where the tree is renames them. */
+function aboutFiles(
+  code: ErrorCode,
+  message: (named: (path: string) => string) => string,
+  hint: string,
+  cause?: unknown,
+): SandboxError {
+  const word = (named: (path: string) => string) =>
+    new SandboxError(code, message(named), hint, cause)
+  const renamed: SandboxError['renamed'] = (nameOf) => word((path) => shown(nameOf(path)))
+  return Object.assign(word(shown), { renamed })
+}
+
 export const pathOutside = (path: string, reason = 'it leads out of the workspace') =>
-  new SandboxError(
+  aboutFiles(
     'PATH_OUTSIDE',
-    `${shown(path)} was refused: ${reason}`,
+    (named) => `${named(path)} was refused: ${reason}`,
     'Use a path inside the workspace, relative to it; for other files of the sandbox use exec.',
   )
 
@@ -154,30 +169,30 @@ export const pathInvalid = (path: string, reason: string) =>
   )
 
 export const fileNotFound = (path: string) =>
-  new SandboxError(
+  aboutFiles(
     'FILE_NOT_FOUND',
-    `there is no file ${shown(path)}`,
+    (named) => `there is no file ${named(path)}`,
     'List the directory with read, or search with exec, to find the right path.',
   )
 
 export const notAFile = (path: string, kind: string) =>
-  new SandboxError(
+  aboutFiles(
     'NOT_A_FILE',
-    `${shown(path)} is ${kind}, not a file`,
+    (named) => `${named(path)} is ${kind}, not a file`,
     'Name a file inside it, or use read to list a directory.',
   )
 
 export const notADirectory = (path: string) =>
-  new SandboxError(
+  aboutFiles(
     'NOT_A_FILE',
-    `${shown(path)} is used as a directory, but it is a file`,
+    (named) => `${named(path)} is used as a directory, but it is a file`,
     'Choose another path, or delete the file first.',
   )
 
 export const fileTooLarge = (path: string, size: number, limit: number) =>
-  new SandboxError(
+  aboutFiles(
     'FILE_TOO_LARGE',
-    `${shown(path)} is ${size} bytes; at most ${limit} can be handled whole`,
+    (named) => `${named(path)} is ${size} bytes; at most ${limit} can be handled whole`,
     'Use exec with head, tail, sed or grep to work on the part you need.',
   )
 
@@ -189,46 +204,47 @@ export const fileBinary = (path: string, size: number, kind = 'binary data') =>
   )
 
 export const fileStale = (paths: readonly string[]) =>
-  new SandboxError(
+  aboutFiles(
     'FILE_STALE',
-    `changed by somebody else since it was read: ${paths.map(shown).join(', ')}; nothing was written`,
+    (named) =>
+      `changed by somebody else since it was read: ${paths.map(named).join(', ')}; nothing was written`,
     'Read again, then repeat the change against what is there now.',
   )
 
 export const fileExists = (path: string) =>
-  new SandboxError(
+  aboutFiles(
     'FILE_EXISTS',
-    `${shown(path)} exists already; nothing was written`,
+    (named) => `${named(path)} exists already; nothing was written`,
     'Update that file instead, or delete it in the same patch.',
   )
 
 export const fileDenied = (path: string, reason: string, cause?: unknown) =>
-  new SandboxError(
+  aboutFiles(
     'FILE_DENIED',
-    `${shown(path)} could not be changed: ${reason}; nothing was written`,
+    (named) => `${named(path)} could not be changed: ${reason}; nothing was written`,
     'Check the permissions and the free space with exec (ls -ld, df), or choose another path.',
     cause,
   )
 
 export const readOnlyHere = (path: string) =>
-  new SandboxError(
+  aboutFiles(
     'FILE_DENIED',
-    `${shown(path)} is in a copy that is read-only here; nothing was written`,
+    (named) => `${named(path)} is in a copy that is read-only here; nothing was written`,
     'Write into the workspace instead, with another path.',
   )
 
 export const fileUnreadable = (path: string, reason: string, cause?: unknown) =>
-  new SandboxError(
+  aboutFiles(
     'FILE_DENIED',
-    `${shown(path)} could not be read: ${reason}`,
+    (named) => `${named(path)} could not be read: ${reason}`,
     'Check the permissions with exec (ls -ld), or choose another path.',
     cause,
   )
 
 export const sameFileTwice = (path: string, other: string) =>
-  new SandboxError(
+  aboutFiles(
     'ARGUMENT_INVALID',
-    `${shown(path)} and ${shown(other)} are the same file; nothing was written`,
+    (named) => `${named(path)} and ${named(other)} are the same file; nothing was written`,
     'Change each file once per call, with all its changes together.',
   )
 

@@ -89,7 +89,7 @@ export type Replaced = 'absent' | 'same' | 'other'
  *
  * Paths follow links as long as they stay inside the tree; one that leads out is `PATH_OUTSIDE`, at
  * any place of the path, at any time, and nothing is read, made or changed there. Errors name paths
- * as the tree shows them, relative to it, and never the host's.
+ * relative to the tree, or as results do where a workspace gave it away, and never the host's.
  */
 export interface Tree {
   /** `FILE_NOT_FOUND` when there is nothing, or a link that leads nowhere. */

@@ -6,6 +6,7 @@ import type { Backend, Mount, OpenContext, Sandbox, SandboxSpec } from '../sandb
 import { type Tree, treePath } from '../tree.ts'
 import { aliases, type Located, type News, type Opened, type Workspace } from '../workspace.ts'
 import { MountTable, type TreeMount } from './mount-table.ts'
+import { NamedTree } from './named-tree.ts'
 
 export class BindWorkspace implements Workspace {
   readonly files: Tree
@@ -27,17 +28,20 @@ export class BindWorkspace implements Workspace {
   ) {
     this.#choose = choose
     this.#spec = spec
-    this.#inside = inside
+    const named = (tree: Tree, root: string) => new NamedTree(tree, root, () => this.#table)
+    this.#inside = named(inside, '')
     this.files = trees[0]
     const [workspace, ...others] = spec.mounts
     const mounted = (mount: Mount, tree: Tree | undefined): TreeMount => ({
       ...mount,
-      ...(tree === undefined ? { tree: inside, at: treePath(mount.sandbox.slice(1)) } : { tree }),
+      ...(tree === undefined
+        ? { tree: this.#inside, at: treePath(mount.sandbox.slice(1)) }
+        : { tree: named(tree, mount.sandbox) }),
       alias: mount === workspace ? aliases.workspace : mount.sandbox,
     })
     this.#table = new MountTable(
       [mounted(workspace, trees[0]), ...others.map((mount, i) => mounted(mount, trees[i + 1]))],
-      inside,
+      this.#inside,
     )
   }
 

@@ -8,6 +8,7 @@ import type { Mirror } from '../sync/mirror.ts'
 import type { Tree } from '../tree.ts'
 import type { Located, Look, News, Opened, Workspace } from '../workspace.ts'
 import { MountTable, type TreeMount } from './mount-table.ts'
+import { NamedTree } from './named-tree.ts'
 import { SentOnTree } from './sent-on-tree.ts'
 import { SoonOnce } from './soon-once.ts'
 import { SyncNews } from './sync-news.ts'
@@ -30,6 +31,7 @@ export class MirrorWorkspace implements Workspace {
   readonly files: Tree
   readonly #options: MirrorWorkspaceOptions
   readonly #table: MountTable
+  readonly #inside: Tree
   /** Of each mount: what is told of one is not told of another. */
   readonly #news: readonly SyncNews[]
   #backend: Backend | undefined
@@ -40,16 +42,18 @@ export class MirrorWorkspace implements Workspace {
     this.#news = options.spec.mounts.map(({ sandbox }) => new SyncNews(sandbox))
     const { spec, trees, inside, roots } = options
     this.files = new SentOnTree(trees[0], () => this.#sending.ask())
+    const named = (tree: Tree, root: string) => new NamedTree(tree, root, () => this.#table)
+    this.#inside = named(inside, '')
     const [workspace, ...others] = spec.mounts.map(({ host, sandbox: alias }, i): TreeMount => {
-      const tree = i === 0 ? this.files : (trees[i] as Tree)
+      const tree = named(i === 0 ? this.files : (trees[i] as Tree), alias)
       return { tree, sandbox: roots[i] ?? alias, alias, host }
     })
-    this.#table = new MountTable([workspace as TreeMount, ...others], inside)
+    this.#table = new MountTable([workspace as TreeMount, ...others], this.#inside)
   }
 
   async locate(path: string, opened: Opened): Promise<Located> {
     const place = this.#table.locate(path)
-    if (place.tree === this.#options.inside) await opened()
+    if (place.tree === this.#inside) await opened()
     return place
   }
 

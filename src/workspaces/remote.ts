@@ -14,6 +14,7 @@ import { exits } from '../trees/sandbox-scripts.ts'
 import { SandboxTree, type ScriptRunner } from '../trees/sandbox-tree.ts'
 import type { Located, News, Opened, Workspace } from '../workspace.ts'
 import { MountTable, type TreeMount } from './mount-table.ts'
+import { NamedTree } from './named-tree.ts'
 import { seedNews } from './seed-news.ts'
 
 export interface RemoteOptions {
@@ -51,13 +52,15 @@ export class RemoteWorkspace implements Workspace {
       return result
     }
     const rootAt = (i: number) => async () => rootOf(await opened(), i)
-    this.#trees = spec.mounts.map(({ writable }, i) => {
+    const named = (tree: Tree, root: string) => new NamedTree(tree, root, () => this.#table())
+    const trees = spec.mounts.map(({ writable }, i) => {
       const root = rootAt(i)
       return new SandboxTree(inWorkspace, { root, lock: spec.name, readOnly: !writable })
     })
     this.glance = new SandboxGlance(inWorkspace, rootAt(0))
-    this.files = this.#trees[0] as Tree
-    this.#inside = new SandboxTree(run, { root: '/', lock: spec.name })
+    this.files = trees[0] as Tree
+    this.#trees = trees.map((tree, i) => named(tree, spec.mounts[i]?.sandbox ?? ''))
+    this.#inside = named(new SandboxTree(run, { root: '/', lock: spec.name }), '')
   }
 
   async locate(path: string, opened: Opened): Promise<Located> {

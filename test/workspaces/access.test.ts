@@ -46,12 +46,20 @@ describeSessions('access', (open) => {
       await expect(it.call(tool, {})).rejects.toThrow('there is no tool')
     })
 
+    test.each(['/agent/nope.txt', '/tmp/nope.txt', 'nope.txt'])(
+      'what is missing is called by its name: %s',
+      async (path) => {
+        const { text } = await it.call('read', { path })
+        expect(text).toMatch(`FILE_NOT_FOUND: there is no file ${JSON.stringify(path)}`)
+      },
+    )
+
     test('no change is made there by whatever asks its tree for one', async () => {
       const { tree, path } = await it.session.locate('/agent/mine', context)
       const change = { path, before: 'anything', after: { bytes: Buffer.from('x') } } as const
       await expect(tree.apply([change])).rejects.toMatchObject({
         code: 'FILE_DENIED',
-        message: expect.stringContaining('"mine"'),
+        message: expect.stringMatching(/^"\/agent\/mine" is in a copy/),
       })
       const made = { ...change, path: treePath('new') }
       await expect(tree.apply([made])).rejects.toMatchObject({ code: 'FILE_DENIED' })
