@@ -7,6 +7,7 @@ import { CapturedOutput, type OutputLimits } from '../../src/captured-output.ts'
 import { countLineFeeds } from '../../src/line-feeds.ts'
 import { LogSpace } from '../../src/log-space.ts'
 import { viewOutput } from '../../src/tools/exec/output-view.ts'
+import { bytesPage } from '../../src/tools/process/log-page.ts'
 
 const small: OutputLimits = { headBytes: 40, tailBytes: 60, logBytes: 1e6 }
 const start = { bytes: 0, lineFeeds: 0 }
@@ -101,4 +102,21 @@ test('logs share their space, and give it back', async () => {
   first.dropLog()
   expect(first.gap).toMatchObject({ from: 40, to: 340 })
   expect(space.usedBytes).toBe(100)
+})
+
+test('a log that was dropped inside a character is paged to its end', async () => {
+  const text = '漢字のログ'.repeat(20)
+  for (const headBytes of [39, 40, 41]) {
+    const { output } = newOutput({ ...small, headBytes })
+    await output.add('stdout', Buffer.from(text))
+    await output.close()
+    output.dropLog()
+    const total = output.end.bytes
+    expect(output.gap).toMatchObject({ from: headBytes })
+    for (let cursor = 0; cursor < total; ) {
+      const page = await bytesPage(output, cursor)
+      expect(page.cursor).toBeGreaterThan(cursor)
+      cursor = page.cursor
+    }
+  }
 })

@@ -68,7 +68,9 @@ export async function bytesPage(output: CapturedOutput, cursor: number): Promise
   const isLost = gap !== undefined && cursor >= gap.from && cursor < gap.to
   const from = isLost ? gap.to : cursor
   const read = await readPage(output, from)
-  const bytes = from + read.length < total ? read.subarray(0, cutEnd(read)) : read
+  // A character of which the rest is lost is shown in part: what waits for it would never get past it.
+  const end = from + read.length < total ? cutEnd(read) || read.length : read.length
+  const bytes = read.subarray(0, end)
   const next = from + bytes.length
   const notes = [`bytes ${from} to ${next} of ${total}`]
   if (isLost) notes.push(`bytes ${cursor} to ${from} are lost: ${gap.why}`)
