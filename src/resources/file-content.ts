@@ -2,6 +2,7 @@
 import { fileTooLarge } from '../errors.ts'
 import { imageType, utf16 } from '../tools/file-kind.ts'
 import type { Tree, TreePath } from '../tree.ts'
+import { lastModified } from './last-modified.ts'
 import { isTextType, mediaTypeByName } from './media-type.ts'
 
 /** Contents as MCP has them, with what there is to know besides in `_meta`. */
@@ -19,8 +20,8 @@ const longestEscape = 6
 
 /**
  * The whole file: as text if it is UTF-8, or UTF-16 with a mark that says so, else as a blob.
- * `_meta` has `size` and `lastModified`. Fails as `Tree.read` does; `FILE_TOO_LARGE` above
- * `fileLimitBytes`.
+ * `_meta` has `size`, and `lastModified` if that can be told. Fails as `Tree.read` does;
+ * `FILE_TOO_LARGE` above `fileLimitBytes`.
  */
 export async function readFileContent(
   tree: Tree,
@@ -31,7 +32,7 @@ export async function readFileContent(
   const { bytes, size, modifiedMs } = await tree.read(path, range)
   if (bytes.length > fileLimitBytes) throw fileTooLarge(path, size, fileLimitBytes)
   const named = mediaTypeByName(path)
-  const _meta = { size: bytes.length, lastModified: new Date(modifiedMs).toISOString() }
+  const _meta = { size: bytes.length, ...lastModified(modifiedMs) }
   const image = imageType(bytes)
   const text = image === undefined ? asText(bytes) : undefined
   if (text !== undefined && fitsFrame(text)) {

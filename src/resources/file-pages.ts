@@ -5,6 +5,7 @@ import { argumentInvalid, isSandboxError } from '../errors.ts'
 import type { ByteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
+import { lastModified } from './last-modified.ts'
 import { mediaTypeByName } from './media-type.ts'
 import type { FileFacts, Named, Sight, SightWalk } from './sight.ts'
 import { workspaceUri } from './workspace-uri.ts'
@@ -14,7 +15,7 @@ export interface ListedFile {
   readonly name: string
   readonly mimeType?: string
   readonly size: number
-  readonly annotations: { readonly lastModified: string }
+  readonly annotations: { readonly lastModified?: string }
 }
 
 /** A directory as a page saw it. */
@@ -153,7 +154,7 @@ class PageWalk {
     if (this.files.length === pageLimits.files) return false
     if (this.#nameBytes + bytes > pageLimits.nameBytes && this.files.length > 0) return false
     const mimeType = mediaTypeByName(path)
-    const annotations = { lastModified: new Date(modifiedMs).toISOString() }
+    const annotations = lastModified(modifiedMs)
     this.files.push({ uri, name: path, ...(mimeType && { mimeType }), size, annotations })
     this.#nameBytes += bytes
     return true

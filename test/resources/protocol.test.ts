@@ -80,6 +80,28 @@ describe('a file', () => {
     expect(contents).toEqual([{ uri, mimeType, _meta, ...content }])
   })
 
+  test.each([
+    ['no time', 99_999_999_999_999_000],
+    ['no time', Date.UTC(10_000, 0)],
+    ['no time', -1e15],
+    ['a time', Date.UTC(9_999, 11, 31)],
+    ['a time', -1.5],
+  ])('is read and listed with %s where that is %d ms', async (told, modifiedMs) => {
+    const { client, write, tree, sight } = await connect()
+    write('f', 'x')
+    const read = tree.read.bind(tree)
+    tree.read = async (...args) => ({ ...(await read(...args)), modifiedMs })
+    const walk = sight.walk.bind(sight)
+    sight.walk = (of) =>
+      Object.assign(walk(of), { files: async () => new Map([['f', { size: 1, modifiedMs }]]) })
+    const lastModified = { lastModified: expect.stringMatching(/^\d{4}-.*Z$/) }
+    const time = told === 'a time' ? lastModified : {}
+    const { contents } = await client.readResource({ uri: 'workspace:///f' })
+    expect(contents[0]?._meta).toEqual({ size: 1, ...time })
+    const { resources } = await client.listResources()
+    expect(resources.map(({ name, annotations }) => [name, annotations])).toEqual([['f', time]])
+  })
+
   test('of any kind stays below what a frame carries, up to its limit', async () => {
     const { client, root } = await connect()
     for (const byte of ['a', '\x01', '"', '\0', '\xff']) {
