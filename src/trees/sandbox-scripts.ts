@@ -147,7 +147,8 @@ measured() {
   size=$((size - $1))
   [ "$size" -le "$2" ] || fail ${exits.tooLarge} "$size"
 }
-part() { exec dd if="./$name" bs="$1" skip="$2" count="$3" 2>/dev/null; }
+# A file of the kernel gives less than a block at a time.
+part() { exec dd if="./$name" bs="$1" skip="$2" count="$3" iflag=fullblock 2>/dev/null; }
 # At the same time: each takes as long as its program takes to start.
 partAndFacts() {
   exec 3>&1

@@ -1,5 +1,13 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,6 +21,9 @@ import { localShells } from '../support/local-shells.ts'
 import { describeHostilePaths } from './hostile-paths.ts'
 
 const run = promisify(execFile)
+
+/** Of several megabytes. */
+const kernelFile = 'proc/kallsyms'
 
 const shells = await localShells()
 test.runIf(process.env.CI)('BusyBox is here, so that its scripts are tested', () => {
@@ -52,6 +63,19 @@ for (const [shell, scripts] of Object.entries(shells)) {
         expect(part.bytes.toString()).toBe('me:')
         expect((await tree.list(treePath(folder.slice(1)))).map((e) => e.name)).toEqual(['f', 'up'])
       }))
+
+    test.runIf(existsSync(`/${kernelFile}`))(
+      'a part of a file of the kernel is whole',
+      async () => {
+        const tree = new SandboxTree(scripts, { root: '/' })
+        const expected = readFileSync(`/${kernelFile}`)
+        // The kernel gives a few kilobytes at a time.
+        for (const offset of [0, 50_001]) {
+          const { bytes } = await tree.read(treePath(kernelFile), { offset, length: 200_000 })
+          expect(bytes.equals(expected.subarray(offset, offset + 200_000))).toBe(true)
+        }
+      },
+    )
 
     test('a file that goes away while it is read is missing', () =>
       inFolder(async (root) => {
