@@ -88,12 +88,14 @@ export class PathWatch implements Watch {
 
   #schedule(): void {
     if (this.#poll !== undefined || this.#watched.size === 0) return
-    this.#poll = setTimeout(async () => {
+    const timer = setTimeout(async () => {
       await this.#check([...this.#watched.keys()])
+      // It may have been closed meanwhile, and begun anew.
+      if (this.#poll !== timer) return
       this.#poll = undefined
       this.#schedule()
     }, this.#times.pollMs)
-    this.#poll.unref()
+    this.#poll = timer.unref()
   }
 
   #hint(paths: Iterable<TreePath>): void {

@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { listPage } from '../../src/resources/file-pages.ts'
 import { ListingWatch, listingLimits } from '../../src/resources/listing-watch.ts'
 import { newPlace, type Place } from './world.ts'
@@ -124,6 +124,35 @@ describe('a watched listing', () => {
     for (const [n, ms] of told.entries()) {
       if (n > 0) expect(ms - (told[n - 1] ?? 0)).toBeGreaterThan(480)
     }
+  })
+
+  test('costs one look at each directory a time, also when it is listed again meanwhile', async () => {
+    const place = newPlace()
+    for (const name of 'abcd') mkdirSync(join(place.root, name))
+    const times = { pollMs: 1_000, hintMs: never }
+    const { watch } = newWatch(place, times)
+    const signal = new AbortController().signal
+    const { directories } = await listPage(place.tree, place.sight, undefined, signal)
+    const look = place.sight.look.bind(place.sight)
+    let looks = 0
+    let meanwhile = () => {}
+    place.sight.look = (path, listen) => {
+      // To read the names it looks too, and listens at nothing.
+      if (listen !== undefined) looks++
+      meanwhile()
+      return look(path, listen)
+    }
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => void vi.useRealTimers())
+    watch.saw(directories, true)
+    meanwhile = () => {
+      meanwhile = () => {}
+      watch.saw(directories, true)
+    }
+    await vi.advanceTimersByTimeAsync(times.pollMs)
+    looks = 0
+    await vi.advanceTimersByTimeAsync(times.pollMs)
+    expect(looks).toBe(directories.length)
   })
 
   test('costs a bounded number of directories and names', async () => {
