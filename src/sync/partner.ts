@@ -11,7 +11,7 @@ import type { Looked } from './host-listing.ts'
 import type { HostScanner } from './host-scan.ts'
 import { foldsCase } from './host-spelling.ts'
 import { type Plan, reconcile } from './reconcile.ts'
-import { changesSince, reconcileChanged } from './reconcile-changed.ts'
+import { changesSince, reconcileChanged, withPlanned } from './reconcile-changed.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
 import { listingsOf } from './sandbox-scan-script.ts'
 import type { SentFiles } from './seed.ts'
@@ -160,7 +160,7 @@ export class Partner {
       context,
     })
     this.#scanner.came(made.toSandbox)
-    const noting = this.#ancestor.write(made.agreed, changed)
+    const noting = this.#ancestor.write(made.agreed, changed && withPlanned(changed, plan))
     const agreed = await toldWhile(context, () => 'noting what was agreed on', noting)
     const problems = [...plan.problems, ...made.refused]
     // A mount that only the host changes has nothing to bring back.

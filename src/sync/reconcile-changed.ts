@@ -93,6 +93,19 @@ export function* reconcileChanged(
   return { ...plan, agreed }
 }
 
+/**
+ * Every path at which a plan may agree on another thing than what was agreed on, where only `changed` has changed
+ * since: what is kept of a conflict is made where nothing was.
+ */
+export function withPlanned(
+  changed: ReadonlySet<TreePath>,
+  { toHost, toSandbox }: Plan,
+): ReadonlySet<TreePath> {
+  const all = new Set(changed)
+  for (const changes of [toHost, toSandbox]) for (const { path } of changes) all.add(path)
+  return all
+}
+
 /** `before` with what `after` holds at `paths`. */
 function* withChanges(
   before: Snapshot,

@@ -1,9 +1,25 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { channelScripts } from '../../src/script.ts'
 import { AncestorFile } from '../../src/sync/ancestor-file.ts'
+import { DigestCache } from '../../src/sync/digest-cache.ts'
+import { scanHost } from '../../src/sync/host-scan.ts'
+import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { treePath } from '../../src/tree.ts'
+import { newMirror } from '../support/local-mirror.ts'
+import { localSandbox } from '../support/local-sandbox.ts'
 import { snapshot } from './layout.ts'
 
 let folder: string
@@ -145,4 +161,77 @@ test('what cannot be written leaves what was there', async () => {
   await expect(new AncestorFile(taken, 'pair').write(agreed)).rejects.toThrow()
   expect(readdirSync(folder).sort()).toEqual(['directory', 'state'])
   await expect(new AncestorFile(taken, 'pair').read()).rejects.toThrow()
+})
+
+describe('of a mirror of many files', () => {
+  const context = { signal: new AbortController().signal, report: () => {} }
+  const edit = fc.record({
+    side: fc.constantFrom<'host' | 'root'>('host', 'root'),
+    at: fc.constantFrom<string>('d/f1', 'd/f2', 'd/new', 'x', 'x/y', 'x/z'),
+    text: fc.constantFrom<string | undefined>(undefined, '1', '2', '3'),
+  })
+  const copied = (['host', 'root'] as const).map((side) => ({ side, at: 'd/f1', text: side }))
+  const rounds = fc.array(fc.array(edit, { maxLength: 6 }), { minLength: 2, maxLength: 5 })
+
+  /** Whatever is in the way goes; undefined leaves nothing. */
+  function put(at: string, text: string | undefined): void {
+    const parent = dirname(at)
+    if (lstatSync(parent, { throwIfNoEntry: false })?.isFile()) rmSync(parent)
+    rmSync(at, { recursive: true, force: true })
+    if (text === undefined) return
+    mkdirSync(parent, { recursive: true })
+    writeFileSync(at, text)
+  }
+
+  /** Made anew, with 600 files on both sides. */
+  async function workspace() {
+    const sandbox = localSandbox({ beside: true })
+    const [host, root] = [join(sandbox.folder, 'host'), sandbox.root]
+    const noted = join(sandbox.folder, 'state/one')
+    for (let i = 0; i < 600; i++) put(join(host, `d/f${i}`), `${i}`)
+    const mirror = newMirror(host, noted)
+    const sync = (by = mirror) => by.sync(channelScripts(sandbox), 'both', context)
+    await sync()
+    const remove = async () => {
+      await mirror.close()
+      sandbox.remove()
+    }
+    return { host, root, noted, sync, remove }
+  }
+
+  test('the record on disk is what both sides hold, whatever was changed on them', () =>
+    fc.assert(
+      fc.asyncProperty(rounds, async (edits) => {
+        const { noted, sync, remove, ...sides } = await workspace()
+        try {
+          for (const round of edits) {
+            for (const { side, at, text } of round) put(join(sides[side], at), text)
+            expect(await sync()).toMatchObject({ isComplete: true })
+            const { pair } = JSON.parse(readFileSync(noted, 'utf8').split('\n')[0] ?? '')
+            const { snapshot } = await new AncestorFile(noted, pair).read()
+            for (const root of [sides.host, sides.root]) {
+              const rules = new SyncRules()
+              const held = await scanHost({ root, rules, cache: new DigestCache() })
+              expect(new Map([...snapshot].sort())).toEqual(new Map([...held.snapshot].sort()))
+            }
+          }
+        } finally {
+          await remove()
+        }
+      }),
+      { numRuns: 4, examples: [[[copied]]] },
+    ))
+
+  test('the copy of a conflict that is deleted is gone for another server too', async () => {
+    const { host, root, noted, sync, remove } = await workspace()
+    onTestFinished(remove)
+    for (const { side, at, text } of copied) put(join(side === 'host' ? host : root, at), text)
+    const [{ kept = '' } = {}] = (await sync()).conflicts
+    expect(existsSync(join(host, kept))).toBe(true)
+    rmSync(join(host, kept))
+    const other = newMirror(host, noted)
+    expect(await sync(other)).toMatchObject({ toHost: [], toSandbox: [kept] })
+    await other.close()
+    expect(existsSync(join(root, kept))).toBe(false)
+  })
 })

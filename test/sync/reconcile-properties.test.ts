@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Plan, reconcile, type SyncChange } from '../../src/sync/reconcile.ts'
-import { changesSince, reconcileChanged } from '../../src/sync/reconcile-changed.ts'
+import { changesSince, reconcileChanged, withPlanned } from '../../src/sync/reconcile-changed.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import type { Entry, Scan, Side, Snapshot } from '../../src/sync/snapshot.ts'
 import { type TreePath, treePath } from '../../src/tree.ts'
@@ -140,6 +140,20 @@ describe('whatever has happened on both sides', () => {
     })
     expect(decided).toBeGreaterThan(500)
   })
+
+  test('what neither has changed and the plan does not change is agreed on as before', () =>
+    holds((before) => {
+      const scan = (found: Snapshot) => ({ snapshot: found, problems: [] })
+      const [host, sandbox, agreed] = [before.host, before.sandbox, before.ancestor].map(scan)
+      const was = { host: agreed as Scan, sandbox: agreed as Scan }
+      const now = { host: host as Scan, sandbox: sandbox as Scan }
+      const made = plan(before)
+      const changed = withPlanned(atOnce(changesSince(was, now)) as Set<TreePath>, made)
+      for (const path of new Set([...made.agreed.keys(), ...before.ancestor.keys()])) {
+        if (changed.has(path)) continue
+        expect(made.agreed.get(path)).toEqual(before.ancestor.get(path))
+      }
+    }))
 
   test('what both hold is agreed on as it is, whatever was, and what is left alone is told all the same', () =>
     holds(({ ancestor, host }) => {
