@@ -132,7 +132,7 @@ export class Partner {
     // When another server has synced meanwhile, what was left is out of date.
     const left = this.#left?.ancestor === ancestor ? this.#left : undefined
     const [hostScan, sandboxScan] = await this.#look(look, left, ancestor.size, context)
-    const { host, sandbox } = await inSlices(this.#filtered(hostScan, sandboxScan), signal)
+    const { host, sandbox } = await inSlices(this.#filtered(hostScan, sandboxScan, left), signal)
     const scans = { host, sandbox }
     const changed =
       left?.isInStep === true ? await inSlices(changesSince(left, scans), signal) : undefined
@@ -204,9 +204,10 @@ export class Partner {
     return Promise.all(both)
   }
 
-  *#filtered(host: Scan, sandbox: Scan): Steps<Record<Side, Scan>> {
+  *#filtered(host: Scan, sandbox: Scan, left?: Record<Side, Scan>): Steps<Record<Side, Scan>> {
     if (this.#ignore === undefined) return { host, sandbox }
-    yield* this.#ignore.learn(host.snapshot)
+    // What was left of the host is without the ignore files that name themselves.
+    if (host !== left?.host) yield* this.#ignore.learn(host.snapshot)
     return {
       host: yield* this.#ignore.filtered(host),
       sandbox: yield* this.#ignore.filtered(sandbox),

@@ -41,7 +41,7 @@ export class WorkspaceIgnore {
     this.#host = host
   }
 
-  /** Reads the ignore files that are in `snapshot`, as far as they are not known. */
+  /** Reads the ignore files that are in `snapshot`, which nothing was left out of by them, as far as they are not known. */
   *learn(snapshot: Snapshot): Steps<void> {
     const pace = new Pace()
     const files = new Map<TreePath, IgnoreFile>()

@@ -1,13 +1,18 @@
 /** What the workspace's own ignore files leave out, as scans follow one another. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { channelScripts } from '../../src/script.ts'
+import type { Mirror } from '../../src/sync/mirror.ts'
+import type { Look } from '../../src/sync/partner.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import type { Entry, Scan } from '../../src/sync/snapshot.ts'
 import { knownDifference, noteDifference } from '../../src/sync/snapshot-differences.ts'
 import { WorkspaceIgnore } from '../../src/sync/workspace-ignore.ts'
 import { digestOf, type TreePath, treePath } from '../../src/tree.ts'
+import { newMirror } from '../support/local-mirror.ts'
+import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 
 let host: string
 beforeEach(() => {
@@ -80,4 +85,44 @@ test('what the ignore files say now is true of everything', () => {
   const next = later(scan, { '.gitignore': file('a\n') })
   atOnce(ignore.learn(next.snapshot))
   expect(pathsOf(atOnce(ignore.filtered(next)))).toEqual(['.gitignore', 'd', 'd/a.log', 'gone'])
+})
+
+describe('in a mirror', () => {
+  const context = { signal: new AbortController().signal, report: () => {} }
+  let sandbox: LocalSandbox
+  let mirror: Mirror
+  beforeEach(() => {
+    sandbox = localSandbox({ beside: true })
+    mirror = newMirror(host, join(sandbox.folder, 'state/ancestor'), { gitignore: true })
+  })
+  afterEach(async () => {
+    await mirror.close()
+    sandbox.remove()
+  })
+
+  const sync = (look: Look = 'both') => mirror.sync(channelScripts(sandbox), look, context)
+  const put = (side: string, path: string, text: string) => {
+    mkdirSync(dirname(join(side, path)), { recursive: true })
+    writeFileSync(join(side, path), text)
+  }
+
+  test.each([
+    ['.venv/.gitignore', '*\n', '.venv/lib/made'],
+    ['.gitignore', '.*\n*.bin\n', 'made.bin'],
+  ])('%s, which names itself, holds after a command too', async (path, patterns, made) => {
+    put(host, path, patterns)
+    put(host, 'a', 'agreed')
+    await sync()
+    await sync()
+    put(sandbox.root, made, 'inside')
+    put(sandbox.root, 'a', 'changed')
+    expect(await sync('sandbox')).toMatchObject({ toHost: ['a'], isComplete: true })
+    expect(await sync()).toMatchObject({ toHost: [], toSandbox: [] })
+    expect(existsSync(join(host, made))).toBe(false)
+    expect(readFileSync(join(sandbox.root, made), 'utf8')).toBe('inside')
+    expect(existsSync(join(sandbox.root, path))).toBe(false)
+
+    rmSync(join(host, path))
+    expect((await sync()).toHost).toContain(made)
+  })
 })
