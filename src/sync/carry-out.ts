@@ -3,6 +3,7 @@ import { lstatSync } from 'node:fs'
 import type { OpenContext } from '../sandbox.ts'
 import type { Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
+import { judged } from './full-directories.ts'
 import { applyToHost, type HostTarget, type Unmade } from './host-apply.ts'
 import { HostStage } from './host-stage.ts'
 import { pull } from './pull.ts'
@@ -30,6 +31,8 @@ export interface Grounds extends LookedAt {
   /** What the plan was made from. */
   readonly scans: Readonly<Record<Side, Scan>>
   readonly ancestor: Snapshot
+  /** Only the sandbox is changed. */
+  readonly oneWay?: boolean | undefined
   readonly context: OpenContext
 }
 
@@ -51,24 +54,30 @@ export interface Made {
 /** Rejects as `pull` and `push` do; what was made by then stays, and the next plan finds it. */
 export async function carryOut(plan: Plan, grounds: Grounds): Promise<Made> {
   const unmade: Record<Side, Unmade> = { host: nothing(), sandbox: nothing() }
-  if (plan.toHost.length > 0) unmade.host = await toHost(plan.toHost, grounds)
+  if (plan.toHost.length > 0) {
+    unmade.host = await inSlices(judged(plan.toHost, await toHost(plan.toHost, grounds)))
+  }
   const sendable = safeToSend(plan, unmade.host)
-  if (sendable.length > 0) unmade.sandbox = await toSandbox(sendable, grounds)
+  if (sendable.length > 0) {
+    unmade.sandbox = await inSlices(judged(sendable, await toSandbox(sendable, grounds)))
+  }
   if (sendable.length < plan.toSandbox.length) {
     const sent = new Set(sendable)
     for (const change of plan.toSandbox) {
       if (!sent.has(change)) unmade.sandbox.stale.add(change.path)
     }
   }
-  const done = (changes: readonly SyncChange[], { stale, refused }: Unmade) =>
-    inSlices(chosen(changes, ({ path }) => !stale.has(path) && !refused.has(path)))
+  const done = (changes: readonly SyncChange[], { stale, refused, full }: Unmade) =>
+    inSlices(chosen(changes, ({ path }) => ![stale, refused, full].some((some) => some.has(path))))
   const made = {
     host: await done(plan.toHost, unmade.host),
     sandbox: await done(plan.toSandbox, unmade.sandbox),
   }
   const agreed = await inSlices(agreedNow(plan, grounds.ancestor, [unmade.host, unmade.sandbox]))
+  const sides = [unmade.host, unmade.sandbox]
   return {
-    isStale: unmade.host.stale.size + unmade.sandbox.stale.size > 0,
+    // A directory that stays on one side is for the next pass to make on the other, if that may be changed.
+    isStale: sides.some(({ stale, full }) => stale.size + (grounds.oneWay ? 0 : full.size) > 0),
     changes: plan.toHost.length + plan.toSandbox.length,
     toHost: made.host.map(({ path }) => path),
     toSandbox: made.sandbox.map(({ path }) => path),
@@ -174,7 +183,7 @@ function safeToSend({ toSandbox, conflicts }: Plan, { stale, refused }: Unmade):
   )
 }
 
-/** About what was not made, what was agreed before still is. */
+/** About what was not made, what was agreed before still is; but a directory that is full is as if it were new. */
 function* agreedNow(plan: Plan, ancestor: Snapshot, sides: readonly Unmade[]): Steps<Snapshot> {
   if (sides.every(({ stale, refused }) => stale.size + refused.size === 0)) return plan.agreed
   const agreed = yield* copied(plan.agreed)
@@ -215,4 +224,4 @@ function problemsOf(side: Side, { refused }: Unmade): Problem[] {
   return [...refused].map(([path, why]) => ({ path, side, reason: `${reasons.refused}: ${why}` }))
 }
 
-const nothing = (): Unmade => ({ stale: new Set(), refused: new Map() })
+const nothing = (): Unmade => ({ stale: new Set(), refused: new Map(), full: new Set() })

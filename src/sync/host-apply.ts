@@ -21,6 +21,8 @@ export interface Unmade {
   readonly stale: Set<TreePath>
   /** What the system refused, and why. */
   readonly refused: Map<TreePath, string>
+  /** Directories that were to go and are not empty. */
+  readonly full: Set<TreePath>
 }
 
 export interface HostTarget {
@@ -70,6 +72,7 @@ export async function applyToHost(
 class HostApply implements Unmade {
   readonly stale = new Set<TreePath>()
   readonly refused = new Map<TreePath, string>()
+  readonly full = new Set<TreePath>()
   readonly #parents: HostParents
   readonly #changes: HostChanges
   /** Directories whose names changed, each with one path in it. */
@@ -92,8 +95,9 @@ class HostApply implements Unmade {
     } catch (error) {
       const code = errnoOf(error)
       if (code === undefined) throw error
+      if (code === 'ENOTEMPTY' && change.before?.kind === 'directory') this.full.add(change.path)
       // What turned into something else between two looks is for the next pass.
-      if (
+      else if (
         ['ENOENT', 'ENOTDIR', 'ELOOP', 'EEXIST', 'ENOTEMPTY', 'EISDIR', 'EINVAL'].includes(code)
       ) {
         this.stale.add(change.path)

@@ -148,7 +148,7 @@ export class Partner {
     }
     const comparing = inSlices(this.#plan(host, sandbox, ancestor, changed), signal)
     const plan = await toldWhile(context, () => 'comparing both sides', comparing)
-    const { root } = this.#options
+    const { root, oneWay } = this.#options
     const made = await carryOut(plan, {
       scripts: this.#scripts,
       root: root(this.sandbox),
@@ -157,6 +157,7 @@ export class Partner {
       sizeOf: (path) => this.#scanner.sizeOf(path),
       toldOf: (path) => this.#scanner.toldOf(path),
       ancestor,
+      oneWay,
       context,
     })
     this.#scanner.came(made.toSandbox)
@@ -165,8 +166,7 @@ export class Partner {
     const problems = [...plan.problems, ...made.refused]
     // A mount that only the host changes has nothing to bring back.
     const isComplete =
-      this.#options.oneWay === true ||
-      (await inSlices(isAllIn(made.agreed, made.left.sandbox, plan.problems)))
+      oneWay === true || (await inSlices(isAllIn(made.agreed, made.left.sandbox, plan.problems)))
     told.add(plan, made, { problems, isComplete })
     // What was refused is tried again.
     const isDone = !made.isStale && made.refused.length === 0

@@ -3,7 +3,6 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { cancelled } from '../errors.ts'
 import type { ScriptResult, Scripts } from '../script.ts'
-import type { TreePath } from '../tree.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
 import type { Unmade } from './host-apply.ts'
 import { archiveOf, type PushSource } from './push-archive.ts'
@@ -33,7 +32,7 @@ export async function push(
   source: PushSource,
   signal: AbortSignal,
 ): Promise<Unmade> {
-  const unmade = { stale: new Set<TreePath>(), refused: new Map<TreePath, string>() }
+  const unmade: Unmade = { stale: new Set(), refused: new Map(), full: new Set() }
   if (changes.length === 0) return unmade
   let lines: readonly PushLine[] = []
   const planned = (all: readonly PushLine[]) => {
@@ -68,12 +67,20 @@ export async function push(
   const told = stdout.toString().split('\n')
   if (code === pushExits.noRoot) throw syncRootMissing('sandbox')
   if (code !== 0 || told.at(-2) !== 'done') throw syncInterrupted('sandbox', reasonOf(code, stderr))
-  for (const line of told.slice(0, -2)) {
-    const [word, number] = line.split(' ')
-    const path = lines[Number(number) - 1]?.path
-    if (path === undefined) continue
-    if (word === 'denied') unmade.refused.set(path, 'permission denied')
-    else unmade.stale.add(path)
+  for (const answer of told.slice(0, -2)) {
+    const [word, number] = answer.split(' ')
+    const line = lines[Number(number) - 1]
+    if (line === undefined) continue
+    if (word === 'denied') unmade.refused.set(line.path, 'permission denied')
+    else if (line.verb === 'rmdir') unmade.full.add(line.path)
+    else unmade.stale.add(line.path)
+  }
+  if (unmade.full.size === 0) return unmade
+  // Where something else has its place now, a directory is gone.
+  for (const { verb, path } of lines) {
+    if (verb === 'new' && !unmade.stale.has(path) && !unmade.refused.has(path)) {
+      unmade.full.delete(path)
+    }
   }
   return unmade
 }

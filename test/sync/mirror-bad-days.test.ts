@@ -115,6 +115,26 @@ describe.skipIf(!mayMount)('with disks of their own (needs root on Linux)', () =
     expect((await sync()).problems).toEqual([])
     expect(readFileSync(join(host, 'closed/x'), 'utf8')).toBe('changed')
   })
+
+  test('a directory of the host in which something cannot be deleted stays too, and is tried once a sync', async () => {
+    mkdirSync(join(host, 'd/closed'), { recursive: true })
+    for (const path of ['d/x', 'd/closed/y', 'open']) writeFileSync(join(host, path), 'agreed')
+    await sync()
+    mount(join(host, 'd/closed'), '--bind', join(host, 'd/closed'))
+    execFileSync('mount', ['-o', 'remount,ro,bind', join(host, 'd/closed')])
+    rmSync(join(root, 'd'), { recursive: true })
+    for (let i = 0; i < 2; i++) {
+      const started = sandbox.started
+      const { problems } = await sync()
+      expect(problems.map(({ path }) => path)).toEqual(['d/closed/y', 'd/closed', 'd'])
+      // One look.
+      expect(sandbox.started - started).toBeLessThanOrEqual(2)
+    }
+    expect(readFileSync(join(host, 'd/closed/y'), 'utf8')).toBe('agreed')
+    execFileSync('umount', [mounted.pop() as string])
+    expect(await sync()).toMatchObject({ problems: [], isComplete: true })
+    expect(existsSync(join(host, 'd'))).toBe(false)
+  })
 })
 
 test('a directory of the host that may not be searched is told, and what is in it is gone nowhere', async () => {

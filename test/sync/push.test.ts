@@ -72,7 +72,12 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
     const progress = new TransferProgress(context, 'sending', { files: changes.length })
     const source = { root: onHost(''), bytes, progress }
     const unmade = await push(channelScripts(sandbox), sandbox.root, changes, source, never)
-    return { stale: [...unmade.stale].sort(), refused: [...unmade.refused.keys()].sort() }
+    const { stale, refused, full } = unmade
+    return {
+      stale: [...stale].sort(),
+      refused: [...refused.keys()].sort(),
+      ...(full.size > 0 && { full: [...full].sort() }),
+    }
   }
   const isClean = () => !readdirSync(sandbox.root).some((entry) => entry.startsWith('.sbx-'))
 
@@ -132,6 +137,24 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
     for (const path of ['b', 'fine']) expect(textOf(path)).toBe('ours')
     expect(readlinkSync(inside('link'))).toBe('elsewhere')
     expect(isClean()).toBe(true)
+  })
+
+  test('a directory makes room for a file where it is empty, and is told to be full where it is not', async () => {
+    begin()
+    for (const path of ['goes', 'makes room']) mkdirSync(inside(path))
+    for (const path of ['stays/x', 'keeps room/x']) put(inside(path), 'theirs')
+    for (const path of ['makes room', 'keeps room']) put(onHost(path), 'ours')
+    const changes = [
+      change('goes', directory),
+      change('stays', directory),
+      change('makes room', directory, file('ours')),
+      change('keeps room', directory, file('ours')),
+    ]
+    const full = ['keeps room', 'stays']
+    expect(await send(changes)).toEqual({ stale: ['keeps room'], refused: [], full })
+    expect(readdirSync(sandbox.root).sort()).toEqual(['keeps room', 'makes room', 'stays'])
+    expect(textOf('makes room')).toBe('ours')
+    for (const path of ['stays/x', 'keeps room/x']) expect(textOf(path)).toBe('theirs')
   })
 
   // BusyBox runs its own tools, whatever PATH says.
