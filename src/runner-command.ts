@@ -71,12 +71,12 @@ export class Command implements RunnerCommand {
       this.tellGone = resolve
     })
     // Without marks the runner was killed, and its channel knows how it ended.
-    const channelEnd = new Promise<ChannelEnd>((resolve) => {
+    const over = new Promise<ChannelEnd>((resolve) => {
       this.#end = resolve
     })
     this.exit = Promise.all([this.stdout.taken, this.stderr.taken]).then(async () => {
       if (this.code !== undefined) return this.code
-      const end = await channelEnd
+      const end = await over
       if ('error' in end) throw end.error
       return end.code
     })
@@ -118,9 +118,11 @@ export class Command implements RunnerCommand {
     this.#tellStarted(silent())
   }
 
-  /** The channel has ended. */
+  /** Both marks were heard, or the channel has ended. */
   over(end: ChannelEnd): void {
-    this.#tellStarted('error' in end ? end.error : new RunnerEnded(`exit code ${end.code}`))
+    if (!this.isTaken) {
+      this.#tellStarted('error' in end ? end.error : new RunnerEnded(`exit code ${end.code}`))
+    }
     this.#end(end)
   }
 }

@@ -203,9 +203,12 @@ export class Runner {
       if (stream === 'stdout') command.earlyEnd = text
       return
     }
-    command.code = Number(text)
+    const code = Number(text)
+    command.code = code
     command[stream].finish()
     if (!command.stdout.finished || !command.stderr.finished) return
+    // Where what it prints was dropped, its exit waits for this.
+    command.over({ code })
     this.#command = undefined
     this.#last = command
     // What is left of an open stdin is the command's.

@@ -1,9 +1,14 @@
 /** How many runners a session has: few, and as many as it has shown to need. */
+import { execFileSync } from 'node:child_process'
+import { open, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Guard, openGuard } from '../src/guard.ts'
 import { spawn } from '../src/process.ts'
 import { RunnerPool } from '../src/runner-pool.ts'
+import type { Channel } from '../src/sandbox.ts'
 import { type LocalSandbox, localSandbox } from './support/local-sandbox.ts'
 
 const never = new AbortController().signal
@@ -57,6 +62,69 @@ test('whoever ran many at once finds as many the next time', async () => {
   await expect.poll(runners, soon).toBeGreaterThanOrEqual(6)
   await atOnce(8, 'echo on')
   await expect.poll(runners, soon).toBeGreaterThanOrEqual(8)
+})
+
+test('commands whose directory is missing are no more that run', async () => {
+  const { promise: heard, resolve: hear } = gate()
+  const scripts = new Set<Channel>()
+  const { own, pool, watched, allReady, close } = ownPool((channel) => {
+    scripts.add(channel)
+    const gone = () => scripts.delete(channel)
+    channel.exit.then(gone, gone)
+    return late(channel, ':workdir', 'after', () => heard)
+  })
+  const hold = join(own.root, 'hold')
+  execFileSync('mkfifo', [hold])
+  const line = { workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
+  const start = (run: string, workdir = '/') =>
+    pool.run({ ...line, run, workdir }, ...admitted, undefined)
+  const ended = async ({ group, command }: Awaited<ReturnType<typeof start>>) => {
+    await Promise.all([text(command.stdout), text(command.stderr), command.gone])
+    watched.delete(group)
+  }
+  await expect(start('true', '/nowhere')).rejects.toThrow('nowhere')
+  hear()
+  const begun = await Promise.all(Array.from({ length: 12 }, () => start(`: <'${hold}'`)))
+  const held = await open(hold, 'r+')
+  await Promise.all(begun.map(ended))
+  await held.close()
+  await allReady()
+  for (const script of [...scripts].slice(4)) script.close()
+  await expect.poll(() => scripts.size, soon).toBe(4)
+  // Only when nothing runs are as many started as are to be found the next time.
+  await ended(await start('true'))
+  await expect.poll(() => scripts.size, soon).toBeGreaterThanOrEqual(6)
+  await close()
+})
+
+test('a runner whose command was cancelled while it began is used again, or gone', async () => {
+  let { promise: heard, resolve: hear } = gate()
+  const { own, pool, watched, allReady, close } = ownPool((channel) =>
+    late(channel, ':started', 'before', () => heard),
+  )
+  const began = join(own.root, 'began')
+  execFileSync('mkfifo', [began])
+  const run = `echo >'${began}'; exec sleep 300`
+  const line = { run, workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
+  let killed = 0
+  const kill = async (group: number) => {
+    killed = group
+    process.kill(-group, 'SIGKILL')
+  }
+  for (let n = 0; n < 8; n++) {
+    ;({ promise: heard, resolve: hear } = gate())
+    const abort = new AbortController()
+    const starting = pool.run(line, () => {}, kill, abort.signal)
+    starting.catch(() => {})
+    await readFile(began)
+    abort.abort()
+    hear()
+    await expect(starting).rejects.toMatchObject({ code: 'CANCELLED' })
+    await expect.poll(() => watched.has(killed), soon).toBe(false)
+    await allReady()
+  }
+  expect(own.running).toBeLessThan(6)
+  await close()
 })
 
 test('where no more can be started, it is tried once in a while and not over and over', async () => {
@@ -177,4 +245,48 @@ function gate() {
     resolve = open
   })
   return { promise, resolve }
+}
+
+/** A pool of its own, without a guard: all that runs in its sandbox are runners. */
+function ownPool(through: (channel: Channel) => Channel) {
+  const own = localSandbox({ through })
+  const watched = new Set<number>()
+  const pool = new RunnerPool(own, {
+    add: (group) => void watched.add(group),
+    drop: (group) => void watched.delete(group),
+  })
+  return {
+    own,
+    pool,
+    watched,
+    /** While nothing runs: what is ready has a group that is watched. */
+    allReady: () => expect.poll(() => own.running - watched.size, soon).toBe(0),
+    close: async () => {
+      pool.close()
+      await pool.ended()
+      own.remove()
+    },
+  }
+}
+
+const admitted = [() => {}, async () => {}] as const
+
+/** As of a line that is slow: what comes after an answer, or from it on, is there before it is heard. */
+function late(
+  { stdout, stderr, ...channel }: Channel,
+  answer: string,
+  from: 'before' | 'after',
+  heard: () => Promise<void>,
+): Channel {
+  const mark = `${answer}${from === 'after' ? '\x1e' : ''}`
+  const held = async function* (stream: Readable) {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      const at = chunk.indexOf(mark)
+      const rest = at === -1 ? 0 : at + (from === 'after' ? mark.length : 0)
+      if (rest > 0) yield chunk.subarray(0, rest)
+      if (at !== -1 || stream === stdout) await heard()
+      if (rest < chunk.length) yield chunk.subarray(rest)
+    }
+  }
+  return { ...channel, stdout: Readable.from(held(stdout)), stderr: Readable.from(held(stderr)) }
 }
