@@ -199,8 +199,10 @@ export class Runner {
     const command = this.#command
     if (command === undefined) return
     if (!command.isTaken) {
-      // The streams overtake each other; or what has ended is the shell that waited, and not the command.
+      // The streams overtake each other.
       if (stream === 'stdout') command.earlyEnd = text
+      // What has ended is the shell that waited. If it had read the command, nobody says anything more.
+      else this.#channel.stdin.end()
       return
     }
     const code = Number(text)

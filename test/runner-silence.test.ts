@@ -1,8 +1,9 @@
 /** A launcher that takes a command and says nothing: a channel that is ours, because none of a shell does that. */
+import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Runner } from '../src/runner.ts'
-import { silenceMs } from '../src/runner-command.ts'
+import { RunnerEnded, silenceMs } from '../src/runner-command.ts'
 import type { Sandbox } from '../src/sandbox.ts'
 
 const line = { run: 'true', workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
@@ -28,7 +29,7 @@ async function readyRunner() {
   const say = (stream: PassThrough, text: string) => stream.write(`\x1e${token}:${text}\x1e`)
   say(stderr, 'ready 500 bash5')
   expect(await runner.ready).toBe(true)
-  return { runner, stdout, stderr, say, end }
+  return { runner, stdin, stdout, stderr, say, end }
 }
 
 const silent = {
@@ -69,6 +70,19 @@ test('each command of a runner has the whole time, and who has started is left a
   say(stderr, 'ready 501 bash5')
   expect(await runner.ready).toBe(true)
   await expectGivenUp(runner)
+})
+
+test('a runner whose launcher was ended before it said a word is not waited for', async () => {
+  const { runner, stdin, stdout, stderr, say, end } = await readyRunner()
+  const { started } = runner.run(line, () => {})
+  const stdinEnded = once(stdin, 'finish')
+  say(stdout, '143')
+  say(stderr, '143')
+  await stdinEnded
+  stdout.end()
+  stderr.end()
+  end(1)
+  await expect(started).rejects.toBeInstanceOf(RunnerEnded)
 })
 
 test('nothing is left of a runner that has ended', async () => {
