@@ -59,7 +59,8 @@ async function started(
   signal: AbortSignal,
 ): Promise<ScriptStream> {
   const process = await spawn(guard, script, { workdir: '/', stdin: stdin ?? 'none', signal })
-  const close = () => void process.kill(0).catch(() => {})
+  // What it had begun is taken back before it ends.
+  const close = () => void process.kill().catch(() => {})
   signal.addEventListener('abort', close, { once: true })
   if (signal.aborted) close()
   const end = ending(process, signal).finally(() => signal.removeEventListener('abort', close))

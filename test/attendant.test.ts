@@ -1,12 +1,14 @@
 /** One shell runs the scripts of a session's own, and none of them can tell. In dash, bash and BusyBox. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { readFile, writeFile } from 'node:fs/promises'
+import { open, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, test as anyTest, beforeEach, describe, expect } from 'vitest'
 import { Attendant } from '../src/attendant.ts'
 import { attendantScript } from '../src/attendant-script.ts'
+import { attendedScripts } from '../src/attended-scripts.ts'
 import { type Guard, openGuard } from '../src/guard.ts'
+import { spawnedScripts, spawnScript } from '../src/spawn-script.ts'
 import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
 import { hasPerl } from './support/perl-attendant.ts'
 
@@ -168,19 +170,30 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
       expect(await first).toBe('0 first\n')
     })
 
-    test('a cancelled script takes back what it did', async () => {
-      await attended()
+    test.each([
+      ['the attendant', undefined],
+      ['a runner', undefined],
+    ])('a cancelled script of %s has taken back what it did', async (who, stdin) => {
+      if (who === 'the attendant') await attended()
+      const { run } = who === 'a runner' ? spawnedScripts(guard) : attendedScripts(attendant)
       const abort = new AbortController()
-      await told(`mkfifo '${file('began')}'`)
-      const undo = `echo undone >'${file('undone')}'`
+      await told(`mkfifo '${file('began')}' '${file('undo')}'`)
+      const undo = `read -r line <'${file('undo')}'; echo undone >'${file('undone')}'`
       // Said by the program itself: a shell that has just forked can lose a signal.
       const program = `sh -c "echo >'${file('began')}'; exec sleep 300"`
       const script = `trap "${undo}" EXIT; trap 'exit 143' TERM; ${program}; exit 0`
-      const running = run(script, undefined, abort.signal)
+      const end = run(script, stdin, abort.signal, 'command', functions).catch(({ code }) => ({
+        code,
+        isUndone: existsSync(file('undone')),
+      }))
       await readFile(file('began'))
       abort.abort()
-      await expect(running).rejects.toMatchObject({ code: 'CANCELLED' })
-      expect(existsSync(file('undone'))).toBe(true)
+      // Time to tell too early.
+      await spawnScript(guard, 'true', undefined, never)
+      const undoing = await open(file('undo'), 'r+')
+      await undoing.write('go on\n')
+      expect(await end).toEqual({ code: 'CANCELLED', isUndone: true })
+      await undoing.close()
       expect(await told('echo next')).toBe('0 next\n')
     })
 
