@@ -34,9 +34,13 @@ export function attendedScripts(attendant: Attendant, alone?: Alone): Scripts {
 const isShort = (stdin: Uint8Array | Readable | undefined): stdin is Uint8Array | undefined =>
   !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
 
-/** It has an end of its own to its stdin, whatever programs read it, and need not read all of it. */
+/**
+ * It has an end of its own to its stdin, whatever programs read it, and need not read all of it. Who waits for it waits
+ * on when both are asked to end: it may have something to take back.
+ */
 function withStdin(script: string, stdin: Uint8Array | undefined): string {
   const length = stdin?.length ?? 0
   if (length === 0) return script
-  return `dd bs=${length} count=1 iflag=fullblock 2>/dev/null | (\n${script}\n)`
+  return `trap : TERM
+dd bs=${length} count=1 iflag=fullblock 2>/dev/null | (\n${script}\n)`
 }

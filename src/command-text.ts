@@ -57,6 +57,8 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   ]
   const bytes = stdin instanceof Uint8Array ? stdin : new Uint8Array()
   const read = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null |`
+  // What takes them is waited for, also when both are asked to end: it may have something to take back.
+  const waits = bytes.length > 0 ? ['trap : TERM'] : []
   const isTaken =
     typeof run === 'string' && (isTooLong(run) || (shell !== 'sh' && isSameInEval(run, env)))
   const argv = () => {
@@ -79,7 +81,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   if (isTaken) {
     // On its first line, so that lines are counted as in a file of its own.
     const command = bytes.length > 0 ? `${read} {\n${run}\n}` : `exec </dev/null; ${run}`
-    const lines = [...prologue(...wear), ...exports]
+    const lines = [...prologue(...wear), ...exports, ...waits]
     const blocks =
       shell === 'sh'
         ? [text([...lines, command])]
@@ -88,7 +90,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   }
   // A command that is found nowhere is told by the shell, as exit code 126 or 127.
   const command = bytes.length > 0 ? `${read} ${argv()}` : `exec ${argv()} </dev/null`
-  return Buffer.concat([text([...prologue(...wear), ...exports, command]), bytes])
+  return Buffer.concat([text([...prologue(...wear), ...exports, ...waits, command]), bytes])
 }
 
 /** The end of a command, as its launcher tells it. */

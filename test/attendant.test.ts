@@ -171,9 +171,11 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
     })
 
     test.each([
-      ['the attendant', undefined],
-      ['a runner', undefined],
-    ])('a cancelled script of %s has taken back what it did', async (who, stdin) => {
+      ['the attendant', 'no stdin', undefined],
+      ['the attendant', 'stdin', Buffer.from('given')],
+      ['a runner', 'no stdin', undefined],
+      ['a runner', 'stdin', Buffer.from('given')],
+    ])('a cancelled script of %s with %s has taken back what it did', async (who, _, stdin) => {
       if (who === 'the attendant') await attended()
       const { run } = who === 'a runner' ? spawnedScripts(guard) : attendedScripts(attendant)
       const abort = new AbortController()
