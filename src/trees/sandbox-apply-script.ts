@@ -139,8 +139,8 @@ put() {
   if [ "$2" = absent ]; then
     if [ -z "$there" ]; then return 0
     elif [ -n "$many" ]; then
-      mv -f "./$name" "./$token-\${1}b" 2>/dev/null || fail ${exits.denied} "$(why)"
       undo="back $1;$undo"
+      mv -f "./$name" "./$token-\${1}b" 2>/dev/null || fail ${exits.denied} "$(why)"
     else
       rm -f "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
     fi
@@ -152,16 +152,19 @@ put() {
     # A link to a file of somebody else's could not be removed again from a sticky directory.
     { [ -O "./$name" ] && ln "./$name" "./$token-\${1}b" 2>/dev/null; } || cp -p "./$name" "./$token-\${1}b" 2>/dev/null ||
       fail ${exits.denied} "$(why)"
-    mv -f "./$token-$1" "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
     undo="back $1;$undo"
-  else
-    mv -f "./$token-$1" "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
-    [ -z "$many" ] || undo="gone $1;$undo"
+  elif [ -n "$many" ]; then
+    undo="gone $1;$undo"
   fi
+  mv -f "./$token-$1" "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
 }
-back() { eval "cd -P \\"\\$D$1\\"; name=\\$N$1" && mv -f "./$token-\${1}b" "./$name"; }
-gone() { eval "cd -P \\"\\$D$1\\"; name=\\$N$1" && rm -f "./$name"; }
+# Said before the rename, which may be the last that is done: it was not, if the new file is not in its place.
+isPut() { eval "name=\\$N$1; cd -P \\"\\$D$1\\"" && ! [ -e "./$token-$1" ]; }
+back() { isPut $1 && mv -f "./$token-\${1}b" "./$name"; }
+gone() { isPut $1 && rm -f "./$name"; }
 clear() {
+  # Who ends the script ends its programs too, and once it has begun to take back it goes on.
+  trap '' HUP INT PIPE TERM
   [ -n "$finished" ] || eval "$undo"
   set --
   [ -z "$lock" ] || set -- "$lock"

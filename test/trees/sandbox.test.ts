@@ -107,6 +107,51 @@ for (const [shell, scripts] of Object.entries(shells)) {
         expect(await text(tree, 'f')).toBe('old')
       }))
 
+    /** Changes of several kinds, by scripts that begin with `ending`; true when they were not ended. */
+    async function applied(root: string, ending: string, count = 4): Promise<boolean> {
+      rmSync(root, { recursive: true })
+      mkdirSync(root)
+      for (const name of ['one', 'two', 'four']) writeFileSync(join(root, name), 'old')
+      const tree = new SandboxTree((script, ...rest) => scripts(ending + script, ...rest), { root })
+      const changes = [
+        change('one', 'anything', 'new'),
+        change('two', 'anything', null),
+        change('d/three', 'absent', 'new'),
+        change('four', 'anything', 'new'),
+      ]
+      return tree.apply(changes.slice(0, count)).then(
+        () => true,
+        () => false,
+      )
+    }
+    const all = async (root: string) => (await run('grep', ['-r', '', '.'], { cwd: root })).stdout
+    const sorted = (lines: string) => lines.trim().split('\n').sort()
+
+    test('one that is ended right after a rename takes that back too, and what was before it', () =>
+      inFolder(async (root) => {
+        const isWhole = async (nth: number, count?: number) => {
+          const asked = `[ $((sbx_n -= 1)) -ne 0 ] || { kill -TERM $$; return 143; }`
+          const mv = `sbx_n=${nth}; mv() { command mv "$@" || return; ${asked}; }; `
+          return applied(root, mv, count)
+        }
+        let nth = 1
+        for (; !(await isWhole(nth)); nth++) {
+          expect(sorted(await all(root))).toEqual(['./four:old', './one:old', './two:old'])
+          expect(existsSync(join(root, 'd'))).toBe(false)
+        }
+        expect(nth).toBe(5)
+        expect(sorted(await all(root))).toEqual(['./d/three:new', './four:new', './one:new'])
+        // One alone is done by its rename, and there is nothing of it to take back.
+        await isWhole(1, 1)
+        expect(sorted(await all(root))).toEqual(['./four:old', './one:new', './two:old'])
+      }))
+
+    test('one that is ended when it has done its work leaves nothing beside it', () =>
+      inFolder(async (root) => {
+        await applied(root, 'rm() { kill -TERM $$; command rm "$@"; }; ')
+        expect(sorted(await all(root))).toEqual(['./d/three:new', './four:new', './one:new'])
+      }))
+
     test('a writer that died keeps nobody waiting', () =>
       inFolder(async (root) => {
         const tree = new SandboxTree(scripts, { root })
