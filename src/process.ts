@@ -80,7 +80,7 @@ export async function spawn(
   const { group, command } = await guard.runners.run(
     { run, workdir, ...worn, stdin, input },
     () => guard.admit(),
-    (group) => guard.signal('KILL', group, mark),
+    (group, command) => endGroup(guard, group, mark, command, killGraceMs),
     signal,
   )
   return new StartedProcess(guard, group, command, mark)
@@ -142,11 +142,22 @@ class StartedProcess implements Process {
   async kill(graceMs = killGraceMs): Promise<void> {
     if (this.#isGone) return
     this.#isKilled = true
-    await this.#guard.signal('TERM', this.group, this.#mark)
-    // What it left behind got TERM too, and little more time than the command itself takes.
-    const rest = this.exit.catch(() => {}).then(() => settledWithin(this.gone, lingerMs))
-    await settledWithin(rest, graceMs)
-    await this.#guard.signal('KILL', this.group, this.#mark)
-    await settledWithin(this.exit, graceMs)
+    await endGroup(this.#guard, this.group, this.#mark, this, graceMs)
   }
+}
+
+/** As `Process.kill`. */
+async function endGroup(
+  guard: Guard,
+  group: number,
+  mark: Mark,
+  { exit, gone }: Pick<Process, 'exit' | 'gone'>,
+  graceMs: number,
+): Promise<void> {
+  await guard.signal('TERM', group, mark)
+  // What it left behind got TERM too, and little more time than the command itself takes.
+  const rest = exit.catch(() => {}).then(() => settledWithin(gone, lingerMs))
+  await settledWithin(rest, graceMs)
+  await guard.signal('KILL', group, mark)
+  await settledWithin(exit, graceMs)
 }

@@ -1,5 +1,6 @@
 /** The runners of one session: a few wait, and more are started while there are too few. */
 
+import { beginCommand, type EndCommand } from './begin-command.ts'
 import type { CommandLine } from './command-text.ts'
 import { cancelled, commandNotStarted } from './errors.ts'
 import type { Runner } from './runner.ts'
@@ -56,13 +57,12 @@ export class RunnerPool {
 
   /**
    * Starts a command, unless `admit` throws. Its group is watched: whoever gets it has the watch drop it when it is
-   * gone. `signal` is for the start only. Rejects only if the command was not started, or was
-   * ended by `kill`, which is given the group.
+   * gone. `signal` is for the start only. Rejects only if the command was not started, or was ended by `end`.
    */
   async run(
     line: CommandLine,
     admit: () => void,
-    kill: (group: number) => Promise<void>,
+    end: EndCommand,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly group: number; readonly command: RunnerCommand }> {
     for (let attempt = 1; ; attempt++) {
@@ -80,16 +80,10 @@ export class RunnerPool {
       const command = runner.run(line, () => this.#ended(runner))
       void this.#follow(runner, command)
       try {
-        await unlessAborted(command.started, signal)
+        await beginCommand(group, command, end, signal)
         return { group, command }
       } catch (error) {
-        command.stdout.drop()
-        command.stderr.drop()
         void command.gone.then(() => this.#watch.drop(group))
-        if (signal?.aborted) {
-          void kill(group).catch(() => {})
-          throw cancelled('the command')
-        }
         if (!(error instanceof RunnerEnded)) throw error
         if (attempt === attempts) throw unstarted(error.message)
       }
@@ -236,17 +230,6 @@ export class RunnerPool {
     this.#serve()
     this.#reserve.settle()
   }
-}
-
-/** `promise`, or a rejection as soon as `signal` is aborted. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    if (signal.aborted) abort()
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
 }
 
 const unstarted = (reason: string) =>

@@ -1,5 +1,6 @@
 /** How many runners a session has: few, and as many as it has shown to need. */
 import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -125,6 +126,37 @@ test('a runner whose command was cancelled while it began is used again, or gone
   }
   expect(own.running).toBeLessThan(6)
   await close()
+})
+
+test('who cancels a command that has begun unheard is told when it has taken back what it did', async () => {
+  const { promise: heard, resolve: hear } = gate()
+  const own: LocalSandbox = localSandbox({
+    // The first is the guard's.
+    through: (channel) =>
+      own.started === 1 ? channel : late(channel, ':started', 'before', () => heard),
+  })
+  const other = await openGuard(own, never)
+  const file = (name: string) => join(own.root, name)
+  execFileSync('mkfifo', [file('began'), file('undo')])
+  const undo = `read -r line <'${file('undo')}'; echo undone >'${file('undone')}'`
+  const script = `trap "${undo}" EXIT; trap 'exit 143' TERM; sh -c "echo >'${file('began')}'; exec sleep 300"; exit 0`
+  const abort = new AbortController()
+  const end = spawn(other, script, { workdir: '/', signal: abort.signal }).catch(({ code }) => ({
+    code,
+    isUndone: existsSync(file('undone')),
+  }))
+  await readFile(file('began'))
+  abort.abort()
+  hear()
+  // Time to tell too early.
+  await other.check()
+  const undoing = await open(file('undo'), 'r+')
+  await undoing.write('go on\n')
+  expect(await end).toEqual({ code: 'CANCELLED', isUndone: true })
+  await undoing.close()
+  await other.close()
+  await own.quiet()
+  own.remove()
 })
 
 test('where no more can be started, it is tried once in a while and not over and over', async () => {
