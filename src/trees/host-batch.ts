@@ -138,6 +138,7 @@ export class HostBatch {
           directory: step.directory,
           name: step.place.name,
           staged: step.staged,
+          existing: step.place.entry,
           mustBeNew: step.change.before === 'absent',
           undoable: this.#steps.length > 1,
           path: step.change.path,

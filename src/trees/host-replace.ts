@@ -28,6 +28,8 @@ export interface Replacement {
   readonly name: string
   /** The name of the file that takes the place; without it the name is removed. */
   readonly staged: string | undefined
+  /** The file that the staged one has its rights from. */
+  readonly existing: Stats | undefined
   /** Refuses (`FILE_EXISTS`) whatever came between. */
   readonly mustBeNew: boolean
   /** False where nothing follows that could fail. */
@@ -38,7 +40,7 @@ export interface Replacement {
 
 /** Does it. Readers of the name see the old file or the new one; on failure, the old one. */
 export function putInPlace(change: Replacement): Undo | undefined {
-  const { directory, name, staged, undoable, path } = change
+  const { directory, name, staged, existing, undoable, path } = change
   const place = directory.at(name)
   const there = lstatSync(place, { throwIfNoEntry: false })
   // A name that became a directory is refused also where rename would take an empty one away.
@@ -56,6 +58,10 @@ export function putInPlace(change: Replacement): Undo | undefined {
   if (change.mustBeNew) {
     addNew(directory.at(staged), place, path)
     return { restore: () => unlinkSync(place), forget: () => {} }
+  }
+  // Its rights may have been changed while the new content was on its way to the disk.
+  if (existing && there?.isFile() && ((there.mode ^ existing.mode) & 0o777) !== 0) {
+    withFile(directory.at(staged), (file) => fchmodSync(file.descriptor, there.mode & 0o777))
   }
   const kept = there && undoable ? keepBeside(directory, place, there) : undefined
   try {

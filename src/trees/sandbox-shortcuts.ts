@@ -220,6 +220,8 @@ sub replace {
     @now = lstat $name;
   }
   return if @now ? !S_ISREG($now[2]) || !@$old : @$old || !$!{ENOENT};
+  # The new file has the rights that the old one had.
+  return if @now && ($now[2] ^ $$old[2]) & 0777;
   same_place(@$place) && !over() or return;
   rename $temporary, $name or return;
   $$staged = 0;

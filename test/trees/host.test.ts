@@ -76,6 +76,27 @@ describe('HostTree', () => {
     expect(statSync(join(root, 'f')).size).toBe(2 ** 40)
   })
 
+  test('a file whose rights are changed while it is written keeps the new ones', async () => {
+    const tree = new HostTree({ root, owner })
+    const at = (name: string) => join(root, name)
+    for (const name of ['f', 'g']) writeFileSync(at(name), 'old', { mode: 0o644 })
+    for (const [mode, ...names] of [
+      [0o755, 'f'],
+      [0o4750, 'f'],
+      [0o700, 'f', 'g'],
+    ] as const) {
+      const writing = tree.apply(names.map((name) => change(name, 'anything', `${mode}`)))
+      // The new content is on its way to the disk.
+      for (const name of names) chmodSync(at(name), mode)
+      await writing
+      for (const name of names) {
+        expect(await text(tree, name)).toBe(`${mode}`)
+        expect(statSync(at(name)).mode & 0o7777).toBe(mode & 0o777)
+      }
+    }
+    expect(readdirSync(root)).toEqual(['f', 'g'])
+  })
+
   test('follows absolute links by the name that the sandbox has for the root', async () => {
     const tree = new HostTree({ root, owner, sandboxRoot })
     symlinkSync('/workspace/d/f', join(root, 'l'))

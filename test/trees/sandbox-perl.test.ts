@@ -192,6 +192,8 @@ describe.runIf(hasPerl)('by perl', () => {
         ['d/f', was('old'), `unlink '${at('d/f')}'`, 'declined'],
         ['d/f', 'anything', `unlink '${at('d/f')}'; symlink 'g', '${at('d/f')}'`, 'declined'],
         ['d/f', 'anything', write('d/f'), ''],
+        ['d/f', was('old'), `chmod 0755, '${at('d/f')}'`, 'declined'],
+        ['d/f', 'anything', `chmod 0755, '${at('d/f')}'`, 'declined'],
         ['d/g', 'absent', write('d/g'), 'declined'],
         ['d/g', 'anything', write('d/g'), 'declined'],
         ['d/g', 'anything', '', ''],
