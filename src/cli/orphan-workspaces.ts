@@ -10,16 +10,16 @@ export interface OrphanWorkspace {
   readonly directory: string
   readonly key: string
   readonly path: string
-  /** When something in it was changed last, as far as was looked. */
+  /** When something in it was changed last. */
   readonly changedMs: number
 }
 
-/** A workspace with more entries has been found changed lately, or is old. */
+/** A workspace with more entries takes too long to look at all of it, and is kept. */
 const mostLooks = 10_000
 
 /**
- * Those that no sandbox has, of no session that is open, and in which nothing was changed for `idleMs`;
- * none if that is 0. Every engine must have told what it has. In a directory of the user's choice only
+ * Those that no sandbox has, of no session that is open, that nobody used for `idleMs`, and in which nothing
+ * was changed for so long; none if that is 0. Every engine must have told what it has. In a directory of the user's choice only
  * what can be nothing but ours counts: agents' names are no proof.
  */
 export function orphanWorkspaces(
@@ -32,8 +32,10 @@ export function orphanWorkspaces(
     own,
     ...agents.all.map(({ settings }) => privateWorkspaces(settings, state)),
   ])
-  const uses = readUses(state)
-  const inUse = [...uses].filter(([name]) => isLeased(state, name)).map(([, use]) => use.workspace)
+  // A restart of the machine ends sandboxes; who used one lately goes on in its workspace.
+  const inUse = [...readUses(state)]
+    .filter(([name, { usedMs }]) => Date.now() - usedMs < idleMs || isLeased(state, name))
+    .map(([, { workspace }]) => workspace)
   const taken = new Set([...sandboxes.map(({ info }) => info.workspace), ...inUse])
   return [...directories].flatMap((directory) =>
     entries(directory).flatMap((key): OrphanWorkspace[] => {
@@ -66,15 +68,17 @@ function entries(directory: string): string[] {
 /** A link is none. */
 const isDirectory = (path: string) => lstatSync(path).isDirectory()
 
+/** Now, where there is more than can be looked at: what changed lately may be in the rest. */
 function lastChange(path: string): number {
   let latest = 0
   const waiting = [path]
   for (let looks = 0; looks < mostLooks; looks++) {
     const next = waiting.pop()
-    if (next === undefined) break
+    if (next === undefined) return latest
     const stats = lstatSync(next)
     latest = Math.max(latest, stats.mtimeMs)
-    if (stats.isDirectory()) waiting.push(...entries(next).map((name) => join(next, name)))
+    if (!stats.isDirectory()) continue
+    for (const name of entries(next)) waiting.push(join(next, name))
   }
-  return latest
+  return waiting.length > 0 ? Date.now() : latest
 }

@@ -1,6 +1,7 @@
 /** What is removed because nobody has used it for long, and what never is. */
 import {
   existsSync,
+  linkSync,
   mkdirSync,
   readFileSync,
   symlinkSync,
@@ -150,17 +151,20 @@ describeWhere('ssh', 'prune, over SSH', () => {
   )
 })
 
+const old = new Date(Date.now() - 48 * hour)
+
+/** A private workspace of that key, with a file; nothing in it was changed since. */
+function make(directory: string, key: string, at = old): string {
+  const path = join(directory, key)
+  mkdirSync(path, { recursive: true })
+  writeFileSync(join(path, 'file'), 'x')
+  for (const one of [join(path, 'file'), path]) utimesSync(one, at, at)
+  return path
+}
+
 test('private workspaces of no sandbox are removed when they are old, and nothing else', async () => {
   const [project, workspaces] = [command.world.workspace, join(state, 'workspaces')]
   const chosen = join(command.world.temporary, 'chosen')
-  const old = new Date(Date.now() - 48 * hour)
-  const make = (directory: string, key: string, at = old) => {
-    const path = join(directory, key)
-    mkdirSync(path, { recursive: true })
-    writeFileSync(join(path, 'file'), 'x')
-    for (const one of [join(path, 'file'), path]) utimesSync(one, at, at)
-    return path
-  }
   const orphan = make(workspaces, 'sbx-aaaaaaaaaaaaaaa')
   const agents = make(workspaces, 'main')
   const fresh = make(workspaces, 'sbx-bbbbbbbbbbbbbbb', new Date())
@@ -186,4 +190,29 @@ test('private workspaces of no sandbox are removed when they are old, and nothin
   expect([orphan, agents, ours].filter(existsSync)).toEqual([])
   expect([fresh, theirs].filter(existsSync)).toEqual([fresh, theirs])
   expect(readFileSync(join(project, 'mine'), 'utf8')).toBe('x')
+})
+
+test('a private workspace whose sandbox is gone, or that is too large to judge, is kept', async () => {
+  const workspaces = join(state, 'workspaces')
+  // As a restart of the machine leaves it: only read for days, and a minute ago for the last time.
+  const used = make(workspaces, 'main')
+  const record = { agent: 'main', session: 'main', scopeKey: 's' }
+  const use = (usedMs: number, workspace: string) => ({ ...record, usedMs, workspace })
+  writeUse(state, 'sbx-aaaaaaaaaaaaaaa', use(Date.now() - 60_000, used))
+  const unused = make(workspaces, 'other')
+  writeUse(state, 'sbx-bbbbbbbbbbbbbbb', use(old.getTime(), unused))
+  const large = make(workspaces, 'large')
+  mkdirSync(join(large, 'a'))
+  writeFileSync(join(large, 'a', 'changed'), 'x')
+  const many = join(large, 'b')
+  mkdirSync(many)
+  const first = join(many, 'first')
+  writeFileSync(first, '')
+  utimesSync(first, old, old)
+  for (let at = 0; at < 10_000; at++) linkSync(first, join(many, `${at}`))
+  for (const directory of [join(large, 'a'), many, large]) utimesSync(directory, old, old)
+
+  const { stdout, stderr } = await prune('--workspaces', '--idle', '1d')
+  expect([stdout, stderr]).toEqual(['other', expect.stringContaining(unused)])
+  expect([used, large, unused].filter(existsSync)).toEqual([used, large])
 })
