@@ -43,7 +43,7 @@ export class Housekeeping {
   #begin(): void {
     const { settings, state } = this.#house
     sweepLogDirectories()
-    sweepPrivateWorkspaces(privateWorkspaces(settings, state))
+    sweepPrivateWorkspaces(privateWorkspaces(settings, state), state)
     this.#pruning = this.#tidy(true)
     this.#timer = setInterval(() => {
       this.#pruning = this.#pruning.then(() => this.#tidy(false))

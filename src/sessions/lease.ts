@@ -1,25 +1,26 @@
 /**
  * Claims of server processes that a sandbox is in use: a file each, which counts as long as its process
  * lives or has refreshed it lately. The second is for servers that do not see each other's processes,
- * in containers that share the state directory.
+ * in containers that share the state directory; each file names where its process can be seen.
  */
 import { randomBytes } from 'node:crypto'
 import {
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { isAlive, thisProcess } from '../process-identity.ts'
+import { isAlive, pidSpace, thisProcess } from '../process-identity.ts'
 import type { OpenContext } from '../sandbox.ts'
 import { holding } from '../trees/workspace-lock.ts'
 import { stateUnwritable } from './state-directory.ts'
 
-/** How long a lease counts that is not refreshed and whose process is not seen. */
+/** How long a lease counts that is not refreshed and whose process cannot be seen here. */
 const lastsMs = 60_000
 
 export interface Lease {
@@ -49,7 +50,7 @@ export async function takeLease(
   const file = join(directory, id)
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    writeFileSync(file, '', { mode: 0o600, flag: 'wx' })
+    writeFileSync(file, pidSpace(), { mode: 0o600, flag: 'wx' })
   } catch (error) {
     throw stateUnwritable(state, error)
   }
@@ -116,8 +117,11 @@ export function leaseOwnerIsAlive(id: string): boolean {
 function counts(directory: string, file: string): boolean {
   if (!idPattern.test(file)) return false
   if (leaseOwnerIsAlive(file)) return true
+  const path = join(directory, file)
   try {
-    return Date.now() - statSync(join(directory, file)).mtimeMs < lastsMs
+    const space = readFileSync(path, 'utf8')
+    if (space !== '' && space === pidSpace()) return false
+    return Date.now() - statSync(path).mtimeMs < lastsMs
   } catch {
     return false
   }

@@ -1,11 +1,24 @@
 /** Workspaces of our own on the host, in one directory; see `privateWorkspaces`. */
-import { chmodSync, chownSync, mkdirSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { configInvalid, shown } from '../errors.ts'
 import { isAlive } from '../process-identity.ts'
 import type { ServerProcess } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { expectedDirectory } from './expected-directory.ts'
+import { isLeased } from './lease.ts'
+import { readUse } from './use-record.ts'
+
+/** How long one is kept whose server is not seen here: it may be in another container, and idle. */
+const keptMs = 24 * 3_600_000
 
 /** The directory that holds them all. */
 export const privateWorkspaces = (
@@ -60,13 +73,19 @@ export function removePrivateWorkspace(directory: string, key: string): void {
   rmSync(join(directory, key), { recursive: true, force: true })
 }
 
-/** Removes those of servers that are gone without having removed them. Never throws. */
-export function sweepPrivateWorkspaces(directory: string): void {
+/**
+ * Removes those of servers that are gone without having removed them, a day after the last use. Never
+ * throws.
+ */
+export function sweepPrivateWorkspaces(directory: string, state: string): void {
   try {
     for (const key of readdirSync(directory)) {
-      const [, pid, started] = /^ephemeral-(\d+)-(\d*)-sbx-/.exec(key) ?? []
-      if (pid === undefined || started === undefined) continue
-      if (!isAlive({ pid: Number(pid), started })) removePrivateWorkspace(directory, key)
+      const [, pid, started, name] = /^ephemeral-(\d+)-(\d*)-(sbx-.+)$/.exec(key) ?? []
+      if (pid === undefined || started === undefined || name === undefined) continue
+      if (isAlive({ pid: Number(pid), started }) || isLeased(state, name)) continue
+      const usedMs = readUse(state, name)?.usedMs ?? 0
+      const lastMs = Math.max(statSync(join(directory, key)).mtimeMs, usedMs)
+      if (Date.now() - lastMs > keptMs) removePrivateWorkspace(directory, key)
     }
   } catch {
     // There are none, or what cannot be removed now is tried again at another start.

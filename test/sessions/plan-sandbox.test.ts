@@ -7,6 +7,7 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,6 +17,7 @@ import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 import { makeSession } from '../../src/sessions/make-session.ts'
 import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
 import { sweepPrivateWorkspaces } from '../../src/sessions/private-workspace.ts'
+import { forgetSandbox, writeUse } from '../../src/sessions/use-record.ts'
 import type { Settings } from '../../src/settings.ts'
 import { settingsWith } from '../support/settings.ts'
 
@@ -82,7 +84,9 @@ test('what a session of its own made there ends with it, also when its server wa
   const { spec, remove } = plan({ access: 'none', ephemeral: true })
   const [{ host }] = spec.mounts
   writeFileSync(join(host, 'made'), '')
-  sweepPrivateWorkspaces(join(state, 'workspaces'))
+  const sweep = () => sweepPrivateWorkspaces(join(state, 'workspaces'), state)
+  rest(host)
+  sweep()
   expect(existsSync(join(host, 'made'))).toBe(true)
   remove()
   expect(existsSync(host)).toBe(false)
@@ -90,11 +94,33 @@ test('what a session of its own made there ends with it, also when its server wa
   const kept = plan({ access: 'none' })
   kept.remove()
   const [left] = kept.spec.mounts
+  rest(left.host)
   const dead = join(state, 'workspaces', `ephemeral-4194304-1-${spec.name}`)
   mkdirSync(dead)
-  sweepPrivateWorkspaces(join(state, 'workspaces'))
+  // It may be of a server in another container, which is not seen here.
+  sweep()
+  expect(existsSync(dead)).toBe(true)
+  rest(dead)
+  mkdirSync(join(state, 'leases'))
+  const lease = join(state, 'leases', `${spec.name}.4194304-1-000000000000`)
+  writeFileSync(lease, '')
+  sweep()
+  expect(existsSync(dead)).toBe(true)
+  rmSync(lease)
+  const record = { agent: 'main', session: 'main', scopeKey: 's', workspace: dead }
+  writeUse(state, spec.name, { ...record, usedMs: Date.now() - 3_600_000 })
+  sweep()
+  expect(existsSync(dead)).toBe(true)
+  forgetSandbox(state, spec.name)
+  sweep()
   expect([existsSync(dead), existsSync(left.host)]).toEqual([false, true])
 })
+
+/** As if nothing had been made in it for two days. */
+function rest(directory: string): void {
+  const at = new Date(Date.now() - 48 * 3_600_000)
+  utimesSync(directory, at, at)
+}
 
 test.each(['ro', 'none'] as const)(
   'with %s a project that holds the private workspace is refused',

@@ -1,0 +1,59 @@
+/** What ends with its server goes at a later start, also when that server was killed, and never under one that lives. */
+import { mkdtempSync, realpathSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { HostBackend } from '../../src/backends/host.ts'
+import { takeLease } from '../../src/sessions/lease.ts'
+import { sweepEphemeral } from '../../src/sessions/sweep.ts'
+import { context, never, newSpec } from '../support/remote-sandbox.ts'
+
+/** Of no process of this machine. */
+const gone = { pid: 4_194_304, started: '1' }
+
+/** Ephemeral sandboxes of a server that is not seen here. */
+async function place(...names: string[]) {
+  const state = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-sweep-')))
+  onTestFinished(() => rmSync(state, { recursive: true }))
+  const backend = new HostBackend(join(state, 'host'))
+  const { installation } = newSpec()
+  for (const name of names) await backend.open(newSpec({ name, ephemeral: gone }), context)
+  const scope = {
+    backend,
+    installation,
+    state,
+    prune: { idleHours: 24, maxAgeDays: 7 },
+    workspaces: 'bind',
+  } as const
+  const left = async () => (await backend.list(installation)).map(({ name }) => name)
+  return { state, sweep: () => sweepEphemeral(scope, never), left }
+}
+
+const name = 'sbx-aaaaaaaaaaaaaaa'
+
+/** What that server's lease is, seen from here. */
+async function leaseOfIt(state: string): Promise<string> {
+  const { id } = await takeLease(state, name, context)
+  const file = join(state, 'leases', `${name}.${gone.pid}-${gone.started}-000000000000`)
+  renameSync(join(state, 'leases', id), file)
+  return file
+}
+
+test('the sandbox of a server in another container is kept while that uses it', async () => {
+  const { state, sweep, left } = await place(name)
+  const lease = await leaseOfIt(state)
+  writeFileSync(lease, 'another boot, or namespace')
+  await sweep()
+  expect(await left()).toEqual([name])
+  const before = new Date(Date.now() - 61_000)
+  utimesSync(lease, before, before)
+  await sweep()
+  expect(await left()).toEqual([])
+})
+
+test('what a server of this machine used when it was killed goes at once', async () => {
+  const { state, sweep, left } = await place(name)
+  await leaseOfIt(state)
+  await sweep()
+  expect(await left()).toEqual([])
+})
