@@ -123,12 +123,13 @@ export class BubblewrapBackend implements Backend {
     if (record.protocol !== protocol) throw incompatible(record)
     const stale = isStale ? keptStale(spec) : undefined
     if (stale !== undefined) report(stale)
-    return this.#connect(plan, signal, stale).catch((error: unknown) => {
-      // The workspace was replaced by another directory of that name: the sandbox has the old one.
-      if (isSandboxError(error, 'SANDBOX_START_FAILED')) return undefined
+    return this.#connect(plan, signal, stale).catch(async (error: unknown) => {
       // It ended under our hands: one that is made now does not.
       if (isSandboxError(error, 'SANDBOX_LOST')) return undefined
-      throw error
+      if (!isSandboxError(error, 'SANDBOX_START_FAILED')) throw error
+      if ((await countConnections(layout.channelDirectory)) > 0) throw error
+      // The workspace was replaced by another directory of that name: the sandbox has the old one.
+      return undefined
     })
   }
 

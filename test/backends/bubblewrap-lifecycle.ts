@@ -1,7 +1,15 @@
 /** How sandboxes come to be, are shared, get lost and go. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { startOf } from '../../src/process-identity.ts'
 import {
@@ -13,6 +21,7 @@ import {
   type Scenario,
   signal,
   until,
+  type World,
 } from './bubblewrap-scenario.ts'
 
 export const lifecycle: Record<string, Scenario> = {
@@ -167,14 +176,17 @@ export const lifecycle: Record<string, Scenario> = {
     }
   },
 
-  async 'a workspace that was replaced is the new one inside'(world) {
+  async 'a workspace that was replaced is the new one inside, once nobody uses the old one'(world) {
     const sandbox = await world.open()
+    replaceWorkspace(world)
+    // What others have running is not ended for it.
+    const other = world.backendWith({})
+    await assert.rejects(world.open({}, other), {
+      code: 'SANDBOX_START_FAILED',
+      message: /another directory at \/workspace/,
+    })
+    assert.equal(await output(sandbox, 'echo unharmed'), 'unharmed')
     await sandbox.close()
-    const { uid, gid } = world.spec.owner
-    renameSync(world.workspace, `${world.workspace}.old`)
-    mkdirSync(world.workspace)
-    if (process.getuid?.() === 0) (await import('node:fs')).chownSync(world.workspace, uid, gid)
-    writeFileSync(join(world.workspace, 'new'), '')
     const next = await world.open()
     assert.equal(await output(next, 'ls'), 'new')
     await next.close()
@@ -206,4 +218,13 @@ export const lifecycle: Record<string, Scenario> = {
     if (world.spec.owner.uid === 0) return
     await assert.rejects(world.open({}, backend), { code: 'SANDBOX_START_FAILED', message: /uid/ })
   },
+}
+
+/** By a directory of that name, with other files in it. */
+function replaceWorkspace({ spec, workspace }: World): void {
+  const { uid, gid } = spec.owner
+  renameSync(workspace, `${workspace}.old`)
+  mkdirSync(workspace)
+  if (process.getuid?.() === 0) chownSync(workspace, uid, gid)
+  writeFileSync(join(workspace, 'new'), '')
 }
