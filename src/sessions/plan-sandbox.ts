@@ -1,5 +1,6 @@
 /** Which sandbox a session lands in, and which directories of the host it gets. */
 import { statSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseBinds, withBinds } from '../backends/docker/bind-rules.ts'
 import { configInvalid, shown } from '../errors.ts'
 import { thisProcess } from '../process-identity.ts'
@@ -38,7 +39,7 @@ export interface SandboxPlan {
   readonly notes: readonly string[]
   /** Where this server keeps what it must remember. */
   readonly state: string
-  /** Removes what ends with the session. */
+  /** Removes what ends with the session. Never throws: what cannot be removed is logged. */
   remove(): void
 }
 
@@ -142,8 +143,20 @@ function planOn(
     notes: choice.notes,
     state,
     remove: () => {
-      if (ephemeral) removePrivateWorkspace(directory, ownKey)
+      if (ephemeral) removeOrLog(directory, ownKey)
     },
+  }
+}
+
+/** A server that ends has nobody else to tell, and more to end. */
+function removeOrLog(directory: string, key: string): void {
+  try {
+    removePrivateWorkspace(directory, key)
+  } catch (error) {
+    const path = shown(join(directory, key))
+    console.error(
+      `sandbox-mcp: the private workspace ${path} could not be removed: ${(error as Error).message}`,
+    )
   }
 }
 

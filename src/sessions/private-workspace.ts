@@ -75,19 +75,27 @@ export function removePrivateWorkspace(directory: string, key: string): void {
 
 /**
  * Removes those of servers that are gone without having removed them, a day after the last use. Never
- * throws.
+ * throws: what cannot be removed now is tried again at another start.
  */
 export function sweepPrivateWorkspaces(directory: string, state: string): void {
-  try {
-    for (const key of readdirSync(directory)) {
+  for (const key of keysIn(directory)) {
+    try {
       const [, pid, started, name] = /^ephemeral-(\d+)-(\d*)-(sbx-.+)$/.exec(key) ?? []
       if (pid === undefined || started === undefined || name === undefined) continue
       if (isAlive({ pid: Number(pid), started }) || isLeased(state, name)) continue
       const usedMs = readUse(state, name)?.usedMs ?? 0
       const lastMs = Math.max(statSync(join(directory, key)).mtimeMs, usedMs)
       if (Date.now() - lastMs > keptMs) removePrivateWorkspace(directory, key)
+    } catch {
+      // The others can be removed all the same.
     }
+  }
+}
+
+function keysIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
   } catch {
-    // There are none, or what cannot be removed now is tried again at another start.
+    return []
   }
 }

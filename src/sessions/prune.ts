@@ -137,12 +137,17 @@ export async function pruneSandboxes(
   try {
     for (const one of await pruneCandidates(scope, signal)) {
       const { info, reason, kept } = one
+      const called = `sandbox ${info.name} of ${info.workspace}`
       if (kept !== undefined) {
-        report(
-          `sandbox ${info.name} of ${info.workspace} is ${reason} and is kept, because ${kept.why}: ${kept.help}`,
-        )
-      } else if (await removeCandidate(scope, one, signal)) {
-        report(`sandbox ${info.name} of ${info.workspace} was ${reason} and is removed`)
+        report(`${called} is ${reason} and is kept, because ${kept.why}: ${kept.help}`)
+        continue
+      }
+      try {
+        if (!(await removeCandidate(scope, one, signal))) continue
+        report(`${called} was ${reason} and is removed`)
+      } catch (error) {
+        if (signal.aborted || isSandboxError(error, 'BACKEND_UNAVAILABLE')) throw error
+        report(`${called} is ${reason} and could not be removed: ${(error as Error).message}`)
       }
     }
   } catch (error) {

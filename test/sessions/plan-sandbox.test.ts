@@ -1,9 +1,12 @@
 /** Which directories a sandbox gets, and which may not be together. */
+import { execFileSync } from 'node:child_process'
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   realpathSync,
   rmSync,
   statSync,
@@ -12,7 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 import { makeSession } from '../../src/sessions/make-session.ts'
 import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
@@ -115,6 +118,52 @@ test('what a session of its own made there ends with it, also when its server wa
   sweep()
   expect([existsSync(dead), existsSync(left.host)]).toEqual([false, true])
 })
+
+test('what cannot be removed keeps nothing else, and ends no server', () => {
+  const { base, state, plan } = place()
+  const { spec, remove } = plan({ access: 'none', ephemeral: true })
+  const workspaces = join(state, 'workspaces')
+  const dead = (pid: number) => join(workspaces, `ephemeral-${pid}-1-${spec.name}`)
+  const pids = Array.from({ length: 9 }, (_, at) => 4_194_304 + at)
+  for (const pid of pids) mkdirSync(dead(pid))
+  const [host, stuck] = [spec.mounts[0].host, dead(4_194_304)]
+  for (const directory of [host, ...pids.map(dead)]) {
+    mkdirSync(join(directory, 'closed'))
+    if (directory !== host && directory !== stuck) continue
+    writeFileSync(join(directory, 'closed', 'file'), '')
+    chmodSync(join(directory, 'closed'), 0o500)
+  }
+  for (const pid of pids) rest(dead(pid))
+  const told = vi.spyOn(console, 'error').mockImplementation(() => {})
+  onTestFinished(() => {
+    told.mockRestore()
+    for (const one of [host, stuck]) chmodSync(join(one, 'closed'), 0o700)
+  })
+  asNobody(base, () => {
+    sweepPrivateWorkspaces(workspaces, state)
+    remove()
+  })
+  expect(
+    readdirSync(workspaces)
+      .map((key) => join(workspaces, key))
+      .sort(),
+  ).toEqual([host, stuck].sort())
+  expect(told.mock.calls).toEqual([
+    [expect.stringContaining(`"${host}" could not be removed: EACCES`)],
+  ])
+})
+
+/** Root may remove anything. */
+function asNobody(directory: string, run: () => void): void {
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) execFileSync('chown', ['-R', '65534', directory])
+  if (isRoot) process.seteuid?.(65_534)
+  try {
+    run()
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+  }
+}
 
 /** As if nothing had been made in it for two days. */
 function rest(directory: string): void {

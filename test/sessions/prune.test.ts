@@ -13,7 +13,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { HostBackend } from '../../src/backends/host.ts'
 import { isLeased, takeLease, whileUnused } from '../../src/sessions/lease.ts'
 import {
@@ -121,6 +121,19 @@ test('an idle sandbox is removed, with what is kept of it', async () => {
   expect(await names()).toEqual([])
   expect(readUse(state, name)).toBeUndefined()
   expect(readdirSync(join(state, 'sync'))).toEqual([`${name}x.ancestor`])
+})
+
+test('one that cannot be removed is told, and keeps none of the others', async () => {
+  const { state, scope, names, prune } = await place()
+  await scope.backend.open(newSpec({ name: 'sbx-bbbbbbbbbbbbbbb' }), context)
+  const [first = '', second = ''] = await names()
+  for (const name of [first, second]) writeUse(state, name, idle)
+  vi.spyOn(scope.backend, 'remove').mockRejectedValueOnce(new Error('device or resource busy'))
+  expect(await prune()).toEqual([
+    expect.stringMatching(`${first} of /nowhere is idle and could not be removed: device or`),
+    expect.stringContaining(`${second} of /nowhere was idle and is removed`),
+  ])
+  expect(await names()).toEqual([first])
 })
 
 test('one of another installation is not looked at', async () => {

@@ -2,7 +2,7 @@
 import { mkdtempSync, realpathSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { HostBackend } from '../../src/backends/host.ts'
 import { takeLease } from '../../src/sessions/lease.ts'
 import { sweepEphemeral } from '../../src/sessions/sweep.ts'
@@ -26,7 +26,8 @@ async function place(...names: string[]) {
     workspaces: 'bind',
   } as const
   const left = async () => (await backend.list(installation)).map(({ name }) => name)
-  return { state, sweep: () => sweepEphemeral(scope, never), left }
+  const sweep = (signal = never) => sweepEphemeral(scope, signal)
+  return { state, backend, sweep, left }
 }
 
 const name = 'sbx-aaaaaaaaaaaaaaa'
@@ -56,4 +57,23 @@ test('what a server of this machine used when it was killed goes at once', async
   await leaseOfIt(state)
   await sweep()
   expect(await left()).toEqual([])
+})
+
+test('one that cannot be removed keeps none of the others', async () => {
+  const { backend, sweep, left } = await place(name, 'sbx-bbbbbbbbbbbbbbb', 'sbx-ccccccccccccccc')
+  const all = await left()
+  const end = new AbortController()
+  const remove = backend.remove.bind(backend)
+  const refusing = vi.spyOn(backend, 'remove').mockImplementationOnce(async () => {
+    end.abort()
+    throw new Error('device or resource busy')
+  })
+  await sweep(end.signal)
+  expect([await left(), refusing.mock.calls.length]).toEqual([all, 1])
+  refusing.mockImplementation(async (one) => {
+    if (one === all[0]) throw new Error('device or resource busy')
+    await remove(one)
+  })
+  await sweep()
+  expect(await left()).toEqual(all.slice(0, 1))
 })
