@@ -22,7 +22,7 @@ export function instructionFacts(
     onHost: backendOf(settings) === 'host',
     project: access === 'none' ? 'none' : projects[workspaceKind(settings)],
     writable: access === 'rw',
-    withoutGit: new SyncRules(settings.sync.ignore).leavesOut(treePath('.git')),
+    withoutGit: new SyncRules(settings.sync.ignore).leavesOut(treePath('.git'), () => true),
     account: accountOf(settings),
     names: namesOf(settings),
     binds: hasBinds(settings) ? bindTargets(settings.docker) : [],

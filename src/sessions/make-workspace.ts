@@ -9,7 +9,7 @@ import type { Scripts } from '../script.ts'
 import type { Settings } from '../settings.ts'
 import { Mirror } from '../sync/mirror.ts'
 import { SyncRules } from '../sync/sync-rules.ts'
-import { leavingOut, WorkspaceIgnore } from '../sync/workspace-ignore.ts'
+import { isDirectoryOf, leavingOut, WorkspaceIgnore } from '../sync/workspace-ignore.ts'
 import type { Tree } from '../tree.ts'
 import { HostTree } from '../trees/host-tree.ts'
 import { canPin } from '../trees/host-walk.ts'
@@ -137,5 +137,9 @@ const rootTree = ({ run }: Inside): Tree => new SandboxTree(run, { root: '/' })
 /** What a workspace that is filled once leaves on the host. */
 function rulesOf({ sync: { ignore, gitignore } }: Settings) {
   return (host: string) =>
-    leavingOut(new SyncRules(ignore), gitignore ? new WorkspaceIgnore(host) : undefined)
+    leavingOut(
+      new SyncRules(ignore),
+      gitignore ? new WorkspaceIgnore(host) : undefined,
+      isDirectoryOf(host),
+    )
 }

@@ -77,9 +77,9 @@ function* setApart(
   return { known, asked }
 }
 
-/** Whether the rules leave out `path` or a directory that it is in. */
+/** Whether the rules leave out the file at `path` or a directory that it is in. */
 function isLeftOut(path: string, rules: Pick<SyncRules, 'leavesOut'>): boolean {
   for (let at: TreePath = path as TreePath; at !== treeRoot; at = parentOf(at))
-    if (rules.leavesOut(at)) return true
+    if (rules.leavesOut(at, () => at !== path)) return true
   return false
 }

@@ -9,7 +9,13 @@ import { type Facts, sameFacts } from './digest-cache.ts'
 import { Pace, type Steps } from './slices.ts'
 
 /** What a name is: left out, a directory, the target of a link, or the facts by which a file's digest is known. */
-export type KnownName = 'left out' | 'directory' | { readonly target: string } | Facts | undefined
+export type KnownName =
+  | 'left out'
+  | 'directory left out'
+  | 'directory'
+  | { readonly target: string }
+  | Facts
+  | undefined
 
 /** A directory as it was listed, in that order. */
 export interface KnownDirectory {
@@ -51,8 +57,8 @@ export function* otherDirectories(
 
 function isKnown(entry: Dirent, name: string, known: KnownName, at: string): boolean {
   if (entry.name !== name || known === undefined) return false
-  if (known === 'left out') return true
-  if (known === 'directory') return entry.isDirectory()
+  if (known === 'left out') return !entry.isDirectory()
+  if (known === 'directory' || known === 'directory left out') return entry.isDirectory()
   if ('target' in known) return entry.isSymbolicLink() && targetOf(`${at}/${name}`) === known.target
   if (!entry.isFile()) return false
   const stats = factsAt(`${at}/${name}`)

@@ -114,13 +114,14 @@ export class HostListing {
       this.#looked.entries += 1
       const { name } = entry
       const inner = (path === treeRoot ? name : `${path}/${name}`) as TreePath
-      if (isTemporaryName(name) || this.#leavesOut(inner)) {
-        known.push('left out')
+      const isDirectory = entry.isDirectory()
+      if (isTemporaryName(name) || this.#leavesOut(inner, isDirectory)) {
+        known.push(isDirectory ? 'directory left out' : 'left out')
         continue
       }
       const place = { at: `${at}/${name}`, spelled: `${spelled}/${name}` }
       if (this.entries.takesName(inner, name, place)) {
-        if (!entry.isDirectory()) yield* this.entries.look(inner, entry, place)
+        if (!isDirectory) yield* this.entries.look(inner, entry, place)
         else if (this.#kept.has(inner)) this.entries.addDirectory(inner)
         else yield* this.#enter(inner, place)
       }
@@ -145,7 +146,9 @@ export class HostListing {
   }
 
   /** To ask the patterns takes longer than to look at the file. */
-  #leavesOut(path: TreePath): boolean {
-    return this.#before?.snapshot.has(path) !== true && this.#rules.leavesOut(path)
+  #leavesOut(path: TreePath, isDirectory: boolean): boolean {
+    const before = this.#before?.snapshot.get(path)
+    if (before !== undefined && (before.kind === 'directory') === isDirectory) return false
+    return this.#rules.leavesOut(path, () => isDirectory)
   }
 }

@@ -82,7 +82,9 @@ export class HostScanner {
   #holdsLeftOut(): boolean {
     const { names, known } = this.#directories.get(treeRoot) ?? { names: [], known: [] }
     const isOut = (name: string, i: number) =>
-      known[i] !== 'left out' && this.#options.rules.leavesOut(name as TreePath)
+      known[i] !== 'left out' &&
+      known[i] !== 'directory left out' &&
+      this.#options.rules.leavesOut(name as TreePath, () => known[i] === 'directory')
     return names.some(isOut)
   }
 

@@ -7,7 +7,6 @@
 import { statSync } from 'node:fs'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import type { Scripts } from '../script.ts'
-import type { TreePath } from '../tree.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import { holding } from '../trees/workspace-lock.ts'
 import { AncestorFile } from './ancestor-file.ts'
@@ -20,7 +19,7 @@ import { seedOnce } from './seed.ts'
 import { syncInterrupted, syncRootMissing } from './sync-errors.ts'
 import type { SyncReport } from './sync-report.ts'
 import { literalPattern, SyncRules } from './sync-rules.ts'
-import { leavingOut, WorkspaceIgnore } from './workspace-ignore.ts'
+import { isDirectoryOf, leavingOut, WorkspaceIgnore } from './workspace-ignore.ts'
 
 /** Whoever makes it closes it. */
 export class Mirror {
@@ -86,11 +85,11 @@ export class Mirror {
     await sweepStages(host)
     const own = this.#options.gitignore ? new WorkspaceIgnore(host) : undefined
     let rules = new SyncRules(ignore)
-    const now = { leavesOut: (path: TreePath) => rules.leavesOut(path) }
+    const now: Pick<SyncRules, 'leavesOut'> = { leavesOut: (...asked) => rules.leavesOut(...asked) }
     const scanner = new HostScanner({ root: host, rules: now, cache: this.#cache })
     const seed = {
       host,
-      rules: leavingOut(rules, own),
+      rules: leavingOut(rules, own, isDirectoryOf(host)),
       root: root(sandbox),
       digests: this.#cache,
       listings: listingsOf(sandbox, root(sandbox)),

@@ -21,7 +21,7 @@ import { type SyncReport, Telling } from './sync-report.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { toldWhile } from './transfer-progress.ts'
 import type { Found } from './unsyncable.ts'
-import { WorkspaceIgnore } from './workspace-ignore.ts'
+import { leavingOut, WorkspaceIgnore } from './workspace-ignore.ts'
 
 export interface MirrorOptions {
   /** Real absolute path on the host. */
@@ -207,7 +207,7 @@ export class Partner {
   *#filtered(host: Scan, sandbox: Scan, left?: Record<Side, Scan>): Steps<Record<Side, Scan>> {
     if (this.#ignore === undefined) return { host, sandbox }
     // What was left of the host is without the ignore files that name themselves.
-    if (host !== left?.host) yield* this.#ignore.learn(host.snapshot)
+    if (host !== left?.host) yield* this.#ignore.learn(host.snapshot, sandbox.snapshot)
     return {
       host: yield* this.#ignore.filtered(host),
       sandbox: yield* this.#ignore.filtered(sandbox),
@@ -223,12 +223,14 @@ export class Partner {
   ): Steps<Plan> {
     const { oneWay } = this.#options
     if (!oneWay) refuseEmptied(host, sandbox, ancestor)
+    const isDirectory = (path: TreePath) =>
+      [host, sandbox].some(({ snapshot }) => snapshot.get(path)?.kind === 'directory')
     const found: Found = {
       host,
       sandbox,
       // As if the sandbox had changed nothing.
       ancestor: oneWay ? sandbox.snapshot : ancestor,
-      leavesOut: (path) => this.#rules.leavesOut(path) || this.#ignore?.leavesOut(path) === true,
+      leavesOut: leavingOut(this.#rules, this.#ignore, isDirectory).leavesOut,
       hostFoldsCase: this.#foldsCase,
     }
     const some = changed && (yield* reconcileChanged(found, changed))

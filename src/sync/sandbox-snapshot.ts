@@ -54,7 +54,7 @@ function* scanInOrder(
       continue
     }
     if (!isSorted && parents.has(path)) return undefined
-    if (isLeftOut(path, rules)) continue
+    if (isLeftOut(path, line, rules)) continue
     const entry = entryOf(path, line, contents.get(path))
     if (typeof entry === 'string') problem(path, entry)
     else snapshot.set(path, entry)
@@ -78,7 +78,7 @@ export function* nextScan(
   for (const path of touched as readonly TreePath[]) snapshot.delete(path)
   for (const path of touched as readonly TreePath[]) {
     const line = known.lines.get(path)
-    if (line === undefined || !isIn(snapshot, path) || isLeftOut(path, rules)) continue
+    if (line === undefined || !isIn(snapshot, path) || isLeftOut(path, line, rules)) continue
     const entry = entryOf(path, line, known.contents.get(path))
     if (typeof entry === 'string') return undefined
     snapshot.set(path, entry)
@@ -92,8 +92,9 @@ function isIn(snapshot: ReadonlyMap<TreePath, Entry>, path: TreePath): boolean {
   return parent === '' || snapshot.get(parent)?.kind === 'directory'
 }
 
-const isLeftOut = (path: TreePath, rules: SyncRules) =>
-  rules.leavesOut(path) || isTemporaryName(path.slice(path.lastIndexOf('/') + 1))
+const isLeftOut = (path: TreePath, line: string, rules: SyncRules) =>
+  rules.leavesOut(path, () => factsOf(line)?.kind === 'directory') ||
+  isTemporaryName(path.slice(path.lastIndexOf('/') + 1))
 
 /** What a line is about; or why that cannot be synced. */
 function entryOf(path: TreePath, line: string, content: string | undefined): Entry | string {

@@ -19,28 +19,42 @@ const defaultPatterns: readonly string[] = [
 
 /**
  * Patterns as in a `.gitignore` at the top of the workspace, after `.git`, `hooks` and `git-hooks` at
- * the top; the last that fits decides, so `!/hooks` takes one of those back. A pattern that ends in a slash fits files and links too: what is left out must not depend on what either side
- * has there.
+ * the top; the last that fits decides, so `!/hooks` takes one of those back. A pattern that ends in a slash fits files
+ * and links too, so that nothing comes by taking the place of a directory; but none that takes back does.
  */
 export class SyncRules {
   readonly #patterns: readonly IgnorePattern[]
+  readonly #asksKind: boolean
 
   constructor(patterns: readonly string[] = []) {
     this.#patterns = [...defaultPatterns, ...patterns]
       .flatMap((line) => parseIgnoreLine(byteText(line)) ?? [])
       .reverse()
+    this.#asksKind = this.#patterns.some(asksKind)
   }
 
-  /** Whether `path` is left out, with all below it. What is below is not asked about. */
-  leavesOut(path: TreePath): boolean {
+  /**
+   * Whether `path` is left out, with all below it. What is below is not asked about. `isDirectory` is asked only where
+   * a pattern needs to know.
+   */
+  leavesOut(path: TreePath, isDirectory: () => boolean = unknown): boolean {
+    const isOther = this.#asksKind && !isDirectory()
     const whole = byteText(path)
     const name = whole.slice(whole.lastIndexOf('/') + 1)
-    for (const { negated, nameOnly, tokens } of this.#patterns) {
+    for (const pattern of this.#patterns) {
+      if (isOther && asksKind(pattern)) continue
+      const { negated, nameOnly, tokens } = pattern
       if (matches(tokens, nameOnly ? name : whole)) return !negated
     }
     return false
   }
 }
+
+/** Whether a pattern takes back directories alone. */
+export const asksKind = ({ negated, directoryOnly }: IgnorePattern) => negated && directoryOnly
+
+/** What is not known to be a directory is none. */
+const unknown = () => false
 
 /** The pattern that fits one name at the top and nothing else. */
 export function literalPattern(name: string): string {

@@ -1,15 +1,17 @@
 /**
- * What the `.gitignore` files of the host's tree leave out of a sync, where that is wanted: of both sides
- * alike, and a pattern for directories fits files too, so that it does not depend on what either has.
+ * What the `.gitignore` files of the host's tree leave out of a sync, where that is wanted: of both sides alike, so
+ * it does not depend on what the sandbox has where the host has something. As in `SyncRules`, a pattern for directories
+ * fits files too, unless it takes back.
  */
 import { readFileSync } from 'node:fs'
 import { byteText, type IgnorePattern, matches, parseIgnoreLine } from '../ignore/pattern.ts'
 import { type TreePath, treeRoot } from '../tree.ts'
+import { factsAt } from './host-glance.ts'
 import type { LeavingOut } from './seed-archive.ts'
 import { copied, Pace, type Steps } from './slices.ts'
-import { type Entry, parentOf, type Scan, type Snapshot } from './snapshot.ts'
+import { type Entry, parentOf, reasons, type Scan, type Snapshot } from './snapshot.ts'
 import { knownDifference, noteDifference } from './snapshot-differences.ts'
-import type { SyncRules } from './sync-rules.ts'
+import { asksKind, type SyncRules } from './sync-rules.ts'
 
 const fileName = '.gitignore'
 
@@ -31,7 +33,12 @@ export class WorkspaceIgnore {
   readonly #host: string
   /** By the directory that the file is in. */
   #files = new Map<TreePath, IgnoreFile>()
-  #verdicts = new Map<TreePath, boolean>()
+  /** Some pattern depends on what is a directory. */
+  #asksKind = false
+  /** What the host was last seen to hold. */
+  #tree: Snapshot = new Map()
+  /** Of directories, and of all else. */
+  #verdicts = [new Map<TreePath, boolean>(), new Map<TreePath, boolean>()] as const
   #filtered = new WeakMap<Scan, Scan>()
   /** The latest of them, of both sides. */
   #latest: readonly Filtered[] = []
@@ -41,8 +48,11 @@ export class WorkspaceIgnore {
     this.#host = host
   }
 
-  /** Reads the ignore files that are in `snapshot`, which nothing was left out of by them, as far as they are not known. */
-  *learn(snapshot: Snapshot): Steps<void> {
+  /**
+   * Reads the ignore files that are in `snapshot`, which nothing was left out of by them, as far as they are not known.
+   * `sandbox` is what will be filtered with it.
+   */
+  *learn(snapshot: Snapshot, sandbox: Snapshot = new Map()): Steps<void> {
     const pace = new Pace()
     const files = new Map<TreePath, IgnoreFile>()
     let isNew = false
@@ -58,28 +68,68 @@ export class WorkspaceIgnore {
       isNew = true
       files.set(directory, { digest: entry.digest, patterns: this.#read(path) })
     }
-    if (!isNew && files.size === this.#files.size) return
+    const before = this.#tree
+    this.#tree = snapshot
+    if (!isNew && files.size === this.#files.size) {
+      if (!this.#asksKind || this.#isOfSameKinds(before, sandbox)) return
+    }
     this.#files = files
-    this.#verdicts = new Map()
+    this.#asksKind = [...files.values()].some(({ patterns }) => patterns.some(asksKind))
+    this.#forgetVerdicts()
     this.#filtered = new WeakMap()
     this.#latest = []
+  }
+
+  /** Whether what `sandbox` holds is to be filtered as with what the host held before. */
+  #isOfSameKinds(before: Snapshot, sandbox: Snapshot): boolean {
+    const paths = before === this.#tree ? [] : knownDifference(before, this.#tree)
+    if (paths === undefined) return false
+    let isSame = true
+    for (const path of paths) {
+      if (isDirectory(before.get(path)) !== isDirectory(this.#tree.get(path)))
+        this.#forgetVerdicts()
+      const there = sandbox.get(path)
+      const [was, is] = [before.get(path) ?? there, this.#tree.get(path) ?? there]
+      if (there !== undefined && isDirectory(was) !== isDirectory(is)) isSame = false
+    }
+    return isSame
+  }
+
+  #forgetVerdicts(): void {
+    for (const verdicts of this.#verdicts) verdicts.clear()
   }
 
   /** Reads the ignore file of one directory, for a walk that comes to it before what is in it. */
   entering(directory: TreePath): void {
     const path = directory === treeRoot ? fileName : `${directory}/${fileName}`
     const patterns = this.#read(path as TreePath)
-    if (patterns.length > 0) this.#files.set(directory, { digest: '', patterns })
+    if (patterns.length === 0) return
+    this.#files.set(directory, { digest: '', patterns })
+    this.#asksKind ||= patterns.some(asksKind)
   }
 
-  /** Whether `path` or a directory it is in is left out. */
-  leavesOut(path: TreePath): boolean {
+  /**
+   * Whether `path` or a directory it is in is left out. What the host has there says whether it is a directory, and else
+   * `isDirectory`, which is asked only where a pattern needs to know.
+   */
+  leavesOut(path: TreePath, isDirectory: () => boolean): boolean {
     if (path === treeRoot || this.#files.size === 0) return false
-    const known = this.#verdicts.get(path)
+    const isOther = this.#asksKind && !this.#isDirectory(path, isDirectory)
+    const verdicts = this.#verdicts[isOther ? 1 : 0]
+    const known = verdicts.get(path)
     if (known !== undefined) return known
-    const verdict = this.leavesOut(parentOf(path)) || this.#isNamed(path)
-    this.#verdicts.set(path, verdict)
+    const verdict = this.leavesOut(parentOf(path), isParent) || this.#isNamed(path, isOther)
+    verdicts.set(path, verdict)
     return verdict
+  }
+
+  #isDirectory(path: TreePath, isDirectoryElsewhere: () => boolean): boolean {
+    const there = this.#tree.get(path)
+    return there === undefined ? isDirectoryElsewhere() : isDirectory(there)
+  }
+
+  #takes(path: TreePath, entry: Entry): boolean {
+    return !this.leavesOut(path, () => isDirectory(entry))
   }
 
   /** The same scan without what is left out. Where it differs from one that was filtered lately is known of both then. */
@@ -87,7 +137,10 @@ export class WorkspaceIgnore {
     const known = this.#filtered.get(scan)
     if (known !== undefined) return known
     const snapshot = (yield* this.#changed(scan.snapshot)) ?? (yield* this.#whole(scan.snapshot))
-    const problems = scan.problems.filter(({ path }) => !this.leavesOut(path))
+    // What cannot be told may be a directory that may not be read: where it is, nothing was deleted.
+    const problems = scan.problems.filter(
+      ({ path, reason }) => !this.leavesOut(path, () => reason !== reasons.special),
+    )
     const made = { snapshot, problems }
     this.#filtered.set(scan, made)
     this.#filtered.set(made, made)
@@ -100,7 +153,7 @@ export class WorkspaceIgnore {
     const snapshot = new Map<TreePath, Entry>()
     for (const [path, entry] of of) {
       if (pace.isDue) yield
-      if (!this.leavesOut(path)) snapshot.set(path, entry)
+      if (this.#takes(path, entry)) snapshot.set(path, entry)
     }
     return snapshot
   }
@@ -115,7 +168,7 @@ export class WorkspaceIgnore {
       for (const path of paths) snapshot.delete(path)
       for (const path of paths) {
         const entry = of.get(path)
-        if (entry !== undefined && !this.leavesOut(path)) snapshot.set(path, entry)
+        if (entry !== undefined && this.#takes(path, entry)) snapshot.set(path, entry)
       }
       noteDifference(latest.made, snapshot, paths)
       return snapshot
@@ -124,14 +177,16 @@ export class WorkspaceIgnore {
   }
 
   /** The nearest file decides, and in it the last pattern that fits. */
-  #isNamed(path: TreePath): boolean {
+  #isNamed(path: TreePath, isOther: boolean): boolean {
     const whole = byteText(path)
     const name = whole.slice(whole.lastIndexOf('/') + 1)
     for (let directory = path; directory !== treeRoot; ) {
       directory = parentOf(directory)
       const patterns = this.#files.get(directory)?.patterns ?? []
       const relative = directory === treeRoot ? whole : whole.slice(byteText(directory).length + 1)
-      for (const { negated, nameOnly, tokens } of patterns) {
+      for (const pattern of patterns) {
+        if (isOther && asksKind(pattern)) continue
+        const { negated, nameOnly, tokens } = pattern
         if (matches(tokens, nameOnly ? name : relative)) return !negated
       }
     }
@@ -152,11 +207,26 @@ export class WorkspaceIgnore {
   }
 }
 
-/** What neither a seed nor a sync takes along: `rules`, and the tree's own ignore files where wanted. */
-export function leavingOut(rules: SyncRules, ignore: WorkspaceIgnore | undefined): LeavingOut {
-  if (ignore === undefined) return rules
+const isDirectory = (entry: Entry | undefined) => entry?.kind === 'directory'
+const isParent = () => true
+
+/**
+ * What neither a seed nor a sync takes along: `rules`, and the tree's own ignore files where wanted. `isDirectory` says
+ * so of what is there.
+ */
+export function leavingOut(
+  rules: SyncRules,
+  ignore: WorkspaceIgnore | undefined,
+  isDirectory: (path: TreePath) => boolean,
+): LeavingOut {
   return {
-    leavesOut: (path) => rules.leavesOut(path) || ignore.leavesOut(path),
-    entering: (directory) => ignore.entering(directory),
+    leavesOut: (path) =>
+      rules.leavesOut(path, () => isDirectory(path)) ||
+      ignore?.leavesOut(path, () => isDirectory(path)) === true,
+    entering: (directory) => ignore?.entering(directory),
   }
 }
+
+/** Whether the host has a directory at a path below `host`. */
+export const isDirectoryOf = (host: string) => (path: TreePath) =>
+  factsAt(`${host}/${path}`)?.isDirectory() === true

@@ -1,5 +1,14 @@
 /** What the workspace's own ignore files leave out, as scans follow one another. */
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -101,6 +110,7 @@ describe('in a mirror', () => {
   })
 
   const sync = (look: Look = 'both') => mirror.sync(channelScripts(sandbox), look, context)
+  const paths = (side: string) => readdirSync(side, { recursive: true, encoding: 'utf8' }).sort()
   const put = (side: string, path: string, text: string) => {
     mkdirSync(dirname(join(side, path)), { recursive: true })
     writeFileSync(join(side, path), text)
@@ -124,5 +134,51 @@ describe('in a mirror', () => {
 
     rmSync(join(host, path))
     expect((await sync()).toHost).toContain(made)
+  })
+
+  const whitelist = ['*', '!*/', '!*.py', '!.gitignore']
+  const ways = {
+    '.gitignore': () => put(host, '.gitignore', `${whitelist.join('\n')}\n`),
+    'sync.ignore': () => {
+      rmSync(join(host, '.gitignore'))
+      mirror = newMirror(host, join(sandbox.folder, 'state/ancestor'), { ignore: whitelist })
+    },
+  }
+  test.each(Object.entries(ways))('all but some kinds of files is named by %s', async (_, give) => {
+    give()
+    for (const path of ['.env', 'a.py', 'd/e/b.py', 'd/e/secret', 'later']) put(host, path, 'host')
+    symlinkSync('a.py', join(host, 'link'))
+    await sync()
+    const held = () => paths(sandbox.root)
+    const sent = [...(existsSync(join(host, '.gitignore')) ? ['.gitignore'] : []), 'a.py', 'd']
+    expect(held()).toEqual([...sent, 'd/e', 'd/e/b.py'])
+
+    for (const path of ['made', '.env', 'n/c.py', 'n/made']) put(sandbox.root, path, 'inside')
+    symlinkSync('n', join(sandbox.root, 'n.py'))
+    expect((await sync('sandbox')).toHost).toEqual(['n', 'n.py', 'n/c.py'])
+    expect(await sync()).toMatchObject({ toHost: [], toSandbox: [], isComplete: true })
+    expect(readFileSync(join(host, '.env'), 'utf8')).toBe('host')
+
+    // Of a name that stays, the kind decides anew.
+    rmSync(join(host, 'later'))
+    put(host, 'later/f.py', 'a directory now')
+    expect((await sync()).toSandbox).toEqual(['later', 'later/f.py'])
+  })
+
+  test('what the sandbox has in the place of a file that is left out stays there', async () => {
+    ways['.gitignore']()
+    put(host, '.env', 'host')
+    put(host, 'a.py', 'agreed')
+    await sync()
+    put(sandbox.root, '.env/f.py', 'inside')
+    put(sandbox.root, 'dir/f.py', 'inside')
+    expect(await sync()).toMatchObject({ toHost: ['dir', 'dir/f.py'], toSandbox: [] })
+    rmSync(join(host, 'dir'), { recursive: true })
+    writeFileSync(join(host, 'dir'), 'a file now')
+    expect(await sync()).toMatchObject({ isComplete: true, problems: [] })
+    expect(await sync('sandbox')).toMatchObject({ toHost: [], toSandbox: [], isComplete: true })
+    expect(readFileSync(join(host, '.env'), 'utf8')).toBe('host')
+    expect(readFileSync(join(host, 'dir'), 'utf8')).toBe('a file now')
+    expect(readFileSync(join(sandbox.root, '.env/f.py'), 'utf8')).toBe('inside')
   })
 })
