@@ -92,7 +92,7 @@ failed() { intact; exit "$1"; }
 judge() {
   others=$(printf '%s\n' "$2" | grep -v -e 'No such file or directory$' -e 'Permission denied$')
   if [ "$1" -gt 1 ] || [ -z "$2" ] || [ "$others" ]; then
-    printf '%s\n' "\${others:-find has ended with $1}" | head -n 3 >&2
+    printf '%s\n' "\${others:-find has ended with $1}" | head -n 1 >&2
     case $others in *'No space left on device'*) failed ${scanExits.noSpace} ;; esac
     failed ${scanExits.incomplete}
   fi
