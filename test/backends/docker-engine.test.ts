@@ -11,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { dockerChannel } from '../../src/backends/docker/channel.ts'
 import { endpoints } from '../../src/backends/docker/endpoint.ts'
 import { DockerEngine } from '../../src/backends/docker/engine.ts'
+import { execExit } from '../../src/backends/docker/exec-exit.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 
 const never = new AbortController().signal
@@ -102,6 +103,32 @@ describe('an engine that does not work', () => {
     await expect(asking).rejects.toMatchObject({ code: 'CANCELLED' })
   })
 
+  test('one that is stopped later: every call says so, and what helps', async () => {
+    await listen((_, response) => response.end('OK'))
+    const engine = await DockerEngine.connect(never, candidates())
+    server?.closeAllConnections()
+    await new Promise((resolve) => server?.close(resolve))
+    const gone = {
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringMatching(/^unix:\/\/test does not answer: /),
+      hint: expect.stringMatching(/Start Docker.*DOCKER_HOST.*bubblewrap/),
+    }
+    await expect(engine.inspect('x', never)).rejects.toMatchObject(gone)
+    await expect(engine.create({ name: 'x' }, never)).rejects.toMatchObject(gone)
+    await expect(engine.pull('x', undefined, never, () => {})).rejects.toMatchObject(gone)
+    const image = engine.hasImage('x', undefined, never)
+    await expect(image).rejects.toMatchObject(gone)
+  })
+
+  test('one that breaks the connection says so too', async () => {
+    await listen((request, response) => {
+      if (request.url?.includes('_ping')) response.end('OK')
+      else request.socket.destroy()
+    })
+    const engine = await DockerEngine.connect(never, candidates())
+    await expect(engine.inspect('x', never)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
+  })
+
   test('what a container is made of is in the body of the request, and not in its URL', async () => {
     let url: string | undefined
     let body = ''
@@ -162,6 +189,23 @@ describe('an engine that does not work', () => {
     }
   })
 })
+
+test.each([
+  ['the container', [new Error('connect ECONNREFUSED'), { Running: false, ExitCode: 0 }]],
+  ['the exec', [{ status: 'running' }, new Error('no such exec')]],
+])(
+  'a command of which %s cannot be asked any more is lost, and no code is guessed',
+  async (_, answers) => {
+    const [container, exec] = answers.map((answer) => async () => {
+      if (answer instanceof Error) throw answer
+      return answer as never
+    }) as [() => Promise<never>, () => Promise<never>]
+    await expect(execExit('sbx-x', container, exec)).rejects.toMatchObject({
+      code: 'SANDBOX_LOST',
+      message: expect.stringMatching(/ECONNREFUSED|no such exec/),
+    })
+  },
+)
 
 test('frames are split wherever the connection cuts them', async () => {
   const frame = (stream: number, content: string) => {

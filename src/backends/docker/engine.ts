@@ -11,7 +11,14 @@ import { dockerChannel } from './channel.ts'
 import { type ContainerFacts, containerFacts } from './container-facts.ts'
 import { withDeadline } from './deadline.ts'
 import { connectionOptions, endpoints } from './endpoint.ts'
-import { absent, type EngineError, isNameTaken, unless } from './engine-error.ts'
+import {
+  absent,
+  type EngineError,
+  isNameTaken,
+  startEngine,
+  unanswered,
+  unless,
+} from './engine-error.ts'
 import { type EngineTraits, engineTraits } from './engine-traits.ts'
 import { execExit } from './exec-exit.ts'
 import { pullImage } from './pull.ts'
@@ -38,7 +45,8 @@ export class DockerEngine {
     for (const endpoint of candidates) {
       const engine = new DockerEngine(endpoint.name, new Docker(connectionOptions(endpoint)))
       try {
-        await engine.#call('ping', 3_000, signal, () => engine.#docker.ping())
+        const call = { engine: endpoint.name, what: 'ping', deadlineMs: 3_000, signal }
+        await withDeadline(call, () => engine.#docker.ping())
         return engine
       } catch (error) {
         if (signal.aborted) throw error
@@ -50,7 +58,7 @@ export class DockerEngine {
       refusals.length > 0
         ? `no Docker engine answered (${refusals.join('; ')})`
         : `no Docker engine is running: ${candidates.length === 1 ? `there is no ${candidates[0]?.name}` : 'none of its usual sockets is there'}`,
-      'Start Docker (Docker Desktop, or "dockerd" as root), set DOCKER_HOST, or use --backend bubblewrap.',
+      startEngine,
     )
   }
 
@@ -175,7 +183,8 @@ export class DockerEngine {
   ): Promise<void> {
     const options = platform === undefined ? {} : { platform }
     const start = async () => this.#docker.pull(reference, options)
-    await pullImage(start, { engine: this.name, reference, signal, report })
+    const pull = { engine: this.name, reference, signal, report }
+    await pullImage(start, pull).catch(unanswered(this.name))
   }
 
   async traits(signal: AbortSignal): Promise<EngineTraits> {
@@ -226,12 +235,14 @@ export class DockerEngine {
     )
   }
 
+  /** `BACKEND_UNAVAILABLE` also where the engine was stopped since it was found. */
   #call<T>(
     what: string,
     deadlineMs: number,
     signal: AbortSignal,
     run: (abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    return withDeadline({ engine: this.name, what, deadlineMs, signal }, run)
+    const call = { engine: this.name, what, deadlineMs, signal }
+    return withDeadline(call, run).catch(unanswered(this.name))
   }
 }

@@ -1,15 +1,32 @@
 /** How a program that ran in a container ended, once its connection has. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { sandboxLost } from '../../errors.ts'
+import { isSandboxError, sandboxLost } from '../../errors.ts'
 
 /** Engines note an exit a little after they have closed the connection. */
 const patienceMs = 5_000
 
-/** The exit code, or `SANDBOX_LOST`: one is never guessed. */
+type InspectContainer = () => Promise<{ readonly status: string } | undefined>
+type InspectExec = () => Promise<{ readonly Running: boolean; readonly ExitCode: number | null }>
+
+/** The exit code, or `SANDBOX_LOST`, also when the engine does not tell: one is never guessed. */
 export async function execExit(
   sandbox: string,
-  inspectContainer: () => Promise<{ readonly status: string } | undefined>,
-  inspectExec: () => Promise<{ readonly Running: boolean; readonly ExitCode: number | null }>,
+  inspectContainer: InspectContainer,
+  inspectExec: InspectExec,
+): Promise<number> {
+  try {
+    return await askExit(sandbox, inspectContainer, inspectExec)
+  } catch (error) {
+    if (isSandboxError(error, 'SANDBOX_LOST')) throw error
+    const why = `how a command in it ended cannot be asked: ${(error as Error).message}`
+    throw sandboxLost(sandbox, why, error)
+  }
+}
+
+async function askExit(
+  sandbox: string,
+  inspectContainer: InspectContainer,
+  inspectExec: InspectExec,
 ): Promise<number> {
   const container = await inspectContainer()
   if (container?.status !== 'running') {
