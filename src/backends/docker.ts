@@ -42,7 +42,8 @@ export class DockerBackend implements Backend {
     const engine = await this.#reach(signal)
     const plan = await this.#plan(engine, spec, signal)
     const setup = new SetupWatch(engine, plan, context)
-    let deadline = Date.now() + raceMs
+    // Begins with a lost race: what comes before it, as pulling the image does, may take its time.
+    let deadline: number | undefined
     for (;;) {
       const found = await engine.inspect(spec.name, signal)
       if (found !== undefined) {
@@ -51,13 +52,14 @@ export class DockerBackend implements Backend {
         if (sandbox !== undefined) return sandbox
       }
       if (await setup.isOthers()) {
-        deadline = Date.now() + raceMs
+        deadline = undefined
         continue
       }
       const made = await createSandbox(engine, plan, context)
       if (made !== undefined) return made
       // Another process can win the race to create it, or remove it under our hands: look again.
       // A name that is taken is not shown before its container is whole.
+      deadline ??= Date.now() + raceMs
       if (Date.now() >= deadline) {
         throw sandboxStartFailed(
           `container ${spec.name} keeps appearing and vanishing`,

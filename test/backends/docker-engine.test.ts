@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { dockerChannel } from '../../src/backends/docker/channel.ts'
 import { endpoints } from '../../src/backends/docker/endpoint.ts'
 import { DockerEngine } from '../../src/backends/docker/engine.ts'
@@ -64,6 +64,14 @@ describe('where an engine is looked for', () => {
 describe('an engine that does not work', () => {
   let server: Server | undefined
   const socketPath = () => join(directory, 'docker.sock')
+  const spec = () => ({
+    name: 'sbx-aaaaaaaaaaaaaaa',
+    installation: 'i',
+    scopeKey: 's',
+    agent: 'main',
+    mounts: [{ host: directory, sandbox: '/workspace', writable: true }] as const,
+    owner: { uid: 0, gid: 0 },
+  })
   const candidates = () => [{ name: 'unix://test', socketPath: socketPath() }]
   const listen = (answer: Parameters<typeof createServer>[1]) =>
     new Promise<void>((resolve) => {
@@ -150,6 +158,51 @@ describe('an engine that does not work', () => {
     expect(JSON.parse(body)).toEqual({ Image: 'x', Env: ['TOKEN=hunter2'] })
   })
 
+  test('a server that lost the race for a container while it pulled the image waits for the other', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    let [creates, looks, isPulled] = [0, 0, false]
+    await listen((request, response) => {
+      const url = request.url ?? ''
+      const answer = (status: number, body: unknown) => {
+        response.writeHead(status, { 'content-type': 'application/json' })
+        response.end(JSON.stringify(body))
+      }
+      if (url.includes('_ping')) return void response.end('OK')
+      if (/\/(info|version)/.test(url)) return answer(200, {})
+      if (url.includes('/images/create')) {
+        vi.setSystemTime(Date.now() + 60_000)
+        isPulled = true
+        return void response.end()
+      }
+      if (url.includes('/images/') && isPulled) return answer(200, {})
+      if (url.includes('/containers/create')) {
+        creates++
+        return answer(409, { message: 'the name is in use' })
+      }
+      if (url.includes(`/containers/${spec().name}/json`)) {
+        looks++
+        // What was made by the other server is another installation's here: what is found ends the wait.
+        const Labels = { 'sandbox-mcp.installation': 'theirs' }
+        const made = {
+          Id: 'made',
+          Name: '/x',
+          State: { Status: 'running' },
+          Config: { Labels },
+          Mounts: [],
+        }
+        if (creates > 1) return answer(200, made)
+      }
+      answer(404, { message: 'no such thing' })
+    })
+    const backend = new DockerBackend({}, (signal) => DockerEngine.connect(signal, candidates()))
+    const opening = backend.open(spec(), { signal: never, report: () => {} })
+    await expect(opening).rejects.toMatchObject({
+      message: expect.stringContaining('another installation (theirs)'),
+    })
+    expect([creates, looks]).toEqual([2, 3])
+  })
+
   test('an image that is missing and cannot be pulled: the error says what to do', async () => {
     await listen((request, response) => {
       const answer = (status: number, body: unknown) => {
@@ -166,17 +219,7 @@ describe('an engine that does not work', () => {
       DockerEngine.connect(signal, candidates()),
     )
     const reports: string[] = []
-    const opening = backend.open(
-      {
-        name: 'sbx-aaaaaaaaaaaaaaa',
-        installation: 'i',
-        scopeKey: 's',
-        agent: 'main',
-        mounts: [{ host: directory, sandbox: '/workspace', writable: true }],
-        owner: { uid: 0, gid: 0 },
-      },
-      { signal: never, report: (line) => reports.push(line) },
-    )
+    const opening = backend.open(spec(), { signal: never, report: (line) => reports.push(line) })
     await expect(opening).rejects.toMatchObject({
       code: 'SANDBOX_START_FAILED',
       message:
