@@ -6,7 +6,7 @@ import {
   pruneCandidates,
   removeCandidate,
 } from '../sessions/prune.ts'
-import { installationId } from '../sessions/state-directory.ts'
+import { knownInstallationId } from '../sessions/state-directory.ts'
 import type { PruneSettings } from '../settings.ts'
 import { type Arguments, readArguments } from './arguments.ts'
 import { durationMs, durationText } from './duration.ts'
@@ -64,7 +64,9 @@ function askedLimits({ given }: Arguments): PruneSettings | undefined {
 /** Each sandbox by the settings of its own agent. */
 async function judge(found: Found, asked: PruneSettings | undefined): Promise<Judged[]> {
   const { state, sandboxes, agents } = found
-  const installation = installationId(state)
+  const installation = knownInstallationId(state)
+  // Without an id nothing was made yet.
+  if (installation === undefined) return []
   const groups = new Map<
     string,
     { scope: PruneScope; agent: string; backend: Backend; who: string }

@@ -151,6 +151,13 @@ describeWhere('ssh', 'prune, over SSH', () => {
   )
 })
 
+test('where no server was ever started there is nothing to remove, and nothing is made', async () => {
+  const { stderr, stdout, exitCode } = await prune()
+  expect([stdout, exitCode]).toEqual(['', 0])
+  expect(stderr).toContain('Nothing is idle or old enough to be removed.')
+  expect(existsSync(state)).toBe(false)
+})
+
 const old = new Date(Date.now() - 48 * hour)
 
 /** A private workspace of that key, with a file; nothing in it was changed since. */
