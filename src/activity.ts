@@ -17,6 +17,7 @@ export interface UseClaim {
 export interface SandboxUse {
   /** Resolves when nobody is removing the sandbox. */
   begin(context: OpenContext): Promise<UseClaim>
+  /** To be called before anything runs in it. Throws where nothing may. */
   opened(kind: BackendKind): void
   failed(error: Error): void
   /**

@@ -84,19 +84,21 @@ export class SandboxOpening {
       this.#use.failed(error)
       throw error
     })
-    this.#use.opened(sandbox.kind)
-    if (sandbox.stale !== undefined) this.#tell(sandbox.stale.replace(/\.$/, ''))
-    const looksAfter = this.#workspace.sync !== undefined
-    const guard = await openGuard(sandbox, context.signal, this.#locale, looksAfter).catch(
-      async (error: unknown) => {
-        await sandbox.close()
-        throw error
-      },
-    )
+    const guard = await this.#guardOf(sandbox, context).catch(async (error: unknown) => {
+      await sandbox.close()
+      throw error
+    })
     void guard.lost.then(async (error) => {
       this.lose(guard, error)
       await sandbox.close()
     })
     return guard
+  }
+
+  async #guardOf(sandbox: Sandbox, { signal }: OpenContext): Promise<Guard> {
+    this.#use.opened(sandbox.kind)
+    if (sandbox.stale !== undefined) this.#tell(sandbox.stale.replace(/\.$/, ''))
+    const looksAfter = this.#workspace.sync !== undefined
+    return openGuard(sandbox, signal, this.#locale, looksAfter)
   }
 }

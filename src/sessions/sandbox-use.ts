@@ -5,7 +5,7 @@ import type { BackendKind, OpenContext } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { takeLease } from './lease.ts'
 import type { SandboxPlan } from './plan-sandbox.ts'
-import { isUnsettled, leftMarks, markUnsettled, unmark } from './unsettled.ts'
+import { isMarked, isUnsettled, leftMarks, markUnsettled, unmark } from './unsettled.ts'
 import { forgetSandbox, readUse, type UseRecord, writeUse } from './use-record.ts'
 import { type WorkspaceKind, workspaceKind } from './workspace-kind.ts'
 
@@ -32,7 +32,7 @@ export class NotedUse implements SandboxUse {
   async begin(context: OpenContext): Promise<UseClaim> {
     const lease = await takeLease(this.#state, this.#name, context)
     try {
-      if (this.#needsMark()) markUnsettled(this.#state, lease.id)
+      this.#mark(lease.id)
     } catch (error) {
       lease.release()
       throw error
@@ -62,6 +62,8 @@ export class NotedUse implements SandboxUse {
   }
 
   opened(kind: BackendKind): void {
+    // Who recreates a sandbox forgets its marks; a use that goes on is one of the new sandbox.
+    if (this.#id !== undefined) this.#mark(this.#id)
     const { lastError: _, ...rest } = this.#record
     this.#record = rest
     this.#note({ kind, workspaces: this.#kind })
@@ -81,9 +83,10 @@ export class NotedUse implements SandboxUse {
   }
 
   /** A copy keeps its first mark for ever: settings that call it a mirror later have to find it. */
-  #needsMark(): boolean {
-    if (this.#kind === 'bind') return false
-    return this.#kind === 'mirror' || !isUnsettled(this.#state, this.#name)
+  #mark(id: string): void {
+    if (this.#kind === 'bind' || isMarked(this.#state, id)) return
+    if (this.#kind === 'remote' && isUnsettled(this.#state, this.#name)) return
+    markUnsettled(this.#state, id)
   }
 
   #note(changes: Partial<UseRecord>): void {

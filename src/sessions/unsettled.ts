@@ -6,6 +6,7 @@
  */
 import {
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -39,6 +40,9 @@ export function markUnsettled(state: string, id: string): void {
     )
   }
 }
+
+/** Whether the use that has the lease `id` is marked. */
+export const isMarked = (state: string, id: string) => existsSync(join(directoryOf(state), id))
 
 /** All that this use has changed is on the host. */
 export function unmark(state: string, id: string): void {

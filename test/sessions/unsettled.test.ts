@@ -15,8 +15,11 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
+import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 import { startOf } from '../../src/process-identity.ts'
 import { type Lease, takeLease } from '../../src/sessions/lease.ts'
+import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
+import { NotedUse } from '../../src/sessions/sandbox-use.ts'
 import {
   isUnsettled,
   leftMarks,
@@ -24,11 +27,13 @@ import {
   markUnsettled,
   unmark,
 } from '../../src/sessions/unsettled.ts'
+import { forgetSandbox } from '../../src/sessions/use-record.ts'
 import { describeWhere } from '../support/available.ts'
 import { type MirrorServer, startMirrorServer } from '../support/mirror-session.ts'
 import { pruneIdle } from '../support/prune-idle.ts'
 import { context, never } from '../support/remote-sandbox.ts'
 import { stateOf, type TestSession } from '../support/sandbox-session.ts'
+import { settingsWith } from '../support/settings.ts'
 
 const name = 'sbx-aaaaaaaaaaaaaaa'
 
@@ -73,6 +78,26 @@ describe('marks', () => {
     forgetLeft()
     expect(isUnsettled(state, name)).toBe(false)
   })
+
+  test.each(['mirror', 'remote'] as const)(
+    'a use that goes on in a sandbox made anew is marked again: %s',
+    async (mode) => {
+      const settings = settingsWith({
+        backend: 'openshell',
+        openshell: { ...openShellDefaults, mode },
+        workspace: { path: state, source: '--workspace' },
+      })
+      const plan = planSandbox(settings, state)
+      const use = new NotedUse(plan, settings)
+      const claim = await use.begin(context)
+      use.opened('openshell')
+      // As who recreates it does, while something runs in it.
+      forgetSandbox(state, plan.spec.name)
+      use.opened('openshell')
+      claim.end(false)
+      expect(isUnsettled(state, plan.spec.name)).toBe(true)
+    },
+  )
 
   test('that of a process that was killed stays until somebody has brought everything back', async () => {
     const other = spawn('sleep', ['100'])
