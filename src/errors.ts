@@ -132,6 +132,14 @@ export const workdirMissing = (workdir: string) =>
 export const commandNotStarted = (reason: string, hint: string, cause?: unknown) =>
   new SandboxError('COMMAND_NOT_STARTED', `the command was not started: ${reason}`, hint, cause)
 
+/** Where it cannot be told whether the command has begun. */
+export const commandUncertain = (reason: string, hint: string) =>
+  new SandboxError(
+    'COMMAND_NOT_STARTED',
+    `the command may have begun, or may yet run for a moment: ${reason}`,
+    hint,
+  )
+
 export const processNotFound = (id: string) =>
   new SandboxError(
     'PROCESS_NOT_FOUND',

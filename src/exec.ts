@@ -68,7 +68,7 @@ export class Execution {
     this.result = this.#run(request)
   }
 
-  /** Starts the command. Rejects with `COMMAND_NOT_STARTED` and the like, and then nothing runs. */
+  /** Starts the command. Rejects with `COMMAND_NOT_STARTED` and the like, and then nothing runs that it does not tell of. */
   static async start(
     guard: Guard,
     request: ExecRequest,

@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream'
 import { CommandOutput } from './command-output.ts'
 import type { CommandLine } from './command-text.ts'
-import { commandNotStarted, workdirMissing } from './errors.ts'
+import { workdirMissing } from './errors.ts'
 import { briefMs } from './runner-script.ts'
 
 export interface RunnerCommand {
@@ -13,9 +13,12 @@ export interface RunnerCommand {
   readonly stderr: CommandOutput
   /**
    * Resolves when the working directory was entered, at the latest with the first output. Rejects with
-   * `COMMAND_NOT_STARTED`, and with `RunnerEnded` when the runner ended before it took the command.
+   * `COMMAND_NOT_STARTED` when there is none of that name, with `RunnerEnded` when the runner ended before it took the
+   * command, and with `RunnerSilent`.
    */
   readonly started: Promise<void>
+  /** The launcher has answered. */
+  readonly isTaken: boolean
   /** When all output was taken. Rejects with `SANDBOX_LOST` only. */
   readonly exit: Promise<number>
   /** Settles when nothing of its group is left. */
@@ -29,6 +32,9 @@ export type ChannelEnd = { readonly code: number } | { readonly error: Error }
 
 /** Nothing was started: another runner may. */
 export class RunnerEnded extends Error {}
+
+/** Nothing was said for `silenceMs`: it may have begun, and may begin yet. */
+export class RunnerSilent extends Error {}
 
 /** A launcher that has not said a word by then will not. */
 export const silenceMs = 30_000
@@ -44,7 +50,6 @@ export class Command implements RunnerCommand {
   readonly exit: Promise<number>
   readonly gone: Promise<void>
   code: number | undefined
-  /** The launcher has answered. */
   isTaken = false
   /** The mark on stdout, when it came before the answer. */
   earlyEnd: string | undefined
@@ -115,7 +120,7 @@ export class Command implements RunnerCommand {
 
   /** Nothing was said for `silenceMs`. Harmless when it has started. */
   silent(): void {
-    this.#tellStarted(silent())
+    this.#tellStarted(new RunnerSilent())
   }
 
   /** Both marks were heard, or the channel has ended. */
@@ -126,9 +131,3 @@ export class Command implements RunnerCommand {
     this.#end(end)
   }
 }
-
-const silent = () =>
-  commandNotStarted(
-    `the sandbox took the command and said nothing for ${silenceMs / 1000} s`,
-    'Call again; when it stays like this, remove the sandbox or restart the engine.',
-  )

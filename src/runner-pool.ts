@@ -57,7 +57,7 @@ export class RunnerPool {
 
   /**
    * Starts a command, unless `admit` throws. Its group is watched: whoever gets it has the watch drop it when it is
-   * gone. `signal` is for the start only. Rejects only if the command was not started, or was ended by `end`.
+   * gone. `signal` is for the start only. Rejects as `beginCommand` does, and then `end` has been told to end it.
    */
   async run(
     line: CommandLine,
@@ -80,7 +80,7 @@ export class RunnerPool {
       const command = runner.run(line, () => this.#ended(runner))
       void this.#follow(runner, command)
       try {
-        await beginCommand(group, command, end, signal)
+        await beginCommand({ runner, group, command }, end, signal)
         return { group, command }
       } catch (error) {
         void command.gone.then(() => this.#watch.drop(group))

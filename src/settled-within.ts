@@ -1,10 +1,10 @@
-/** Resolves when `promise` settles either way, or after `ms`. */
-export function settledWithin(promise: Promise<unknown>, ms: number): Promise<void> {
+/** Resolves when `promise` settles either way, and with false after `ms`. */
+export function settledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms)
+    const timer = setTimeout(resolve, ms, false)
     const settled = () => {
       clearTimeout(timer)
-      resolve()
+      resolve(true)
     }
     promise.then(settled, settled)
   })

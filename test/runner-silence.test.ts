@@ -1,10 +1,13 @@
-/** A launcher that takes a command and says nothing: a channel that is ours, because none of a shell does that. */
+/** A launcher that takes a command and says nothing: a channel that is ours, or a shell that was stopped. */
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { beginCommand } from '../src/begin-command.ts'
 import { Runner } from '../src/runner.ts'
-import { RunnerEnded, silenceMs } from '../src/runner-command.ts'
+import { RunnerEnded, RunnerSilent, silenceMs } from '../src/runner-command.ts'
+import { RunnerPool } from '../src/runner-pool.ts'
 import type { Sandbox } from '../src/sandbox.ts'
+import { localSandbox } from './support/local-sandbox.ts'
 
 const line = { run: 'true', workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
 const never = new AbortController().signal
@@ -18,23 +21,24 @@ async function readyRunner() {
   stdin.resume()
   let token: string | undefined
   let end: (code: number) => void = () => {}
-  const exit = new Promise<number>((resolve) => {
+  let cut: (error: Error) => void = () => {}
+  const exit = new Promise<number>((resolve, reject) => {
     end = resolve
+    cut = reject
   })
   const start = async (script: string) => {
     token = /\\036([0-9a-f]+):/.exec(script)?.[1]
-    return { stdin, stdout, stderr, exit, close: () => {} }
+    const close = () => {
+      for (const stream of [stdout, stderr]) stream.destroy()
+      cut(new Error('it was closed'))
+    }
+    return { stdin, stdout, stderr, exit, close }
   }
   const runner = await Runner.start({ start } as unknown as Sandbox, {}, never)
   const say = (stream: PassThrough, text: string) => stream.write(`\x1e${token}:${text}\x1e`)
   say(stderr, 'ready 500 bash5')
   expect(await runner.ready).toBe(true)
   return { runner, stdin, stdout, stderr, say, end }
-}
-
-const silent = {
-  code: 'COMMAND_NOT_STARTED',
-  message: expect.stringMatching('said nothing for 30 s'),
 }
 
 /** Its next command has all of the time, and no more. */
@@ -48,7 +52,7 @@ async function expectGivenUp(runner: Runner): Promise<void> {
   await vi.advanceTimersByTimeAsync(silenceMs - 1)
   expect(failed).toBeUndefined()
   await vi.advanceTimersByTimeAsync(1)
-  expect(failed).toMatchObject(silent)
+  expect(failed).toBeInstanceOf(RunnerSilent)
 }
 
 test('a command that nothing is said of is given up in time, and not before', async () => {
@@ -95,4 +99,95 @@ test('nothing is left of a runner that has ended', async () => {
   end(0)
   await runner.over
   expect(vi.getTimerCount()).toBe(0)
+})
+
+/** What becomes of a command that its runner says nothing of, and whether it was ended and its runner closed. */
+function givenUp(runner: Runner, signal?: AbortSignal) {
+  const command = runner.run(line, () => {})
+  let isEnded = false
+  const end = async () => {
+    isEnded = true
+  }
+  const begun = beginCommand({ runner, group: runner.group, command }, end, signal).then(
+    () => 'begun',
+    (error: unknown) => error,
+  )
+  return { begun, isEnded: () => isEnded }
+}
+
+test('a command that is given up is ended, and was not started if its launcher ended unheard', async () => {
+  const { runner, stdout, stderr, say, end } = await readyRunner()
+  const { begun, isEnded } = givenUp(runner)
+  await vi.advanceTimersByTimeAsync(silenceMs)
+  expect(isEnded()).toBe(true)
+  for (const stream of [stdout, stderr]) {
+    say(stream, '137')
+    stream.end()
+  }
+  end(1)
+  expect(await begun).toMatchObject({
+    code: 'COMMAND_NOT_STARTED',
+    message: 'the command was not started: the sandbox took it and said nothing for 30 s',
+    hint: expect.stringMatching(/^Call again/),
+  })
+})
+
+test('one that answers when it was given up has begun, and whoever calls again is told so', async () => {
+  const { runner, stdout, stderr, say } = await readyRunner()
+  const { begun } = givenUp(runner)
+  await vi.advanceTimersByTimeAsync(silenceMs)
+  say(stderr, 'started 600')
+  say(stdout, '143')
+  say(stderr, '143')
+  expect(await begun).toMatchObject({
+    message: expect.stringMatching('may have begun'),
+    hint: expect.stringMatching('before you call again'),
+  })
+  say(stderr, 'ready 501 bash5')
+  expect(await runner.ready).toBe(true)
+})
+
+test.each([
+  ['that is silent', undefined],
+  ['that was cancelled', AbortSignal.abort()],
+])(
+  'a runner %s and does not end is closed: what it was told is not to be read any more',
+  async (_, signal) => {
+    const { runner } = await readyRunner()
+    const { begun, isEnded } = givenUp(runner, signal)
+    await vi.advanceTimersByTimeAsync(silenceMs + 5_000)
+    expect(isEnded()).toBe(true)
+    expect(await begun).toMatchObject(
+      signal === undefined
+        ? { message: expect.stringMatching('may have begun') }
+        : { code: 'CANCELLED' },
+    )
+    await runner.over
+  },
+)
+
+test('a command whose launcher stands still is not run by it later', async () => {
+  const sandbox = localSandbox()
+  let waiting = 0
+  const add = (group: number) => {
+    waiting = group
+  }
+  const pool = new RunnerPool(sandbox, { add, drop: () => {} })
+  await expect.poll(() => waiting).toBeGreaterThan(0)
+  const group = waiting
+  process.kill(-group, 'SIGSTOP')
+  const ended: number[] = []
+  const end = async (number: number) => {
+    ended.push(number)
+    process.kill(-number, 'SIGKILL')
+  }
+  const started = pool.run({ ...line, run: 'echo ran' }, () => {}, end, undefined)
+  const told = expect(started).rejects.toMatchObject({ code: 'COMMAND_NOT_STARTED' })
+  await vi.advanceTimersByTimeAsync(silenceMs)
+  await told
+  expect(ended).toEqual([group])
+  expect(() => process.kill(-group, 'SIGCONT')).toThrow('ESRCH')
+  pool.close()
+  await pool.ended()
+  sandbox.remove()
 })
