@@ -26,6 +26,13 @@ export interface Looked {
   readBytes: number
 }
 
+/** `agreed` is how many entries there may be. */
+export function wordsOf({ entries, readBytes }: Looked, agreed: number): string {
+  const about = agreed === 0 ? '' : ` of about ${agreed}`
+  const read = readBytes === 0 ? '' : `, ${(readBytes / 1024 / 1024).toFixed(1)} MiB read`
+  return `looking at the host: ${entries}${about} entries${read}`
+}
+
 export interface HostListingOptions extends HostEntriesOptions {
   /** Real absolute path. */
   readonly root: string

@@ -7,16 +7,17 @@ import { isAllIn } from './all-in.ts'
 import type { AncestorFile } from './ancestor-file.ts'
 import { carryOut } from './carry-out.ts'
 import { refuseEmptied } from './guard.ts'
-import type { Looked } from './host-listing.ts'
+import { wordsOf } from './host-listing.ts'
+import { HostModes } from './host-modes.ts'
 import type { HostScanner } from './host-scan.ts'
 import { foldsCase } from './host-spelling.ts'
 import { type Plan, reconcile } from './reconcile.ts'
-import { changesSince, reconcileChanged, withPlanned } from './reconcile-changed.ts'
+import { areSame, changesSince, reconcileChanged, withPlanned } from './reconcile-changed.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
 import { listingsOf } from './sandbox-scan-script.ts'
 import type { SentFiles } from './seed.ts'
 import { inSlices, type Steps } from './slices.ts'
-import { type Scan, type Side, type Snapshot, sameScan } from './snapshot.ts'
+import type { Scan, Side, Snapshot } from './snapshot.ts'
 import { type SyncReport, Telling } from './sync-report.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { toldWhile } from './transfer-progress.ts'
@@ -58,6 +59,7 @@ export class Partner {
   /** Those of the call that is under way. */
   #scripts: Scripts
   readonly #ignore: WorkspaceIgnore | undefined
+  readonly #modes: HostModes
   readonly #foldsCase: boolean
   /** How the last pass left things; good as long as the ancestor is the one it wrote. */
   #left:
@@ -85,6 +87,7 @@ export class Partner {
     this.#ancestor = ancestor
     this.#hostScanner = hostScanner
     this.#foldsCase = foldsCase(options.host)
+    this.#modes = new HostModes(options.host)
     this.#ignore = options.gitignore ? new WorkspaceIgnore(options.host) : undefined
     this.#scanner = new SandboxScanner(
       (script, stdin, signal, functions, shortcut) =>
@@ -132,13 +135,14 @@ export class Partner {
     // When another server has synced meanwhile, what was left is out of date.
     const left = this.#left?.ancestor === ancestor ? this.#left : undefined
     const [hostScan, sandboxScan] = await this.#look(look, left, ancestor.size, context)
-    const { host, sandbox } = await inSlices(this.#filtered(hostScan, sandboxScan, left), signal)
+    const found = this.#filtered(hostScan, sandboxScan, ancestor, left)
+    const { host, sandbox } = await inSlices(found, signal)
     const scans = { host, sandbox }
     const changed =
       left?.isInStep === true ? await inSlices(changesSince(left, scans), signal) : undefined
     const isUnchanged =
       changed === undefined
-        ? left !== undefined && (await inSlices(isAsLeft(left, scans), signal))
+        ? left !== undefined && (await inSlices(areSame(left, scans), signal))
         : changed.size === 0
     if (left !== undefined && isUnchanged) {
       told.problems = left.problems
@@ -148,6 +152,7 @@ export class Partner {
     }
     const comparing = inSlices(this.#plan(host, sandbox, ancestor, changed), signal)
     const plan = await toldWhile(context, () => 'comparing both sides', comparing)
+    if (this.#modes.areLost(plan.toSandbox)) return true
     const { root, oneWay } = this.#options
     const made = await carryOut(plan, {
       scripts: this.#scripts,
@@ -204,10 +209,19 @@ export class Partner {
     return Promise.all(both)
   }
 
-  *#filtered(host: Scan, sandbox: Scan, left?: Record<Side, Scan>): Steps<Record<Side, Scan>> {
+  *#filtered(
+    hostScan: Scan,
+    sandbox: Scan,
+    ancestor: Snapshot,
+    left?: Record<Side, Scan>,
+  ): Steps<Record<Side, Scan>> {
+    const isLeft = hostScan === left?.host
+    const host = isLeft
+      ? hostScan
+      : yield* this.#modes.corrected(hostScan, ancestor, sandbox.snapshot)
     if (this.#ignore === undefined) return { host, sandbox }
     // What was left of the host is without the ignore files that name themselves.
-    if (host !== left?.host) yield* this.#ignore.learn(host.snapshot, sandbox.snapshot)
+    if (!isLeft) yield* this.#ignore.learn(host.snapshot, sandbox.snapshot)
     return {
       host: yield* this.#ignore.filtered(host),
       sandbox: yield* this.#ignore.filtered(sandbox),
@@ -236,14 +250,4 @@ export class Partner {
     const some = changed && (yield* reconcileChanged(found, changed))
     return some ?? (yield* reconcile(found))
   }
-}
-
-function* isAsLeft(left: Record<Side, Scan>, now: Record<Side, Scan>): Steps<boolean> {
-  return (yield* sameScan(left.host, now.host)) && (yield* sameScan(left.sandbox, now.sandbox))
-}
-
-function wordsOf({ entries, readBytes }: Looked, agreed: number): string {
-  const about = agreed === 0 ? '' : ` of about ${agreed}`
-  const read = readBytes === 0 ? '' : `, ${(readBytes / 1024 / 1024).toFixed(1)} MiB read`
-  return `looking at the host: ${entries}${about} entries${read}`
 }

@@ -5,7 +5,15 @@
 import { type TreePath, treeRoot } from '../tree.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { copied, Pace, type Steps } from './slices.ts'
-import { type Entry, parentOf, type Scan, type Side, type Snapshot, sameEntry } from './snapshot.ts'
+import {
+  type Entry,
+  parentOf,
+  type Scan,
+  type Side,
+  type Snapshot,
+  sameEntry,
+  sameScan,
+} from './snapshot.ts'
 import { knownDifference, noteDifference } from './snapshot-differences.ts'
 import type { Found } from './unsyncable.ts'
 
@@ -13,6 +21,11 @@ import type { Found } from './unsyncable.ts'
 const fewChanges = 1_000
 
 type Sides = Readonly<Record<Side, Scan>>
+
+/** Whether both sides hold the same, problems too. */
+export function* areSame(before: Sides, now: Sides): Steps<boolean> {
+  return (yield* sameScan(before.host, now.host)) && (yield* sameScan(before.sandbox, now.sandbox))
+}
 
 /** Paths at which either side holds something else `now`; undefined for many, and where there are problems. */
 export function* changesSince(before: Sides, now: Sides): Steps<Set<TreePath> | undefined> {
