@@ -23,7 +23,7 @@ import { giveAway, type Owner } from '../trees/host-temporary.ts'
 import type { Directory } from '../trees/host-walk.ts'
 import { HostAhead } from './host-ahead.ts'
 import type { HostParents } from './host-parents.ts'
-import { inPlace, linked, newMode, withExecutable } from './host-place.ts'
+import { inPlace, linked, newMode, putBack, withExecutable } from './host-place.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
 import { isSame, type Replaced, verified } from './host-verify.ts'
 import type { SyncChange } from './reconcile.ts'
@@ -149,7 +149,7 @@ export class HostChanges {
       return true
     }
     if (isSame(was, lstatSync(kept))) return true
-    linkSync(kept, place)
+    putBack(kept, place)
     return false
   }
 

@@ -50,6 +50,19 @@ export function linked(place: string, kept: string): boolean {
 }
 
 /**
+ * Gives `place` what was taken from it, if nothing has come there meanwhile: by a name more, which replaces nothing, and by
+ * another name where there are no hard links, or none of what it is.
+ */
+export function putBack(kept: string, place: string): void {
+  try {
+    linkSync(kept, place)
+  } catch (error) {
+    if (lstatSync(place, { throwIfNoEntry: false }) !== undefined) throw error
+    renameSync(kept, place)
+  }
+}
+
+/**
  * Copies the large file `source` beside `place`, durably, where it cannot be moved there: another file system
  * begins below the root. Undefined where that is not needed. `CANCELLED` on the signal, and nothing is left then.
  */

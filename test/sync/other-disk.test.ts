@@ -1,15 +1,18 @@
 /** Files that come to a part of the host's tree where another file system begins: they are copied, in slices. */
 import { execFileSync } from 'node:child_process'
-import {
+import fs, {
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -86,5 +89,69 @@ describe.skipIf(!mayMount)('below the root is another disk (needs root on Linux)
     const copying = copiedNear(source, join(root, 'disk/huge'), AbortSignal.abort())
     await expect(copying).rejects.toMatchObject({ code: 'CANCELLED' })
     expect(readdirSync(join(root, 'disk'))).toEqual([])
+  })
+})
+
+describe('a file that goes, and that somebody replaces at that moment', () => {
+  let root: string
+  beforeEach(() => {
+    root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-gone-')))
+  })
+  const real = { linkSync, renameSync }
+  const system = (calls: object) => {
+    Object.assign(fs, calls)
+    syncBuiltinESMExports()
+  }
+  afterEach(() => {
+    system(real)
+    rmSync(root, { recursive: true, force: true })
+  })
+  const refuse = () => {
+    throw Object.assign(new Error('EPERM'), { code: 'EPERM' })
+  }
+
+  /** `replace` comes between the last look at the file and what is done to it. */
+  async function take(replace: (file: string) => void, calls: object = {}) {
+    const file = join(root, 'f')
+    writeFileSync(file, 'agreed')
+    const before = {
+      kind: 'file' as const,
+      digest: digestOf(Buffer.from('agreed')),
+      executable: false,
+    }
+    const move = (from: string, to: string) => {
+      if (to.includes('gone-')) replace(file)
+      return real.renameSync(from, to)
+    }
+    system({ renameSync: move, ...calls })
+    const stage = new HostStage(root)
+    const change = { path: treePath('f'), before, after: undefined }
+    const target = { root, owner: undefined }
+    const unmade = await applyToHost([change], new Map(), stage, target, progress, never)
+    system(real)
+    await stage.remove()
+    expect([...unmade.stale]).toEqual(['f'])
+    return file
+  }
+  const rewrite = (file: string) => {
+    rmSync(file)
+    writeFileSync(file, 'of the user')
+  }
+
+  test('is back', async () => {
+    expect(readFileSync(await take(rewrite), 'utf8')).toBe('of the user')
+  })
+
+  test('is back where there are no hard links', async () => {
+    expect(readFileSync(await take(rewrite, { linkSync: refuse }), 'utf8')).toBe('of the user')
+  })
+
+  test('is back where it is a directory by then, of which there are none anywhere', async () => {
+    const directory = await take((file) => {
+      rmSync(file)
+      mkdirSync(file)
+      writeFileSync(join(file, 'in it'), 'of the user')
+    })
+    expect(readFileSync(join(directory, 'in it'), 'utf8')).toBe('of the user')
   })
 })
