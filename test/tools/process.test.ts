@@ -1,7 +1,10 @@
 /** process in real sandboxes: what goes on between calls, and what is told of it. */
 import { randomInt } from 'node:crypto'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { CapturedOutput } from '../../src/captured-output.ts'
+import { LogSpace } from '../../src/log-space.ts'
 import { sessionLimits } from '../../src/session-options.ts'
+import { lastPage } from '../../src/tools/process/log-page.ts'
 import { describeSessions, type TestSession } from '../support/sandbox-session.ts'
 import { processesWith } from '../support/stdio-server.ts'
 
@@ -85,6 +88,11 @@ describeSessions('process', (open) => {
   test('log goes on inside a line that is longer than a page', async () => {
     const id = await start('printf %0100000d 0 | tr 0 x')
     await act('poll', id)
+    const last = await act('log', id)
+    expect(last.facts.output).toBe('x'.repeat(29_000))
+    expect(last.text).toContain(
+      '[lines 1 to 1 of 1]\n[line 1 is shown from byte 71000 on; from its beginning: action "log" with offset 1]',
+    )
     const first = await act('log', id, { offset: 1 })
     const cursor = Number(/line 1 goes on: action "log" with cursor (\d+)/.exec(first.text)?.[1])
     expect(first.facts.output).toBe('x'.repeat(cursor))
@@ -179,3 +187,44 @@ describeSessions('process', (open) => {
     }
   })
 })
+
+const x = (count: number) => 'x'.repeat(count)
+
+test.each([
+  ['a line that is longer than a page', `a\n${x(12_000)}\nb\n`, 2, 2_005],
+  ['a last line that is', `a\n${x(12_000)}`, 2, 2_002],
+  ['one between two characters', '\u20ac'.repeat(4_000), 1, 2_001],
+  ['none, of short lines', 'line\n'.repeat(3_000), 2_801, undefined],
+  ['none, where the page begins', `before\n${x(9_999)}\n`, 2, undefined],
+  ['none, as all is shown', `${x(9_999)}\n`, 1, undefined],
+])(
+  'the last page of a log says which line it begins inside of: %s',
+  async (_, printed, line, byte) => {
+    const { text, notes } = await lastPage(await captured(printed), 200)
+    if (byte !== undefined) expect(text).toBe(Buffer.from(printed).subarray(byte).toString())
+    expect(notes[0]).toMatch(new RegExp(`^lines ${line} to`))
+    const how = `from its beginning: action "log" with offset ${line}`
+    expect(notes.filter((note) => note.includes('byte'))).toEqual(
+      byte === undefined ? [] : [`line ${line} is shown from byte ${byte} on; ${how}`],
+    )
+  },
+)
+
+test('the last page of a log says what is lost of its first line', async () => {
+  const { text, notes } = await lastPage(await captured(`a\n${x(12_000)}\nb\n`, 0), 200)
+  expect(text).toBe(`${x(5_997)}\nb\n`)
+  expect(notes.slice(0, 2)).toEqual([
+    'lines 2 to 3 of 3',
+    "line 2 is shown from byte 6005 on; bytes 4000 to 6005 are lost: the session's logs have filled their space",
+  ])
+})
+
+/** What a command has printed, of which a result shows 10,000 bytes. */
+async function captured(printed: string, spaceBytes = 1e6): Promise<CapturedOutput> {
+  const space = new LogSpace(spaceBytes)
+  onTestFinished(() => space.remove())
+  const output = new CapturedOutput(space, { headBytes: 4_000, tailBytes: 6_000, logBytes: 1e6 })
+  await output.add('stdout', Buffer.from(printed))
+  await output.close()
+  return output
+}

@@ -27,6 +27,14 @@ export async function lastPage(output: CapturedOutput, count: number): Promise<L
   const text = terminalText(bytes.subarray(start))
   const first = total - lines + 1
   const notes = total === 0 ? [] : [`lines ${first} to ${total} of ${total}`]
+  if (await isInsideLine(output, from, bytes.subarray(0, start))) {
+    const { gap } = output
+    const how =
+      gap === undefined
+        ? `from its beginning: action "log" with offset ${first}`
+        : `bytes ${gap.from} to ${gap.to} are lost: ${gap.why}`
+    notes.push(`line ${first} is shown from byte ${from + start} on; ${how}`)
+  }
   if (first > 1) notes.push(`earlier ones: action "log" with offset ${Math.max(1, first - count)}`)
   return page(text, end, notes)
 }
@@ -126,6 +134,14 @@ function lineLost({ gap }: CapturedOutput, line: number) {
     `line ${line} is behind bytes that are lost: ${gap?.why ?? 'they are gone'}`,
     'Leave offset out to see the last lines, or use a cursor.',
   )
+}
+
+/** Whether a line goes on where `skipped`, which begins at byte `from`, ends. */
+async function isInsideLine(output: CapturedOutput, from: number, skipped: Buffer) {
+  if (skipped.length > 0) return endsInside(skipped)
+  // Of a byte that is lost nobody knows what it was.
+  if (from === 0 || from === output.gap?.to) return from > 0
+  return endsInside(await output.read(from - 1, from))
 }
 
 const endsInside = (bytes: Buffer) => bytes.length > 0 && bytes[bytes.length - 1] !== 0x0a
