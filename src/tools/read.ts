@@ -128,24 +128,27 @@ async function image({ tree, path, shown }: Located, head: FileContent, mimeType
 async function page(
   located: Located,
   head: FileContent,
-  { offset = 1, limit = pageLimits.lines, cursor }: Args,
+  { offset, limit = pageLimits.lines, cursor }: Args,
 ) {
   const limits = { lines: Math.min(limit, pageLimits.lines), bytes: pageLimits.bytes }
-  const page = await textPage(located, head, { line: offset, cursor }, limits)
+  const line = offset ?? 1
+  const page = await textPage(located, head, { line, cursor }, limits)
   const { next, lines } = page
-  checkNotBeyond(page, offset, cursor)
+  checkNotBeyond(page, line, cursor)
   const notes = [...page.notes]
   if (head.size === 0) notes.push('the file is empty')
-  const isInside = next !== undefined && lines > next.line - offset
+  // In which line a cursor is that comes alone, only all that is before it could tell.
+  const isNumbered = offset !== undefined || (cursor ?? 0) === 0
   if (next !== undefined) {
+    const isInside = lines > next.line - line
     // Far into a file a cursor saves looking the line up; inside a line there is no other way.
-    const isFar = next.cursor > chunkBytes
-    const how = `offset ${next.line}${isInside || isFar ? ` and cursor ${next.cursor}` : ''}`
-    notes.push(
-      isInside
-        ? `line ${next.line} goes on; read on with ${how}`
-        : `more lines follow; read on with ${how}`,
-    )
+    const needsCursor = isInside || next.cursor > chunkBytes || !isNumbered
+    const how = [
+      ...(isNumbered ? [`offset ${next.line}`] : []),
+      ...(needsCursor ? [`cursor ${next.cursor}`] : []),
+    ].join(' and ')
+    const goesOn = isNumbered ? `line ${next.line} goes on` : 'the line goes on'
+    notes.push(`${isInside ? goesOn : 'more lines follow'}; read on with ${how}`)
   }
   const tail = notes.map((note) => `[${note}]`).join('\n')
   const joint = page.text === '' || page.text.endsWith('\n') || tail === '' ? '' : '\n'
@@ -156,8 +159,9 @@ async function page(
       kind: 'text' as const,
       content: page.text,
       size: head.size,
-      ...(lines === 0 ? {} : { firstLine: offset, lastLine: offset + lines - 1 }),
-      ...(next === undefined ? {} : { nextOffset: next.line, nextCursor: next.cursor }),
+      ...(isNumbered && lines > 0 ? { firstLine: line, lastLine: line + lines - 1 } : {}),
+      ...(isNumbered && next !== undefined ? { nextOffset: next.line } : {}),
+      ...(next === undefined ? {} : { nextCursor: next.cursor }),
     },
   }
 }

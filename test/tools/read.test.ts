@@ -121,6 +121,41 @@ describeFiles('read', (newPlace) => {
     expect(pages).toBeLessThan(65)
   })
 
+  test('a cursor alone is read on from by cursors alone, and no line is numbered', async () => {
+    const { call, put } = setUp(newPlace())
+    const numbers = Array.from({ length: 5_000 }, (_, at) => at + 1).join('\n')
+    const content = `${numbers}\n${'x'.repeat(120_000)}\nlast\n`
+    put('n.txt', content)
+    const first = await call('n.txt', { cursor: 0 })
+    expect(first.facts).toMatchObject({ firstLine: 1, nextOffset: 2_001, nextCursor: 8_893 })
+    let all = first.facts.content as string
+    const notes: string[] = []
+    let cursor: unknown = first.facts.nextCursor
+    while (cursor !== undefined) {
+      const { text, facts }: Awaited<ReturnType<typeof call>> = await call('n.txt', { cursor })
+      all += facts.content
+      expect(Object.keys(facts).sort()).toEqual(
+        [
+          'content',
+          'kind',
+          'path',
+          'size',
+          ...('nextCursor' in facts ? ['nextCursor'] : []),
+        ].sort(),
+      )
+      cursor = facts.nextCursor
+      notes.push(/\[(.*)\]$/.exec(text)?.[1] ?? '')
+    }
+    expect(all).toBe(content)
+    expect(notes).toEqual([
+      'more lines follow; read on with cursor 18893',
+      'more lines follow; read on with cursor 23893',
+      'the line goes on; read on with cursor 75093',
+      'the line goes on; read on with cursor 126293',
+      '',
+    ])
+  })
+
   test.each([
     [
       'UTF-8 with a byte order mark',
