@@ -63,10 +63,13 @@ export function parsePatch(input: string): Operation[] {
 
 class Parser {
   readonly #lines: readonly string[]
+  /** The end of the patch: the last line that can be meant, as one before it may be the file's. */
+  readonly #end: number
   #at = 0
 
   constructor(input: string) {
     this.#lines = input.split(/\r?\n/)
+    this.#end = this.#lines.findLastIndex((line) => line.trim() === end)
   }
 
   patch(): Operation[] {
@@ -167,7 +170,7 @@ class Parser {
   #body(): BodyLine[] {
     const body: BodyLine[] = []
     let separating = 0
-    while (!this.#over) {
+    while (!this.#over && this.#at !== this.#end) {
       const line = this.#line
       const sign = line[0] ?? ' '
       if (sign !== ' ' && sign !== '-' && sign !== '+') break
