@@ -118,7 +118,7 @@ class Parser {
     this.#at += 1
     const lines: string[] = []
     while (this.#line.startsWith('+')) lines.push(this.#take().slice(1))
-    if (!this.#endsOperation()) {
+    if (!this.#endsOperation('add')) {
       throw this.#unexpected(['a line starting with "+"', ...operationStarts.map(quote)])
     }
     return { kind: 'add', path, lines }
@@ -127,13 +127,13 @@ class Parser {
   #update(path: string): UpdateFile {
     this.#at += 1
     let target: string | undefined
-    if (this.#line.trim().startsWith(moveTo.trim())) {
+    if (!this.#isContext(this.#at) && this.#line.trim().startsWith(moveTo.trim())) {
       target = this.#line.trim().slice(moveTo.trim().length).trim()
       if (target === '') throw this.#unexpected([`${quote(moveTo)} and a path`])
       this.#at += 1
     }
     const chunks: Chunk[] = []
-    while (!this.#endsOperation()) {
+    while (!this.#endsOperation('update')) {
       while (!this.#over && this.#line === '') this.#at += 1
       chunks.push(this.#chunk(chunks.length === 0))
     }
@@ -161,7 +161,7 @@ class Parser {
     const atEnd = body.length > 0 && this.#line.trim() === endOfFile
     if (atEnd) this.#at += 1
     if (body.length === 0) throw this.#unexpected(bodyStarts.slice(0, marked ? 1 : 2))
-    if (!atEnd && !this.#endsOperation() && !this.#line.startsWith('@@')) {
+    if (!atEnd && !this.#endsOperation('update') && !this.#line.startsWith('@@')) {
       throw this.#unexpected([...bodyStarts, ...operationStarts.map(quote)])
     }
     return { line, contexts, body, atEnd }
@@ -184,13 +184,19 @@ class Parser {
   }
 
   /** True before the next operation and at the end; skips the blank lines that lead there. */
-  #endsOperation(): boolean {
+  #endsOperation(kind: 'add' | 'update'): boolean {
     let at = this.#at
     while (at < this.#lines.length && this.#lines[at]?.trim() === '') at += 1
+    if (kind === 'update' && this.#isContext(at)) return false
     const line = this.#lines[at]?.trim() ?? ''
     if (line === endOfFile || !line.startsWith('*** ')) return false
     this.#at = at
     return true
+  }
+
+  /** In an update: whether a line is one of the file, whatever it looks like. */
+  #isContext(at: number): boolean {
+    return this.#lines[at]?.startsWith(' ') === true && at !== this.#end
   }
 
   #skipBlank(): void {
