@@ -185,6 +185,13 @@ describe('decisions that differ from the Codex reference', () => {
     expect(patched('a\nb\nc\n', '@@ a\n+x')).toBe('a\nx\nb\nc\n')
   })
 
+  test('a context above an insertion without one is not below it, and the insertion is told', () => {
+    const chunks = ['@@\n+x', '@@ f\n-y\n+z']
+    expect(() => patched('f\ny\n', ...chunks)).toThrow(
+      /"f" of the chunk at line 5 .* is at line 1, but only line 3 .*, as the chunk at line 3 has no context/,
+    )
+  })
+
   test('the first of several places is never taken', () => {
     expect(() => patched('x\nx\n', change('x', 'y'))).toThrow('lines 1, 2')
   })

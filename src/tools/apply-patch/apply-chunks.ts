@@ -1,7 +1,7 @@
 /** The text core of `apply_patch`: the chunks of one file, all located before any is made. */
 import { byteOrderMark, type Ending, joinLines, type Line, splitLines } from '../text-lines.ts'
 import { FileLines } from './file-lines.ts'
-import { locateChunk, type Placed } from './locate.ts'
+import { isAppended, locateChunk, type Placed } from './locate.ts'
 import type { Chunk } from './parse.ts'
 
 /**
@@ -15,8 +15,10 @@ export function applyChunks(text: string, chunks: readonly Chunk[]): string {
   const file = new FileLines(lines.map((line) => line.text))
 
   let from = 0
+  let appended: Chunk | undefined
   const placed = chunks.map((chunk) => {
-    const place = locateChunk(file, chunk, from)
+    const place = locateChunk(file, chunk, from, appended)
+    if (isAppended(chunk)) appended = chunk
     from = place.at + place.body.filter(({ sign }) => sign !== '+').length
     return place
   })

@@ -14,10 +14,16 @@ export interface Placed {
 /**
  * The one place at or after line index `from`. With contexts, the lines indented below them are
  * looked at first, then all that follows; of several places the one directly below a context is
- * meant. `EDIT_NO_MATCH` when there is none or more than one.
+ * meant. `EDIT_NO_MATCH` when there is none or more than one; `appended`, a chunk before it that
+ * `isAppended`, is then told as the reason.
  */
-export function locateChunk(file: FileLines, chunk: Chunk, from: number): Placed {
-  const contexts = contextPlaces(file, chunk, from)
+export function locateChunk(
+  file: FileLines,
+  chunk: Chunk,
+  from: number,
+  appended: Chunk | undefined,
+): Placed {
+  const contexts = contextPlaces(file, chunk, from, appended)
   if (oldLines(chunk.body).length === 0) return placeInsertion(file, chunk, contexts)
 
   const rest: Range = { from: below(contexts) ?? from, to: file.lines.length }
@@ -31,18 +37,28 @@ export function locateChunk(file: FileLines, chunk: Chunk, from: number): Placed
     if (second !== undefined) throw ambiguous(chunk, 'its old lines are', found)
 
     const shorter = withoutEmptyLast(body)
-    if (shorter === undefined) throw missing(file, chunk, rest)
+    if (shorter === undefined) throw missing(file, chunk, rest, appended)
     body = shorter
   }
 }
 
+/** Whether it goes to the end of the file because it does not say where else. */
+export function isAppended({ body, contexts, atEnd }: Chunk): boolean {
+  return !atEnd && contexts.length === 0 && oldLines(body).length === 0
+}
+
 /** The places of the last of the stacked contexts, each inside the scope of the one before. */
-function contextPlaces(file: FileLines, chunk: Chunk, from: number): number[] | undefined {
+function contextPlaces(
+  file: FileLines,
+  chunk: Chunk,
+  from: number,
+  appended: Chunk | undefined,
+): number[] | undefined {
   let places: number[] | undefined
   for (const context of chunk.contexts) {
     const rest = { from: below(places) ?? from, to: file.lines.length }
     const found = inScopes(file, [context], places, rest)
-    if (found.length === 0) throw contextMissing(file, chunk, context, rest)
+    if (found.length === 0) throw contextMissing(file, chunk, context, rest, appended)
     places = found
   }
   return places
@@ -119,7 +135,7 @@ function ambiguous(chunk: Chunk, what: string, places: readonly number[]) {
   )
 }
 
-function missing(file: FileLines, chunk: Chunk, rest: Range) {
+function missing(file: FileLines, chunk: Chunk, rest: Range, appended: Chunk | undefined) {
   const wanted = oldLines(chunk.body)
   const anywhere = file.places(wanted, { from: 0, to: file.lines.length })
   const start = `the lines of the chunk at line ${chunk.line} of the patch`
@@ -131,24 +147,42 @@ function missing(file: FileLines, chunk: Chunk, rest: Range) {
   }
   if (anywhere.length > 0) {
     return editNoMatch(
-      `${start} are at ${numbers(anywhere)}, but only line ${rest.from + 1} and what follows can be meant`,
-      'Order the chunks as their lines come in the file, and correct their @@ lines; nothing was written.',
+      `${start} are at ${numbers(anywhere)}, ${butOnly(rest, appended)}`,
+      appended === undefined
+        ? 'Order the chunks as their lines come in the file, and correct their @@ lines; nothing was written.'
+        : appendedHint,
     )
   }
   return editNoMatch(`${start} were not found${describeNearest(file.lines, wanted)}`, readHint)
 }
 
-function contextMissing(file: FileLines, chunk: Chunk, context: string, rest: Range) {
+function contextMissing(
+  file: FileLines,
+  chunk: Chunk,
+  context: string,
+  rest: Range,
+  appended: Chunk | undefined,
+) {
   const [before] = file.places([context], { from: 0, to: file.lines.length })
   const where =
     before === undefined
       ? `was not found${describeNearest(file.lines, [context])}`
-      : `is at line ${before + 1}, but only line ${rest.from + 1} and what follows can be meant`
+      : `is at line ${before + 1}, ${butOnly(rest, appended)}`
   return editNoMatch(
     `the context ${JSON.stringify(context)} of the chunk at line ${chunk.line} of the patch ${where}`,
-    readHint,
+    before === undefined || appended === undefined ? readHint : appendedHint,
   )
 }
+
+function butOnly({ from }: Range, appended: Chunk | undefined): string {
+  const only = `but only line ${from + 1} and what follows can be meant`
+  return appended === undefined
+    ? only
+    : `${only}, as the chunk at line ${appended.line} has no context and adds its lines at the end of the file`
+}
+
+const appendedHint =
+  'Give that chunk the lines around the place where its own are to be, or put it last; nothing was written.'
 
 const readHint = 'Read the file again and copy the lines from it exactly; nothing was written.'
 
