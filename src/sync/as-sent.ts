@@ -4,25 +4,45 @@ import type { ScanAnswer } from './sandbox-answers.ts'
 import { isFile, linesOf, placeOf, readDigests } from './sandbox-lines.ts'
 import type { SentFiles } from './seed.ts'
 import { bytesOf, inSlices, Pace, type Steps, united } from './slices.ts'
-import { parentOf } from './snapshot.ts'
+import { type Entry, parentOf, type Snapshot } from './snapshot.ts'
 import type { SyncRules } from './sync-rules.ts'
 import { tickSeconds } from './vantage.ts'
+
+type AsSent = Pick<SentFiles, 'seconds' | 'files'>
 
 /**
  * The digest of the file that `line` of GNU find is about, if it cannot be another: its size and mtime are
  * those that were sent, and its ctime is older than the moment from which on others could see it. Only good
  * where ctimes are those of the sandbox's clock.
  */
-export function digestAsSent(
-  line: string,
-  path: string,
-  sent: Omit<SentFiles, 'listing'>,
-): string | undefined {
+export function digestAsSent(line: string, path: string, sent: AsSent): string | undefined {
   const file = sent.files.get(path as TreePath)
   const [kind, , size, , changed, modified] = line.split(' ', 6)
   if (file === undefined || kind !== 'f' || Number(size) !== file.size) return undefined
   if (Math.floor(Number(modified)) !== file.mtimeSeconds) return undefined
   return Number(changed) < sent.seconds - tickSeconds ? file.digest : undefined
+}
+
+/**
+ * What both sides have agreed on when nothing else was agreed on yet: what the sandbox, as it was looked at, has just as it was
+ * sent. What the host has changed since then is a change of the host's.
+ */
+export function* agreedAsSent(
+  sandbox: Snapshot,
+  { files, entries }: Pick<SentFiles, 'files' | 'entries'>,
+): Steps<Snapshot> {
+  const pace = new Pace()
+  const agreed = new Map<TreePath, Entry>()
+  for (const sent of entries) {
+    if (pace.isDue) yield
+    const path = sent.path as TreePath
+    const entry = sandbox.get(path)
+    if (entry?.kind !== sent.kind) continue
+    if (entry.kind === 'file' && entry.digest !== files.get(path)?.digest) continue
+    if (entry.kind === 'link' && entry.target !== sent.target) continue
+    agreed.set(path, entry)
+  }
+  return agreed
 }
 
 /** Digests by path. */
@@ -38,7 +58,7 @@ export interface Compared {
  * hashed, as where `digestAsSent` is not good.
  */
 export async function comparedWith(
-  sent: Omit<SentFiles, 'listing'> | undefined,
+  sent: AsSent | undefined,
   { added, digests }: Pick<ScanAnswer, 'added' | 'digests'>,
   rules: Pick<SyncRules, 'leavesOut'>,
   hash: (paths: Uint8Array) => Promise<Buffer>,
@@ -58,7 +78,7 @@ export async function comparedWith(
 /** What is known as it was sent, and paths of which neither that nor what was `told` is enough. */
 function* setApart(
   lines: readonly string[],
-  sent: Omit<SentFiles, 'listing'> | undefined,
+  sent: AsSent | undefined,
   told: ReadonlyMap<string, string>,
   rules: Pick<SyncRules, 'leavesOut'>,
 ): Steps<{ known: Map<string, string>; asked: readonly string[] }> {

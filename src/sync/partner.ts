@@ -5,6 +5,7 @@ import type { TreePath } from '../tree.ts'
 import type { Owner } from '../trees/host-temporary.ts'
 import { isAllIn } from './all-in.ts'
 import type { AncestorFile } from './ancestor-file.ts'
+import { agreedAsSent } from './as-sent.ts'
 import { carryOut } from './carry-out.ts'
 import { refuseEmptied } from './guard.ts'
 import { wordsOf } from './host-listing.ts'
@@ -61,6 +62,8 @@ export class Partner {
   readonly #ignore: WorkspaceIgnore | undefined
   readonly #modes: HostModes
   readonly #foldsCase: boolean
+  /** Until what was sent is agreed on. */
+  #sent: SentFiles | undefined
   /** How the last pass left things; good as long as the ancestor is the one it wrote. */
   #left:
     | (Record<Side, Scan> &
@@ -86,6 +89,7 @@ export class Partner {
     this.#rules = rules
     this.#ancestor = ancestor
     this.#hostScanner = hostScanner
+    this.#sent = sent
     this.#foldsCase = foldsCase(options.host)
     this.#modes = new HostModes(options.host)
     this.#ignore = options.gitignore ? new WorkspaceIgnore(options.host) : undefined
@@ -131,11 +135,11 @@ export class Partner {
       this.#ancestor.read(signal),
     )
     told.setAside ??= known.setAside
-    const ancestor = known.snapshot
+    const before = known.snapshot
     // When another server has synced meanwhile, what was left is out of date.
-    const left = this.#left?.ancestor === ancestor ? this.#left : undefined
-    const [hostScan, sandboxScan] = await this.#look(look, left, ancestor.size, context)
-    const found = this.#filtered(hostScan, sandboxScan, ancestor, left)
+    const left = this.#left?.ancestor === before ? this.#left : undefined
+    const [hostScan, sandboxScan] = await this.#look(look, left, before.size, context)
+    const found = this.#filtered(hostScan, sandboxScan, before, left)
     const { host, sandbox } = await inSlices(found, signal)
     const scans = { host, sandbox }
     const changed =
@@ -150,6 +154,8 @@ export class Partner {
       this.#left = { ...left, host, sandbox }
       return false
     }
+    const sent = before.size === 0 ? this.#sent : undefined
+    const ancestor = sent ? await inSlices(agreedAsSent(sandbox.snapshot, sent), signal) : before
     const comparing = inSlices(this.#plan(host, sandbox, ancestor, changed), signal)
     const plan = await toldWhile(context, () => 'comparing both sides', comparing)
     if (this.#modes.areLost(plan.toSandbox)) return true
@@ -168,6 +174,7 @@ export class Partner {
     this.#scanner.came(made.toSandbox)
     const noting = this.#ancestor.write(made.agreed, changed && withPlanned(changed, plan))
     const agreed = await toldWhile(context, () => 'noting what was agreed on', noting)
+    this.#sent = undefined
     const problems = [...plan.problems, ...made.refused]
     // A mount that only the host changes has nothing to bring back.
     const isComplete =

@@ -60,6 +60,8 @@ export class SeedArchive {
   readonly progress: SeedProgress = { sentFiles: 0, sentBytes: 0 }
   /** The files that were sent whole and as they were, where digests were wanted. */
   readonly sent = new Map<TreePath, SentFile>()
+  /** What was listed, each directory before what is in it. */
+  readonly entries: TarEntry[] = []
   files = 0
   bytes = 0
   /** Settles while `list` looks: true as soon as so much was found, false when all was. Never if that fails. */
@@ -67,7 +69,6 @@ export class SeedArchive {
   #tellIsLarge: (isLarge: boolean) => void = () => {}
   readonly #host: string
   readonly #rules: LeavingOut
-  readonly #entries: TarEntry[] = []
   readonly #digests: DigestCache | undefined
 
   /** With `digests` what is sent is hashed on the way, for a scan of the same tree that follows. */
@@ -103,7 +104,7 @@ export class SeedArchive {
         if (this.#rules.leavesOut(inner as TreePath)) continue
         const entry = this.#look(inner, name)
         if (entry === undefined) continue
-        this.#entries.push(entry)
+        this.entries.push(entry)
         if (entry.kind === 'directory') waiting.push(inner)
       }
       if (this.bytes >= largeBytes) this.#tellIsLarge(true)
@@ -117,7 +118,7 @@ export class SeedArchive {
    */
   async *stream(prefix: string): AsyncGenerator<Buffer> {
     const batch = new Batch()
-    for (const entry of this.#entries) yield* this.#add(entry, prefix, batch)
+    for (const entry of this.entries) yield* this.#add(entry, prefix, batch)
     const isMuch = this.files >= manyFiles || this.bytes >= manyBytes
     if (this.#digests !== undefined && isMuch) yield* batch.add(note(archiveNotes.settles))
     yield* batch.add(Buffer.concat([note(archiveNotes.complete), tarEnd]))

@@ -24,6 +24,7 @@ import {
   seedScript,
 } from './seed-scripts.ts'
 import type { Problem } from './snapshot.ts'
+import type { TarEntry } from './tar-archive.ts'
 import { sizes } from './unpack-script.ts'
 
 export interface Seed {
@@ -65,6 +66,8 @@ export interface Seeded extends SeedMark {
 export interface SentFiles {
   readonly seconds: number
   readonly files: ReadonlyMap<TreePath, SentFile>
+  /** All that was to be sent. */
+  readonly entries: readonly TarEntry[]
   /** What `scanScript` printed then, and what that listing is called. */
   readonly listing: { readonly name: string; readonly printed: Buffer }
 }
@@ -133,7 +136,7 @@ export async function seedOnce(
     const sent = { ...mark, sent: { files, bytes }, problems: archive.problems }
     if (first === undefined || printed === undefined) return sent
     const listing = { name: first.name, printed }
-    return { ...sent, files: { seconds, files: archive.sent, listing } }
+    return { ...sent, files: { seconds, files: archive.sent, entries: archive.entries, listing } }
   } catch (error) {
     if (signal.aborted) throw cancelled('seeding the workspace')
     const why = broken ?? error

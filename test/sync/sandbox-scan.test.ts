@@ -133,7 +133,12 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
     const request = { root, stateDirectory, since: undefined, next: 'first' }
     const listing = scanScript({ ...request, asks: false, halves: false, ahead: true })
     const { stdout: printed } = spawnSync('/bin/sh', ['-c', `settled=1\n${moments}\n${listing}`])
-    const sent: SentFiles = { seconds: 0, files: new Map(), listing: { name: 'first', printed } }
+    const sent: SentFiles = {
+      seconds: 0,
+      files: new Map(),
+      entries: [],
+      listing: { name: 'first', printed },
+    }
     const filled = new SandboxScanner(cut, { root, stateDirectory, rules, sent })
     await expect(filled.scan(stop.signal)).rejects.toMatchObject({ code: 'CANCELLED' })
     expect(plain(await filled.scan())).toEqual(plain(await scanner.scan()))
