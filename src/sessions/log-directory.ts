@@ -13,17 +13,25 @@ export function newLogDirectory(): string {
 }
 
 /** Removes those of servers that are gone without having removed them. Never throws. */
-export function sweepLogDirectories(): void {
-  try {
-    for (const name of readdirSync(tmpdir())) {
-      const [, pid, started] = /^sandbox-mcp-logs-(\d+)-(\d*)-/.exec(name) ?? []
-      if (pid === undefined || started === undefined) continue
-      const path = join(tmpdir(), name)
+export function sweepLogDirectories(directory = tmpdir()): void {
+  for (const name of namesIn(directory)) {
+    const [, pid, started] = /^sandbox-mcp-logs-(\d+)-(\d*)-/.exec(name) ?? []
+    if (pid === undefined || started === undefined) continue
+    const path = join(directory, name)
+    try {
       if (isAlive({ pid: Number(pid), started }) || !isOurs(path)) continue
       rmSync(path, { recursive: true, force: true })
+    } catch {
+      // The others can be removed all the same; this one is tried again at another start.
     }
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory)
   } catch {
-    // What cannot be removed now is tried again at another start.
+    return []
   }
 }
 
