@@ -10,11 +10,11 @@ export interface OrphanWorkspace {
   readonly directory: string
   readonly key: string
   readonly path: string
-  /** When something in it was changed last. */
-  readonly changedMs: number
+  /** When something in it was changed last, or why that cannot be told; it is kept then. */
+  readonly changed: { readonly ms: number } | { readonly unknown: string }
 }
 
-/** A workspace with more entries takes too long to look at all of it, and is kept. */
+/** A workspace with more entries takes too long to look at all of it. */
 const mostLooks = 10_000
 
 /**
@@ -41,12 +41,12 @@ export function orphanWorkspaces(
     entries(directory).flatMap((key): OrphanWorkspace[] => {
       const path = join(directory, key)
       if (directory !== own && !isOnlyOurs(key)) return []
-      if (key.startsWith('ephemeral-') || !isDirectory(path)) return []
-      const isTaken = taken.has(path) || taken.has(realpathSync(path))
-      if (isTaken || sandboxes.some(({ info }) => info.name === key) || isLeased(state, key))
-        return []
-      const changedMs = lastChange(path)
-      return Date.now() - changedMs > idleMs ? [{ directory, key, path, changedMs }] : []
+      if (key.startsWith('ephemeral-') || isLeased(state, key)) return []
+      if (taken.has(path) || sandboxes.some(({ info }) => info.name === key)) return []
+      const real = realDirectory(path)
+      if (real === undefined || taken.has(real)) return []
+      const changed = lastChange(path, idleMs)
+      return changed === undefined ? [] : [{ directory, key, path, changed }]
     }),
   )
 }
@@ -65,20 +65,35 @@ function entries(directory: string): string[] {
   }
 }
 
-/** A link is none. */
-const isDirectory = (path: string) => lstatSync(path).isDirectory()
+/** Undefined for what is no directory, or not there any more; a link is none. */
+function realDirectory(path: string): string | undefined {
+  try {
+    return lstatSync(path).isDirectory() ? realpathSync(path) : undefined
+  } catch {
+    return undefined
+  }
+}
 
-/** Now, where there is more than can be looked at: what changed lately may be in the rest. */
-function lastChange(path: string): number {
+/** When something in it was changed last; undefined where that was less than `idleMs` ago. */
+function lastChange(path: string, idleMs: number): OrphanWorkspace['changed'] | undefined {
   let latest = 0
   const waiting = [path]
-  for (let looks = 0; looks < mostLooks; looks++) {
-    const next = waiting.pop()
-    if (next === undefined) return latest
-    const stats = lstatSync(next)
-    latest = Math.max(latest, stats.mtimeMs)
-    if (!stats.isDirectory()) continue
-    for (const name of entries(next)) waiting.push(join(next, name))
+  try {
+    for (let looks = 0; looks < mostLooks; looks++) {
+      const next = waiting.pop()
+      if (next === undefined) return { ms: latest }
+      const stats = lstatSync(next)
+      if (Date.now() - stats.mtimeMs <= idleMs) return undefined
+      latest = Math.max(latest, stats.mtimeMs)
+      if (!stats.isDirectory()) continue
+      for (const name of readdirSync(next)) waiting.push(join(next, name))
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException
+    // Somebody changes it at this moment.
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined
+    return { unknown: message }
   }
-  return waiting.length > 0 ? Date.now() : latest
+  if (waiting.length === 0) return { ms: latest }
+  return { unknown: `it has more than ${mostLooks.toLocaleString('en')} entries` }
 }

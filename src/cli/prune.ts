@@ -1,4 +1,5 @@
 /** `sandbox-mcp prune`: what has not been used for long is removed, and never what is in use. */
+import { quote } from '../posix-sh.ts'
 import type { Backend } from '../sandbox.ts'
 import {
   type PruneCandidate,
@@ -129,15 +130,19 @@ async function pruneWorkspaces(
 }
 
 function removeWorkspace(orphan: OrphanWorkspace, dry: boolean): Outcome {
-  const { key, path, changedMs } = orphan
-  const unchanged = durationText(Date.now() - changedMs)
-  const told = { name: key, workspace: path, reason: `of no sandbox, unchanged for ${unchanged}` }
-  if (dry) return { ...told, outcome: 'would be removed' }
+  const { key, path, changed } = orphan
+  const told = { name: key, workspace: path }
+  if ('unknown' in changed) {
+    const why = `${changed.unknown}, so that it cannot be told whether something in it was changed lately; copy what you need from it, then "rm -rf -- ${quote(path)}" removes it`
+    return { ...told, reason: 'of no sandbox', outcome: 'kept', why }
+  }
+  const reason = `of no sandbox, unchanged for ${durationText(Date.now() - changed.ms)}`
+  if (dry) return { ...told, reason, outcome: 'would be removed' }
   try {
     removeOrphan(orphan)
-    return { ...told, outcome: 'removed' }
+    return { ...told, reason, outcome: 'removed' }
   } catch (error) {
-    return { ...told, outcome: 'failed', why: (error as Error).message }
+    return { ...told, reason, outcome: 'failed', why: (error as Error).message }
   }
 }
 

@@ -199,7 +199,7 @@ test('private workspaces of no sandbox are removed when they are old, and nothin
   expect(readFileSync(join(project, 'mine'), 'utf8')).toBe('x')
 })
 
-test('a private workspace whose sandbox is gone, or that is too large to judge, is kept', async () => {
+test('a private workspace whose sandbox is gone, or that is too large to judge, is kept, and that is said', async () => {
   const workspaces = join(state, 'workspaces')
   // As a restart of the machine leaves it: only read for days, and a minute ago for the last time.
   const used = make(workspaces, 'main')
@@ -208,9 +208,10 @@ test('a private workspace whose sandbox is gone, or that is too large to judge, 
   writeUse(state, 'sbx-aaaaaaaaaaaaaaa', use(Date.now() - 60_000, used))
   const unused = make(workspaces, 'other')
   writeUse(state, 'sbx-bbbbbbbbbbbbbbb', use(old.getTime(), unused))
-  const large = make(workspaces, 'large')
+  const large = make(workspaces, 'large one')
   mkdirSync(join(large, 'a'))
-  writeFileSync(join(large, 'a', 'changed'), 'x')
+  writeFileSync(join(large, 'a', 'file'), 'x')
+  utimesSync(join(large, 'a', 'file'), old, old)
   const many = join(large, 'b')
   mkdirSync(many)
   const first = join(many, 'first')
@@ -222,4 +223,12 @@ test('a private workspace whose sandbox is gone, or that is too large to judge, 
   const { stdout, stderr } = await prune('--workspaces', '--idle', '1d')
   expect([stdout, stderr]).toEqual(['other', expect.stringContaining(unused)])
   expect([used, large, unused].filter(existsSync)).toEqual([used, large])
+  const [line = ''] = stderr.split('\n').filter((one) => one.startsWith('!'))
+  expect(steady(line, command)).toMatchInlineSnapshot(
+    `"! large one (of no sandbox; /world/state/sandbox-mcp/workspaces/large one) is kept: it has more than 10,000 entries, so that it cannot be told whether something in it was changed lately; copy what you need from it, then "rm -rf -- '/world/state/sandbox-mcp/workspaces/large one'" removes it"`,
+  )
+  const { stdout: json } = await prune('--workspaces', '--idle', '1d', '--json')
+  expect(JSON.parse(json).workspaces).toMatchObject([{ name: 'large one', outcome: 'kept' }])
+  utimesSync(large, new Date(), new Date())
+  expect((await prune('--workspaces', '--idle', '1d')).stderr).not.toContain('large one')
 })

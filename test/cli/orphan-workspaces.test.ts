@@ -1,0 +1,84 @@
+/** Which private workspaces belong to nobody, where others are at work in them meanwhile. */
+import fs, {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, onTestFinished, test } from 'vitest'
+import { orphanWorkspaces } from '../../src/cli/orphan-workspaces.ts'
+import type { Found } from '../../src/cli/sandboxes.ts'
+
+const hour = 3_600_000
+
+/** Old private workspaces, with a file each. */
+function place(...keys: string[]) {
+  const state = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-orphans-')))
+  onTestFinished(() => rmSync(state, { recursive: true }))
+  const pathOf = (key: string) => join(state, 'workspaces', key)
+  for (const key of keys) {
+    mkdirSync(pathOf(key), { recursive: true })
+    writeFileSync(join(pathOf(key), 'file'), '')
+    rest(join(pathOf(key), 'file'))
+    rest(pathOf(key))
+  }
+  const found = { state, agents: { all: [] }, sandboxes: [], unreachable: [] }
+  const orphans = () => orphanWorkspaces(found as unknown as Found, 24 * hour)
+  return { state, pathOf, orphans }
+}
+
+function rest(path: string): void {
+  const at = new Date(Date.now() - 48 * hour)
+  utimesSync(path, at, at)
+}
+
+/** From now on these are listed, and are gone when they are looked at. */
+function vanish(...paths: string[]): void {
+  const { lstatSync } = fs
+  const look = (path: string) => lstatSync(paths.includes(path) ? `${path}/gone` : path)
+  Object.assign(fs, { lstatSync: look })
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    Object.assign(fs, { lstatSync })
+    syncBuiltinESMExports()
+  })
+}
+
+const keysOf = (orphans: Iterable<{ key: string }>) => [...orphans].map(({ key }) => key).sort()
+
+test('what vanishes while it is looked at keeps none of the others', () => {
+  const { pathOf, orphans } = place('at-work', 'gone', 'orphan', 'other')
+  vanish(pathOf('gone'), join(pathOf('at-work'), 'file'))
+  // Who removes something is at work there.
+  expect(keysOf(orphans())).toEqual(['orphan', 'other'])
+})
+
+test('what cannot be looked at whole is told, and is not taken for old', () => {
+  const { state, pathOf, orphans } = place('closed', 'orphan')
+  const inner = join(pathOf('closed'), 'inner')
+  mkdirSync(inner)
+  writeFileSync(join(inner, 'file'), '')
+  rest(inner)
+  rest(pathOf('closed'))
+  chmodSync(state, 0o755)
+  chmodSync(inner, 0)
+  onTestFinished(() => chmodSync(inner, 0o700))
+  // Root may look everywhere.
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) process.seteuid?.(65_534)
+  try {
+    const found = [...orphans()].map(({ key, changed }) => [key, changed])
+    expect(Object.fromEntries(found)).toEqual({
+      closed: { unknown: expect.stringContaining('EACCES') },
+      orphan: { ms: expect.any(Number) },
+    })
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+  }
+})
