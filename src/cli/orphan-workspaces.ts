@@ -19,36 +19,42 @@ const mostLooks = 10_000
 
 /**
  * Those that no sandbox has, of no session that is open, that nobody used for `idleMs`, and in which nothing
- * was changed for so long; none if that is 0. Every engine must have told what it has. In a directory of the user's choice only
- * what can be nothing but ours counts: agents' names are no proof.
+ * was changed for so long; none if that is 0. Every engine must have told what it has. In a directory of the
+ * user's choice only what can be nothing but ours counts: agents' names are no proof. Each is judged when it
+ * is asked for: removing the one before may have taken long.
  */
-export function orphanWorkspaces(
+export function* orphanWorkspaces(
   { state, agents, sandboxes }: Found,
   idleMs: number,
-): OrphanWorkspace[] {
-  if (idleMs === 0) return []
+): Generator<OrphanWorkspace> {
+  if (idleMs === 0) return
   const own = join(state, 'workspaces')
   const directories = new Set([
     own,
     ...agents.all.map(({ settings }) => privateWorkspaces(settings, state)),
   ])
-  // A restart of the machine ends sandboxes; who used one lately goes on in its workspace.
-  const inUse = [...readUses(state)]
-    .filter(([name, { usedMs }]) => Date.now() - usedMs < idleMs || isLeased(state, name))
-    .map(([, { workspace }]) => workspace)
-  const taken = new Set([...sandboxes.map(({ info }) => info.workspace), ...inUse])
-  return [...directories].flatMap((directory) =>
-    entries(directory).flatMap((key): OrphanWorkspace[] => {
+  const ofSandboxes = new Set(sandboxes.flatMap(({ info }) => [info.name, info.workspace]))
+  for (const directory of directories) {
+    for (const key of entries(directory)) {
       const path = join(directory, key)
-      if (directory !== own && !isOnlyOurs(key)) return []
-      if (key.startsWith('ephemeral-') || isLeased(state, key)) return []
-      if (taken.has(path) || sandboxes.some(({ info }) => info.name === key)) return []
+      if (directory !== own && !isOnlyOurs(key)) continue
+      if (key.startsWith('ephemeral-') || isLeased(state, key)) continue
       const real = realDirectory(path)
-      if (real === undefined || taken.has(real)) return []
+      if (real === undefined || [key, path, real].some((one) => ofSandboxes.has(one))) continue
+      const inUse = usedWorkspaces(state, idleMs)
+      if (inUse.has(path) || inUse.has(real)) continue
       const changed = lastChange(path, idleMs)
-      return changed === undefined ? [] : [{ directory, key, path, changed }]
-    }),
+      if (changed !== undefined) yield { directory, key, path, changed }
+    }
+  }
+}
+
+/** A restart of the machine ends sandboxes; who used one lately goes on in its workspace. */
+function usedWorkspaces(state: string, idleMs: number): ReadonlySet<string> {
+  const used = [...readUses(state)].filter(
+    ([name, { usedMs }]) => Date.now() - usedMs < idleMs || isLeased(state, name),
   )
+  return new Set(used.map(([, { workspace }]) => workspace))
 }
 
 /** With all that is in it; links are removed, and not followed. */

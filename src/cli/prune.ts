@@ -126,7 +126,11 @@ async function pruneWorkspaces(
   }
   const idleHours =
     given.idle === undefined ? found.agents.first.settings.prune.idleHours : (asked?.idleHours ?? 0)
-  return orphanWorkspaces(found, idleHours * hourMs).map((orphan) => removeWorkspace(orphan, dry))
+  const outcomes: Outcome[] = []
+  for (const orphan of orphanWorkspaces(found, idleHours * hourMs)) {
+    outcomes.push(removeWorkspace(orphan, dry))
+  }
+  return outcomes
 }
 
 function removeWorkspace(orphan: OrphanWorkspace, dry: boolean): Outcome {

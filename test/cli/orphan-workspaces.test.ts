@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { orphanWorkspaces } from '../../src/cli/orphan-workspaces.ts'
 import type { Found } from '../../src/cli/sandboxes.ts'
+import { writeUse } from '../../src/sessions/use-record.ts'
 
 const hour = 3_600_000
 
@@ -81,4 +82,16 @@ test('what cannot be looked at whole is told, and is not taken for old', () => {
   } finally {
     if (isRoot) process.seteuid?.(0)
   }
+})
+
+test('one that is used while another is removed is kept', () => {
+  const { state, pathOf, orphans } = place('one', 'two')
+  const record = { agent: 'main', session: 'main', scopeKey: 's', usedMs: Date.now() }
+  const found: string[] = []
+  for (const { key } of orphans()) {
+    found.push(key)
+    const workspace = pathOf(key === 'one' ? 'two' : 'one')
+    writeUse(state, 'sbx-aaaaaaaaaaaaaaa', { ...record, workspace })
+  }
+  expect(found).toHaveLength(1)
 })
