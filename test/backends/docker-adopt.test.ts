@@ -82,6 +82,31 @@ describeWhere('docker', 'docker: a container that is there already', () => {
     expect(await idOf()).toBe(id)
   })
 
+  test('paused: two servers at once make it go on', async () => {
+    for (let i = 0; i < 5; i++) {
+      await run('true')
+      const id = await idOf()
+      await docker.getContainer(name).pause()
+      expect(await Promise.all([run('echo one'), run('echo two')])).toEqual(['one\n', 'two\n'])
+      expect(await idOf()).toBe(id)
+    }
+  })
+
+  test('paused, with other settings and something in it: it goes on and is kept', async () => {
+    const container = docker.getContainer(name)
+    await run('true')
+    const exec = await container.exec({ Cmd: ['sleep', '300'], AttachStdout: true })
+    await exec.start({})
+    // An engine that pauses while it starts something waits for ever.
+    const inside = async () => JSON.stringify((await container.top()).Processes)
+    await expect.poll(inside).toContain('sleep 300')
+    const id = await idOf()
+    await container.pause()
+    const again = await open(new DockerBackend({ ...settings, pidsLimit: 99 }))
+    expect([again.stale, await idOf()]).toEqual([expect.stringContaining('is in use'), id])
+    await again.close()
+  })
+
   test('not made by us: it is refused and left alone', async () => {
     const made = await docker.createContainer({ Image: images.busybox, name, Cmd: ['true'] })
     await expect(open()).rejects.toMatchObject({

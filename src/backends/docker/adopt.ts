@@ -17,11 +17,12 @@ import { DockerSandbox } from './sandbox.ts'
  */
 export async function adopt(
   engine: DockerEngine,
-  found: ContainerFacts,
+  there: ContainerFacts,
   plan: Plan,
   { signal, report }: OpenContext,
 ): Promise<DockerSandbox | undefined> {
   const { spec } = plan
+  const found = there.status === 'paused' ? await unpaused(engine, there, signal) : there
   const isStale = found.labels[label.config] !== plan.hash
   if (isStale && !(await isInUse(engine, found, plan, signal))) {
     report(`rebuilding sandbox ${spec.name}: its settings changed`)
@@ -48,6 +49,19 @@ export async function adopt(
   }
 }
 
+/** What is in it may be in use, and not every engine tells that of one that is paused. */
+async function unpaused(
+  engine: DockerEngine,
+  there: ContainerFacts,
+  signal: AbortSignal,
+): Promise<ContainerFacts> {
+  await engine.unpause(there.id, signal).catch((error: unknown) => {
+    // Another server may have done it just now: its state tells.
+    if (signal.aborted || isSandboxError(error)) throw error
+  })
+  return { ...there, status: (await engine.inspect(there.id, signal))?.status ?? 'gone' }
+}
+
 /** False when it cannot be made to run: nothing in it is worth more than a fresh start. */
 async function makeRun(
   engine: DockerEngine,
@@ -58,9 +72,6 @@ async function makeRun(
   try {
     switch (status) {
       case 'running':
-        return true
-      case 'paused':
-        await engine.unpause(id, signal)
         return true
       case 'created':
       case 'exited':
