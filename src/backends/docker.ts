@@ -94,10 +94,12 @@ export class DockerBackend implements Backend {
   async remove(name: string, signal: AbortSignal): Promise<void> {
     const engine = await this.#reach(signal)
     for (const container of [name, setupName(name)]) {
-      if ((await engine.inspect(container, signal)) === undefined) continue
-      await engine.remove(container, signal)
+      const found = await engine.inspect(container, signal)
+      if (found === undefined) continue
+      // By its id: a server that uses it makes another one of that name at once.
+      await engine.remove(found.id, signal)
       // The engine answers "removal in progress" before it is done.
-      while ((await engine.inspect(container, signal)) !== undefined) await sleep(50)
+      while ((await engine.inspect(found.id, signal)) !== undefined) await sleep(50)
     }
   }
 

@@ -111,6 +111,20 @@ describe('an engine that does not work', () => {
     await expect(asking).rejects.toMatchObject({ code: 'CANCELLED' })
   })
 
+  test('a sandbox that is made again while it is removed is not waited for', async () => {
+    let id = 'first'
+    const engine = {
+      inspect: async (asked: string) => ([spec().name, id].includes(asked) ? { id } : undefined),
+      remove: async () => {
+        id = 'second'
+      },
+    }
+    const backend = new DockerBackend({}, async () => engine as unknown as DockerEngine)
+    const removed = backend.remove(spec().name, never).then(() => id)
+    const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'late').unref())
+    expect(await Promise.race([removed, late])).toBe('second')
+  })
+
   test('one that is stopped later: every call says so, and what helps', async () => {
     await listen((_, response) => response.end('OK'))
     const engine = await DockerEngine.connect(never, candidates())
