@@ -189,4 +189,15 @@ describeWhere('docker', 'docker: a container that is there already', () => {
     expect(await idOf()).not.toBe(id)
     rmSync(`${host}-old`, { recursive: true })
   })
+
+  test('with a workspace that was replaced since: two servers at once rebuild it', async () => {
+    const [{ host }] = spec.mounts
+    for (let i = 0; i < 6; i++) {
+      await run('true')
+      renameSync(host, `${host}-old`)
+      mkdirSync(host)
+      expect(await Promise.all([run('echo one'), run('echo two')])).toEqual(['one\n', 'two\n'])
+      rmSync(`${host}-old`, { recursive: true })
+    }
+  })
 })

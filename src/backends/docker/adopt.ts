@@ -1,4 +1,5 @@
 /** What becomes of a container of ours that is there already. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { isSandboxError } from '../../errors.ts'
 import type { OpenContext } from '../../sandbox.ts'
 import { verifyMount } from '../mount-check.ts'
@@ -40,8 +41,10 @@ export async function adopt(
     await verifyMount(sandbox, spec, signal)
     return sandbox
   } catch (error) {
+    // Another server, which found what we did, removes it under our hands.
+    if (!signal.aborted && (await isGoing(engine, found, signal))) return undefined
     if (!isSandboxError(error, 'SANDBOX_START_FAILED')) throw error
-    if (await isInUse(engine, { ...found, status: 'running' }, plan, signal)) throw error
+    if (await staysInUse(engine, { ...found, status: 'running' }, plan, signal)) throw error
     // A directory was replaced by another of that name, as a fresh clone is: the container has the old one.
     report(`rebuilding sandbox ${spec.name}: ${error.message}`)
     await engine.remove(found.id, signal)
@@ -96,11 +99,37 @@ function hasLostItsSetup({ settings }: Plan): boolean {
 /** False when nothing runs inside but what is there without any session. */
 async function isInUse(
   engine: DockerEngine,
-  { id, status }: ContainerFacts,
+  found: ContainerFacts,
   { podman }: Plan,
   signal: AbortSignal,
 ): Promise<boolean> {
-  if (status !== 'running') return false
-  const lines = await engine.processes(id, podman, signal)
+  if (found.status !== 'running') return false
+  const lines = await engine.processes(found.id, podman, signal).catch(async (error: unknown) => {
+    if (isSandboxError(error) || !(await isGoing(engine, found, signal))) throw error
+    return []
+  })
   return !lines.every((line) => line.includes('docker-init') || isMainProcess(line))
+}
+
+/** As `isInUse`, but not for what another server, which opens it too, looks at for a moment. */
+async function staysInUse(
+  engine: DockerEngine,
+  found: ContainerFacts,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<boolean> {
+  for (let pause = 25; pause < 1_000; pause *= 2) {
+    if (!(await isInUse(engine, found, plan, signal))) return false
+    await sleep(pause)
+  }
+  return true
+}
+
+async function isGoing(
+  engine: DockerEngine,
+  { id }: ContainerFacts,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const status = (await engine.inspect(id, signal))?.status
+  return status === undefined || status === 'removing' || status === 'dead'
 }

@@ -157,7 +157,8 @@ export class DockerEngine {
     const table = await this.#call('top', lookMs, signal, (abortSignal) =>
       this.#docker.getContainer(id).top({ ps_args, abortSignal } as { ps_args: string }),
     )
-    return (table.Processes as string[][]).map((row) => row.slice(1).join(' '))
+    // Of a container that is being removed there is no list.
+    return ((table.Processes ?? []) as string[][]).map((row) => row.slice(1).join(' '))
   }
 
   /** True when the engine has the image, for that platform if one is given. */
