@@ -77,7 +77,7 @@ export interface PruneScope {
   /** Where this server keeps what it must remember. */
   readonly state: string
   readonly prune: PruneSettings
-  /** Of the workspaces of that backend's sandboxes. */
+  /** Of the workspaces of that backend's sandboxes, where it is not known how each was used last. */
   readonly workspaces: WorkspaceKind
 }
 
@@ -173,7 +173,7 @@ function candidate(
   const usedMs = use?.usedMs
   const reason = pruneReason({ createdMs, usedMs, inUse }, prune, Date.now())
   if (reason === undefined || use === undefined) return undefined
-  const kept = keptFor(info, workspaces, isUnsettled(state, name))
+  const kept = keptFor(info, use.workspaces ?? workspaces, isUnsettled(state, name))
   return { info, reason, kept, usedMs: use.usedMs }
 }
 
@@ -184,5 +184,7 @@ export function isStranded(
   { name, ephemeral }: SandboxInfo,
 ): boolean {
   if (ephemeral === undefined || isAlive(ephemeral)) return false
-  return workspaces === 'mirror' && isUnsettled(state, name)
+  // The settings may have changed since.
+  const kind = readUse(state, name)?.workspaces ?? workspaces
+  return kind === 'mirror' && isUnsettled(state, name)
 }

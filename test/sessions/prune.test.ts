@@ -143,6 +143,20 @@ test('one of another installation is not looked at', async () => {
   expect(await names()).toEqual([name])
 })
 
+test('how one was used last counts, not what the settings say since', async () => {
+  const { state, name, names, prune } = await place()
+  writeUse(state, name, { ...idle, workspaces: 'remote' })
+  markUnsettled(state, `${name}.1-1-000000000000`)
+  expect(await prune({ workspaces: 'mirror' })).toEqual([
+    expect.stringContaining('its workspace is nowhere else'),
+  ])
+  writeUse(state, name, { ...idle, workspaces: 'mirror' })
+  expect(await prune({ workspaces: 'remote' })).toEqual([
+    expect.stringContaining('the next command in it brings it back'),
+  ])
+  expect(await names()).toEqual([name])
+})
+
 test('one whose files are nowhere else is kept, and told', async () => {
   const { state, name, names, prune } = await place()
   writeUse(state, name, idle)

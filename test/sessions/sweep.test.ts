@@ -6,6 +6,8 @@ import { expect, onTestFinished, test, vi } from 'vitest'
 import { HostBackend } from '../../src/backends/host.ts'
 import { takeLease } from '../../src/sessions/lease.ts'
 import { sweepEphemeral } from '../../src/sessions/sweep.ts'
+import { markUnsettled } from '../../src/sessions/unsettled.ts'
+import { writeUse } from '../../src/sessions/use-record.ts'
 import { context, never, newSpec } from '../support/remote-sandbox.ts'
 
 /** Of no process of this machine. */
@@ -76,4 +78,13 @@ test('one that cannot be removed keeps none of the others', async () => {
   })
   await sweep()
   expect(await left()).toEqual(all.slice(0, 1))
+})
+
+test('one that was left as a mirror with changes is kept, also where the settings have changed since', async () => {
+  const { state, sweep, left } = await place(name)
+  const record = { agent: 'main', session: 'main', scopeKey: 's', workspace: '/p' }
+  writeUse(state, name, { ...record, usedMs: Date.now(), workspaces: 'mirror' })
+  markUnsettled(state, `${name}.${gone.pid}-${gone.started}-000000000000`)
+  await sweep()
+  expect(await left()).toEqual([name])
 })
