@@ -34,7 +34,9 @@ export function pruneReason(
   if (inUse || usedMs === undefined) return undefined
   const idleMs = nowMs - usedMs
   if (idleHours > 0 && idleMs > idleHours * hourMs) return 'idle'
-  if (maxAgeDays > 0 && nowMs - createdMs > maxAgeDays * dayMs && idleMs > restMs) return 'old'
+  // Not every engine knows when it made one.
+  const ageMs = createdMs === 0 ? 0 : nowMs - createdMs
+  if (maxAgeDays > 0 && ageMs > maxAgeDays * dayMs && idleMs > restMs) return 'old'
   return undefined
 }
 

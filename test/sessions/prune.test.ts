@@ -55,6 +55,7 @@ test.each<[string, object, object, 'idle' | 'old' | undefined]>([
   ['old and in use', { age: 8 * 24, idle: 2, inUse: true }, {}, undefined],
   ['old, and never to be removed for that', { age: 9999, idle: 2 }, { maxAgeDays: 0 }, undefined],
   ['of an unknown use', { idle: undefined, age: 9999 }, {}, undefined],
+  ['made nobody knows when', { age: now / hourMs, idle: 2 }, {}, undefined],
   ['used in the future', { idle: -9999, age: 9999 }, {}, undefined],
 ])('%s', (_, facts, settings, reason) => {
   const { idle, age, inUse } = { idle: 0, age: 0, inUse: false, ...facts } as {
