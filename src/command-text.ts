@@ -88,8 +88,9 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
         : [text([...lines, 'SECONDS=0']), text([command])]
     return Buffer.concat([...blocks, bytes])
   }
-  // A command that is found nowhere is told by the shell, as exit code 126 or 127.
-  const command = bytes.length > 0 ? `${read} ${argv()}` : `exec ${argv()} </dev/null`
+  // A command that is found nowhere is told by the shell, as exit code 126 or 127. A shell that does not become the
+  // command ends with it: bash would wait for the rest of what it takes elsewhere in two texts.
+  const command = bytes.length > 0 ? `${read} ${argv()}\nexit` : `exec ${argv()} </dev/null`
   return Buffer.concat([text([...prologue(...wear), ...exports, ...waits, command]), bytes])
 }
 

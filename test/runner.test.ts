@@ -1,6 +1,7 @@
 /** A runner runs one command after another, and none of them can tell. In dash, bash and BusyBox. */
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Guard, openGuard } from '../src/guard.ts'
 import { type SpawnOptions, spawn } from '../src/process.ts'
@@ -271,6 +272,20 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       expect((await sh(run, { stdin: 'open', input: trap })).code).toBe(2)
       expect((await sh('ls')).stdout).not.toContain('trapped')
     })
+
+    test.each([
+      ['a text', `printf '%s ' caller "$_"; cat; exit 3`, 3],
+      ['a program', ['sh', '-c', 'cat; exit 4'], 4],
+      ['what is found nowhere', ['/no/such/program'], 127],
+    ] as const)(
+      '%s that another shell has to run ends with what it was given',
+      async (_what, run, code) => {
+        const process = await spawn(guard, run, { workdir: '/', stdin: Buffer.from('given\n') })
+        process.stdout.resume()
+        process.stderr.resume()
+        expect(await Promise.race([process.exit, sleep(5_000)])).toBe(code)
+      },
+    )
 
     test('a command that signals its parent is told as it ended', async () => {
       for (const signal of ['TERM', 'INT', 'HUP', 'USR1', 'PIPE']) {
