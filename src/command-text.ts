@@ -75,7 +75,19 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
       typeof run === 'string' && isTooLong(run)
         ? `eval ${quote(taken)} ${quote(run)}`
         : `exec ${argv()}`
-    const child = ['(', '{ :', ...wear, '} 2>/dev/null', ...exports, `${command}\n)`]
+    // A shell tells of a child that a signal ends, and bash with all of its text: no words of the command's.
+    const child = [
+      '{ (',
+      'exec 2>&3 3>&-',
+      '{ :',
+      ...wear,
+      '} 2>/dev/null',
+      ...exports,
+      command,
+      ')',
+      'sbx_code=$?',
+      '} 3>&2 2>/dev/null',
+    ]
     return text([...prologue(), traps, ...child, led(token)])
   }
   if (isTaken) {
@@ -94,9 +106,8 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   return Buffer.concat([text([...prologue(...wear), ...exports, ...waits, command]), bytes])
 }
 
-/** The end of a command, as its launcher tells it. */
-const led = (token: string) => `sbx_code=$?
-${mark(token, '', '"$sbx_code"')}
+/** The end of a command whose exit code is `$sbx_code`, as its launcher tells it. */
+const led = (token: string) => `${mark(token, '', '"$sbx_code"')}
 ${mark(token, '', '"$sbx_code"')} >&2
 sbx_group=$$
 ${keepUntilGone(token, '2')}`

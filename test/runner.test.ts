@@ -287,6 +287,14 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       },
     )
 
+    test('what ends a command by force is told in its exit code, and by no words about what started it', async () => {
+      for (const [signal, code] of Object.entries({ TERM: 143, KILL: 137, SEGV: 139 })) {
+        const env = { SECRET: 'in no output' }
+        const ended = await sh(`kill -${signal} $$`, { stdin: 'open', env })
+        expect(ended).toMatchObject({ stdout: '', stderr: '', code })
+      }
+    })
+
     test('a command that signals its parent is told as it ended', async () => {
       for (const signal of ['TERM', 'INT', 'HUP', 'USR1', 'PIPE']) {
         const { code, stdout } = await sh(`kill -${signal} $PPID; sleep 0.05; echo done; exit 3`)
