@@ -42,7 +42,7 @@ const isTooLong = (text: string) => Buffer.byteLength(text) > 120_000
 
 /** What a launcher is told, to become the command. */
 export function commandText(token: string, shell: Shell, line: CommandLine): Buffer {
-  const { run, workdir, env, digits, stdin } = line
+  const { run, workdir, env, digits, stdin, input } = line
   const exports = exportsOf(env)
   const wear = digits === undefined ? [] : [wearDigits(digits, shell !== 'sh')]
   // Redirected once: that is eight system calls each time.
@@ -76,8 +76,10 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
         ? `eval ${quote(taken)} ${quote(run)}`
         : `exec ${argv()}`
     // A shell tells of a child that a signal ends, and bash with all of its text: no words of the command's.
+    // A FIFO whose other end is closed cannot be opened by name, nor can a socket: a pipe can.
+    const piped = input === undefined ? '' : 'cat | '
     const child = [
-      '{ (',
+      `{ ${piped}(`,
       'exec 2>&3 3>&-',
       '{ :',
       ...wear,

@@ -295,6 +295,15 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       }
     })
 
+    test('what a command is given can be opened again by its name, and by its end', async () => {
+      const input = Buffer.from('given '.repeat(50_000))
+      for (const name of ['/dev/stdin', '/proc/self/fd/0']) {
+        const { stdout, stderr } = await sh(`cat ${name}`, { stdin: 'open', input })
+        expect([stdout.length, stderr]).toEqual([input.length, ''])
+      }
+      expect(await sh('exit 3', { stdin: 'open', input })).toMatchObject({ code: 3, stderr: '' })
+    })
+
     test('a command that signals its parent is told as it ended', async () => {
       for (const signal of ['TERM', 'INT', 'HUP', 'USR1', 'PIPE']) {
         const { code, stdout } = await sh(`kill -${signal} $PPID; sleep 0.05; echo done; exit 3`)
