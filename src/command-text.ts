@@ -93,8 +93,10 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     return text([...prologue(), traps, ...child, led(token)])
   }
   if (isTaken) {
-    // On its first line, so that lines are counted as in a file of its own.
-    const command = bytes.length > 0 ? `${read} {\n${run}\n}` : `exec </dev/null; ${run}`
+    // On its first line, so that lines are counted as in a file of its own. For bash it is a word of its own, since bash
+    // tells the whole line of what it cannot read; the word before it is where it counts from.
+    const own = shell === 'sh' ? run : `eval -- ${quote(run)}`
+    const command = bytes.length > 0 ? `${read} {\n${run}\n}` : `exec </dev/null; ${own}`
     const lines = [...prologue(...wear), ...exports, ...waits]
     const blocks =
       shell === 'sh'

@@ -304,6 +304,22 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       expect(await sh('exit 3', { stdin: 'open', input })).toMatchObject({ code: 3, stderr: '' })
     })
 
+    test('what the shell cannot read is told with the words of the command alone', async () => {
+      for (const options of [{}, { stdin: 'open' }] as const) {
+        const ended = await sh('echo begun; fi', options)
+        expect(ended.code).toBe(2)
+        expect(ended.stderr).toMatch(/syntax error/i)
+        expect(ended.stderr).not.toMatch(/sbx_|unset|dev.null/)
+        const { stderr } = await sh('echo begun\n\nfi', options)
+        // BusyBox names no line.
+        if (/\d:/.test(stderr)) expect(stderr).toMatch(/(line |: )3:/)
+      }
+    })
+
+    test('a backslash at the very end is one', async () => {
+      expect((await sh('echo a\\')).stdout).toBe('a\\\n')
+    })
+
     test('a command that signals its parent is told as it ended', async () => {
       for (const signal of ['TERM', 'INT', 'HUP', 'USR1', 'PIPE']) {
         const { code, stdout } = await sh(`kill -${signal} $PPID; sleep 0.05; echo done; exit 3`)
