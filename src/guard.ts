@@ -13,6 +13,7 @@ import { type Mark, sessionMark } from './process-mark.ts'
 import { RunnerPool } from './runner-pool.ts'
 import type { Locale } from './runner-script.ts'
 import type { Channel, Sandbox } from './sandbox.ts'
+import { settledWithin } from './settled-within.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 export interface Guard {
@@ -38,7 +39,7 @@ export interface Guard {
   readonly lost: Promise<Error>
   /**
    * Ends all groups and marked processes of the session; resolves when they are gone, and what ran them
-   * too unless that takes long.
+   * too, unless that takes long: a guard that stands still is not waited for.
    */
   close(): Promise<void>
 }
@@ -48,6 +49,9 @@ const dropMs = 100
 
 /** A guard that has not said that it is there by then will not. */
 export const readyMs = 30_000
+
+/** A guard that has ended all by then would have said so: on a busy machine it takes seconds. */
+export const endMs = 30_000
 
 /**
  * Starts the guard of one session in `sandbox`. Its commands have `locale`, whatever else they are given. Where the
@@ -163,7 +167,7 @@ class ChannelGuard implements Guard {
     this.#closing = true
     this.runners.close()
     this.#channel.stdin.end(this.#takeDropped())
-    await this.#channel.exit.catch(() => {})
+    await settledWithin(this.#channel.exit, endMs)
     await this.runners.ended()
     this.#channel.close()
   }

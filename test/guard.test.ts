@@ -3,7 +3,7 @@ import { getEventListeners } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { sandboxLost } from '../src/errors.ts'
-import { openGuard, readyMs } from '../src/guard.ts'
+import { endMs, openGuard, readyMs } from '../src/guard.ts'
 import type { Channel, Sandbox } from '../src/sandbox.ts'
 import { SandboxOpening } from '../src/sandbox-opening.ts'
 import { unnoted } from '../src/session-options.ts'
@@ -90,6 +90,26 @@ test('of the wait for one that comes nothing is left', async () => {
   await settle()
   expect(getEventListeners(signal, 'abort')).toEqual([])
   expect(vi.getTimerCount()).toBe(0)
+})
+
+test('one that stands still is not waited for when the session ends', async () => {
+  const { sandbox, channels } = silentSandbox()
+  const { signal } = new AbortController()
+  const opening = openGuard(sandbox, signal)
+  await settle()
+  channels[0]?.stdout.write('ready\n')
+  const guard = await opening
+  let hasClosed = false
+  const closing = guard.close().then(() => {
+    hasClosed = true
+  })
+  await vi.advanceTimersByTimeAsync(endMs - 1)
+  expect(hasClosed).toBe(false)
+  await vi.advanceTimersByTimeAsync(1)
+  // What runs commands is given a while of its own.
+  await vi.advanceTimersByTimeAsync(endMs)
+  await closing
+  expectNothingLeft(channels, signal)
 })
 
 test('a session that ends meanwhile does not wait for it, and closes its sandbox', async () => {
