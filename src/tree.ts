@@ -6,7 +6,7 @@
  * refused when they are met.
  */
 import { createHash } from 'node:crypto'
-import { pathInvalid, pathOutside } from './errors.ts'
+import { pathInvalid, pathOutside } from './file-errors.ts'
 
 /** Relative, normalised, `/`-separated; `''` is the tree's own directory. Only `treePath` makes one. */
 export type TreePath = string & { readonly TreePath: unique symbol }

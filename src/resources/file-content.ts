@@ -1,5 +1,5 @@
 /** A file of the workspace as the contents of a resource. */
-import { fileTooLarge } from '../errors.ts'
+import { fileTooLarge } from '../file-errors.ts'
 import { imageType, utf16 } from '../tools/file-kind.ts'
 import type { Tree, TreePath } from '../tree.ts'
 import { lastModified } from './last-modified.ts'

@@ -4,7 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer'
 import { type Dirent, lstatSync, readdirSync } from 'node:fs'
-import { isSandboxError, notADirectory } from '../errors.ts'
+import { isSandboxError } from '../errors.ts'
+import { notADirectory } from '../file-errors.ts'
 import { byteText } from '../ignore/pattern.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
 import { readFailure } from '../trees/host-failure.ts'

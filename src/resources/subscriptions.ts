@@ -1,6 +1,7 @@
 /** What one client wants to hear of: files of the workspace, and logs of commands. */
-import { argumentInvalid, isSandboxError, notAFile } from '../errors.ts'
+import { argumentInvalid, isSandboxError } from '../errors.ts'
 import type { Execution } from '../exec.ts'
+import { notAFile } from '../file-errors.ts'
 import { digestOf, type Tree, type TreePath } from '../tree.ts'
 import type { Sight, Watch, WatchTimes } from './sight.ts'
 

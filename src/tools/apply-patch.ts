@@ -1,6 +1,6 @@
 /** The tool `apply_patch`: one patch over any number of files, all or none. */
 import { z } from 'zod'
-import { patchInvalid } from '../errors.ts'
+import { patchInvalid } from '../file-errors.ts'
 import { parsePatch } from './apply-patch/parse.ts'
 import { type FileOutcome, planPatch } from './apply-patch/plan.ts'
 import { locateTargets } from './apply-patch/targets.ts'

@@ -1,6 +1,7 @@
 /** Reads a page of a text file, an image, or the names in a directory. */
 import { z } from 'zod'
-import { argumentInvalid, fileBinary, isSandboxError, SandboxError } from '../errors.ts'
+import { argumentInvalid, isSandboxError, SandboxError } from '../errors.ts'
+import { fileBinary } from '../file-errors.ts'
 import type { FileContent, ListedEntry } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 import { binaryKind, imageType } from './file-kind.ts'

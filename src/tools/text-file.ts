@@ -1,5 +1,5 @@
 /** A file that is to be changed as text. */
-import { fileBinary, fileTooLarge } from '../errors.ts'
+import { fileBinary, fileTooLarge } from '../file-errors.ts'
 import type { FileContent } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 import { decodeText } from './byte-text.ts'

@@ -15,7 +15,8 @@ import {
   unlinkSync,
 } from 'node:fs'
 import { promisify } from 'node:util'
-import { cancelled, fileExists, fileStale, notAFile, sameFileTwice } from '../errors.ts'
+import { cancelled } from '../errors.ts'
+import { fileExists, fileStale, notAFile, sameFileTwice } from '../file-errors.ts'
 import { type Change, type Replaced, readLimitBytes } from '../tree.ts'
 import { type Made, makeMissing, syncDirectory } from './host-directories.ts'
 import { errnoOf, kindName, writeFailure } from './host-failure.ts'

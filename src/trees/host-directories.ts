@@ -2,7 +2,7 @@
 import { closeSync, constants, fsync, lchownSync, lstatSync, mkdirSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { notADirectory, pathOutside } from '../errors.ts'
+import { notADirectory, pathOutside } from '../file-errors.ts'
 import { errno, errnoOf } from './host-failure.ts'
 import type { Owner } from './host-temporary.ts'
 import type { Directory, HostWalk, Place } from './host-walk.ts'

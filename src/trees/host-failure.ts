@@ -1,13 +1,13 @@
 /** What the host's errno values mean for a path in a tree. Host paths never reach a message. */
 import type { Stats } from 'node:fs'
+import { isSandboxError } from '../errors.ts'
 import {
   fileDenied,
   fileNotFound,
   fileUnreadable,
-  isSandboxError,
   notADirectory,
   notAFile,
-} from '../errors.ts'
+} from '../file-errors.ts'
 
 const reasons: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',

@@ -10,7 +10,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs'
-import { fileExists, notAFile } from '../errors.ts'
+import { fileExists, notAFile } from '../file-errors.ts'
 import { errnoOf, kindName } from './host-failure.ts'
 import { chunks, withFile } from './host-file.ts'
 import { giveTo } from './host-temporary.ts'

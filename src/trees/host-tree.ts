@@ -9,7 +9,7 @@ import {
   notADirectory,
   notAFile,
   readOnlyHere,
-} from '../errors.ts'
+} from '../file-errors.ts'
 import {
   type ByteRange,
   type Change,

@@ -20,7 +20,7 @@ import {
   type Stats,
 } from 'node:fs'
 import { join } from 'node:path'
-import { notADirectory, pathOutside } from '../errors.ts'
+import { notADirectory, pathOutside } from '../file-errors.ts'
 import { errno, errnoOf } from './host-failure.ts'
 
 /** Where a walk starts. */

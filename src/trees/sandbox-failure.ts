@@ -11,7 +11,7 @@ import {
   pathOutside,
   sameFileTwice,
   workspaceBusy,
-} from '../errors.ts'
+} from '../file-errors.ts'
 import { readLimitBytes } from '../tree.ts'
 import { deniedReasons, exits } from './sandbox-scripts.ts'
 

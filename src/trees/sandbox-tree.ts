@@ -1,7 +1,8 @@
 /** The files under one directory inside a sandbox, reached by one script for each operation. */
 import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
-import { cancelled, fileDenied, fileNotFound, readOnlyHere, sameFileTwice } from '../errors.ts'
+import { cancelled } from '../errors.ts'
+import { fileDenied, fileNotFound, readOnlyHere, sameFileTwice } from '../file-errors.ts'
 import type { Shortcut } from '../script.ts'
 import {
   type ByteRange,

@@ -1,7 +1,8 @@
 /** Lets one process at a time check and replace the files of a workspace. */
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { cancelled, workspaceBusy } from '../errors.ts'
+import { cancelled } from '../errors.ts'
+import { workspaceBusy } from '../file-errors.ts'
 import { tryLock, type Unlock } from './named-lock.ts'
 
 /** The longest that a change waits for its turn. */

@@ -3,7 +3,8 @@
  * and for resources. Pure.
  */
 import { isAbsolute, relative } from 'node:path/posix'
-import { argumentInvalid, pathInvalid } from '../errors.ts'
+import { argumentInvalid } from '../errors.ts'
+import { pathInvalid } from '../file-errors.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import { z } from 'zod'
-import { patchInvalid } from '../../src/errors.ts'
+import { patchInvalid } from '../../src/file-errors.ts'
 import { defineTool, type Tool, text } from '../../src/tools/tool.ts'
 import { enumSchema, schemaWithDefaults } from './fixture-forms.ts'
 

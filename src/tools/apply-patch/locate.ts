@@ -1,5 +1,5 @@
 /** Where a chunk goes in a file. Fails rather than guess which of several places is meant. */
-import { editNoMatch } from '../../errors.ts'
+import { editNoMatch } from '../../file-errors.ts'
 import { describeNearest } from '../nearest.ts'
 import type { FileLines, Range } from './file-lines.ts'
 import type { BodyLine, Chunk } from './parse.ts'

@@ -8,7 +8,8 @@
  *     chunk   = ("@@" [" " context])+ body ["*** End of File"]    (the first may leave "@@" out)
  *     body    = (" " line | "-" line | "+" line | empty line)+
  */
-import { patchInvalid, shown } from '../../errors.ts'
+import { shown } from '../../errors.ts'
+import { patchInvalid } from '../../file-errors.ts'
 
 export type Operation = AddFile | DeleteFile | UpdateFile
 

@@ -3,13 +3,8 @@
  * so that one path can be deleted and added, or updated twice; what they come to is one list of
  * Changes. Nothing is written here.
  */
-import {
-  fileExists,
-  fileNotFound,
-  isSandboxError,
-  patchFailed,
-  type SandboxError,
-} from '../../errors.ts'
+import { isSandboxError, type SandboxError } from '../../errors.ts'
+import { fileExists, fileNotFound, patchFailed } from '../../file-errors.ts'
 import { type Before, type Change, digestOf, type TreePath } from '../../tree.ts'
 import type { Located } from '../../workspace.ts'
 import { encodeText } from '../byte-text.ts'

@@ -1,5 +1,6 @@
 /** Which files a patch means, before any of them is read. */
-import { patchFailed, patchInvalid, type SandboxError, shown } from '../../errors.ts'
+import { type SandboxError, shown } from '../../errors.ts'
+import { patchFailed, patchInvalid } from '../../file-errors.ts'
 import type { Tree, TreePath } from '../../tree.ts'
 import type { Located } from '../../workspace.ts'
 import type { Operation } from './parse.ts'

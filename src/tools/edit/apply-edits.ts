@@ -1,5 +1,5 @@
 /** The text core of `edit`: several replacements in one text, all found in the original. */
-import { editNoMatch, fileTooLarge } from '../../errors.ts'
+import { editNoMatch, fileTooLarge } from '../../file-errors.ts'
 import { describeNearest } from '../nearest.ts'
 import { countNewlines, cutLine, splitLines, withLineFeeds } from '../text-lines.ts'
 import { LineEndings } from './line-endings.ts'

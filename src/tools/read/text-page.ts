@@ -1,5 +1,5 @@
 /** Cuts a page of lines out of a text file, without reading more of it than it has to. */
-import { fileTooLarge } from '../../errors.ts'
+import { fileTooLarge } from '../../file-errors.ts'
 import type { FileContent } from '../../tree.ts'
 import type { Located } from '../../workspace.ts'
 import { utf16 } from '../file-kind.ts'
