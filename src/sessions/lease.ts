@@ -17,6 +17,7 @@ import {
 import { join } from 'node:path'
 import { isAlive, pidSpace, thisProcess } from '../process-identity.ts'
 import type { OpenContext } from '../sandbox.ts'
+import { errnoOf } from '../trees/host-failure.ts'
 import { holding } from '../trees/workspace-lock.ts'
 import { stateUnwritable } from './state-directory.ts'
 
@@ -87,14 +88,17 @@ export async function whileUnused(
   )
 }
 
-/** Whether any process uses the sandbox. Forgets the leases that do not count any more. */
+/**
+ * Whether any process uses the sandbox; true as well where that cannot be read. Forgets the leases that do not count
+ * any more.
+ */
 export function isLeased(state: string, name: string): boolean {
   const directory = directoryOf(state)
   let files: string[]
   try {
     files = readdirSync(directory)
-  } catch {
-    return false
+  } catch (error) {
+    return errnoOf(error) !== 'ENOENT'
   }
   const mine = files.filter((file) => file.startsWith(`${name}.`))
   const counting = mine.filter((file) => counts(directory, file))
@@ -122,8 +126,8 @@ function counts(directory: string, file: string): boolean {
     const space = readFileSync(path, 'utf8')
     if (space !== '' && space === pidSpace()) return false
     return Date.now() - statSync(path).mtimeMs < lastsMs
-  } catch {
-    return false
+  } catch (error) {
+    return errnoOf(error) !== 'ENOENT'
   }
 }
 

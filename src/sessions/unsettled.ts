@@ -18,6 +18,7 @@ import {
 import { join } from 'node:path'
 import { sandboxStartFailed, shown } from '../errors.ts'
 import { pidSpace } from '../process-identity.ts'
+import { errnoOf } from '../trees/host-failure.ts'
 import { leaseCounts, leaseOwnerIsAlive } from './lease.ts'
 
 const directoryOf = (state: string) => join(state, 'unsettled')
@@ -54,14 +55,14 @@ export function markUnknown(state: string, name: string): void {
   markUnsettled(state, `${name}.unknown`)
 }
 
-/** Whether the sandbox may hold changes that the host does not have. */
+/** Whether the sandbox may hold changes that the host does not have; so it may where that cannot be read. */
 export function isUnsettled(state: string, name: string): boolean {
-  return marksOf(state, name).length > 0
+  return marksOf(state, name)?.length !== 0
 }
 
 /** Forgets every mark, of a sandbox that is confirmed to be gone. */
 export function forgetMarks(state: string, name: string): void {
-  for (const id of marksOf(state, name)) unmark(state, id)
+  for (const id of marksOf(state, name) ?? []) unmark(state, id)
 }
 
 /**
@@ -69,7 +70,8 @@ export function forgetMarks(state: string, name: string): void {
  * when a sync that began later has brought back everything.
  */
 export function leftMarks(state: string, name: string, own?: string): () => void {
-  const left = marksOf(state, name).filter((id) => id !== own && isLeft(state, id))
+  const marks = marksOf(state, name) ?? []
+  const left = marks.filter((id) => id !== own && isLeft(state, id))
   return () => {
     for (const id of left) unmark(state, id)
   }
@@ -88,11 +90,12 @@ function isLeft(state: string, id: string): boolean {
   return space === pidSpace() && !leaseOwnerIsAlive(id)
 }
 
-function marksOf(state: string, name: string): string[] {
+/** Undefined where it cannot be read which there are. */
+function marksOf(state: string, name: string): string[] | undefined {
   try {
     return readdirSync(directoryOf(state)).filter((id) => id.startsWith(`${name}.`))
-  } catch {
-    return []
+  } catch (error) {
+    return errnoOf(error) === 'ENOENT' ? [] : undefined
   }
 }
 

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 import { startOf } from '../../src/process-identity.ts'
-import { type Lease, takeLease } from '../../src/sessions/lease.ts'
+import { isLeased, type Lease, takeLease, whileUnused } from '../../src/sessions/lease.ts'
 import { planSandbox } from '../../src/sessions/plan-sandbox.ts'
 import { NotedUse } from '../../src/sessions/sandbox-use.ts'
 import {
@@ -77,6 +77,18 @@ describe('marks', () => {
     expect(isUnsettled(state, name)).toBe(true)
     forgetLeft()
     expect(isUnsettled(state, name)).toBe(false)
+  })
+
+  test('a sandbox of which it cannot be read whether it is in use or unsettled is both', async () => {
+    for (const directory of ['leases', 'unsettled']) symlinkSync(directory, join(state, directory))
+    expect(isLeased(state, name)).toBe(true)
+    expect(isUnsettled(state, name)).toBe(true)
+    let isRemoved = false
+    const remove = async () => {
+      isRemoved = true
+    }
+    expect(await whileUnused(state, name, remove, never)).toBe(false)
+    expect(isRemoved).toBe(false)
   })
 
   test.each(['mirror', 'remote'] as const)(
