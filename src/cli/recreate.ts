@@ -27,7 +27,12 @@ export async function run(argv: readonly string[]): Promise<number> {
   // What was named and is not there may be on an engine that does not answer.
   const missing = args.names.filter((name) => !chosen.some(({ info }) => info.name === name))
   for (const name of missing) say(`\u2716 ${notFound(name, found)}`)
-  if (missing.length > 0) return 1
+  if (missing.length > 0) {
+    say(
+      '  Nothing was removed. "sandbox-mcp list" shows what there is; call again with names of it.',
+    )
+    return 1
+  }
   if (chosen.length === 0) {
     say(noneText(args))
     return args.given.all === undefined || isUnsure(found) ? 1 : 0

@@ -55,6 +55,21 @@ test('recreate --all without sandboxes has nothing to ask', async () => {
   expect([stdout, exitCode]).toEqual(['', 0])
 })
 
+test('a name that no sandbox has is told with what to do', async () => {
+  const names = ['sbx-aaaaaaaaaaaaaaa', 'other']
+  const { stdout, stderr, exitCode } = await command.run(['recreate', ...names, '--force'])
+  expect([stdout, exitCode]).toEqual(['', 1])
+  const lines = stderr
+    .trimEnd()
+    .split('\n')
+    .filter((line) => !line.startsWith('!'))
+  expect(lines.map((line) => line.replace(/ on the engines that answer \(.*\)/, ''))).toEqual([
+    '\u2716 there is no sandbox "sbx-aaaaaaaaaaaaaaa"',
+    '\u2716 there is no sandbox "other"',
+    '  Nothing was removed. "sandbox-mcp list" shows what there is; call again with names of it.',
+  ])
+})
+
 describeWhere('bubblewrap', 'list and recreate, on bubblewrap', () => {
   const bubblewrap = ['--backend', 'bubblewrap'] as const
   const settings = ['--set', 'backend=bubblewrap'] as const
