@@ -37,7 +37,7 @@ export function parseIgnoreLine(line: ByteText): IgnorePattern | undefined {
   const nameOnly = !glob.includes('/')
   if (glob.startsWith('/')) glob = glob.slice(1)
   if (glob === '') return undefined
-  const tokens = tokensOf(glob)
+  const tokens = tokensOf(glob, nameOnly)
   return tokens && { negated, directoryOnly, nameOnly, tokens }
 }
 
@@ -93,8 +93,10 @@ function withoutTrailingSpaces(line: ByteText): ByteText {
   return line.slice(0, end < line.length && backslashes % 2 === 1 ? end + 1 : end)
 }
 
-function tokensOf(glob: ByteText): Token[] | undefined {
+function tokensOf(glob: ByteText, nameOnly: boolean): Token[] | undefined {
   const tokens: Token[] = []
+  // As git compares what is plain before it begins to match, two stars that follow that begin a name.
+  const plain = nameOnly ? 0 : glob.search(/[*?[\\]|$/)
   for (let at = 0; at < glob.length; at++) {
     const char = glob[at]
     if (char === '\\') {
@@ -110,7 +112,7 @@ function tokensOf(glob: ByteText): Token[] | undefined {
     } else if (char === '*') {
       const start = at
       while (glob[at + 1] === '*') at++
-      const wide = at > start && (start === 0 || glob[start - 1] === '/')
+      const wide = at > start && (start === plain || glob[start - 1] === '/')
       if (wide && at + 1 === glob.length) tokens.push('rest')
       else if (wide && glob[at + 1] === '/') {
         tokens.push('directories')
