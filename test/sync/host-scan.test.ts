@@ -149,6 +149,27 @@ describe('a scan of the host', () => {
     expect(await names(own)).toEqual(['.git/x', 'sub/.git/x'])
   })
 
+  test('no wildcard takes back what stays where it is, and nothing takes back what is ours', () => {
+    const isLeftOut = (path: string, ...patterns: string[]) =>
+      new SyncRules(patterns).leavesOut(treePath(path), () => true)
+    for (const path of ['.git', 'hooks', 'Git-Hooks', '.sandbox-mcp']) {
+      for (const patterns of [['*', '!*/'], ['!*'], ['!/**'], ['!.*', '![a-z]*']]) {
+        expect([path, isLeftOut(path, ...patterns)]).toEqual([path, true])
+      }
+    }
+    expect(isLeftOut('src', '*', '!*/')).toBe(false)
+    expect(isLeftOut('hooks', '!hooks/')).toBe(false)
+    expect(isLeftOut('.sandbox-mcp', '!/.sandbox-mcp')).toBe(true)
+  })
+
+  test.each(['hoo\u212as', 'HOOK\u017f', 'git-hoo\u212as', '.g\u200cit'])(
+    'what a host may take for a name that stays where it is does so too: %j',
+    (name) => {
+      expect(new SyncRules().leavesOut(treePath(name))).toBe(true)
+      expect(new SyncRules().leavesOut(treePath(`sub/${name}`))).toBe(false)
+    },
+  )
+
   test('a workspace that is gone or may not be searched halts the sync', async () => {
     put('f')
     chmodSync(root, 0o400)
