@@ -3,7 +3,7 @@ import { lstatSync } from 'node:fs'
 import type { OpenContext } from '../sandbox.ts'
 import type { Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
-import { judged } from './full-directories.ts'
+import { judged, unreached } from './full-directories.ts'
 import { applyToHost, type HostTarget, type Unmade } from './host-apply.ts'
 import { HostStage } from './host-stage.ts'
 import { pull } from './pull.ts'
@@ -31,6 +31,8 @@ export interface Grounds extends LookedAt {
   /** What the plan was made from. */
   readonly scans: Readonly<Record<Side, Scan>>
   readonly ancestor: Snapshot
+  /** Whether a file at `path` is left out, so that no scan tells it. */
+  readonly hidesFile: (path: TreePath) => boolean
   /** Only the sandbox is changed. */
   readonly oneWay?: boolean | undefined
   readonly context: OpenContext
@@ -53,13 +55,14 @@ export interface Made {
 
 /** Rejects as `pull` and `push` do; what was made by then stays, and the next plan finds it. */
 export async function carryOut(plan: Plan, grounds: Grounds): Promise<Made> {
+  const { hidesFile } = grounds
   const unmade: Record<Side, Unmade> = { host: nothing(), sandbox: nothing() }
   if (plan.toHost.length > 0) {
-    unmade.host = await inSlices(judged(plan.toHost, await toHost(plan.toHost, grounds)))
+    unmade.host = await inSlices(judged(plan.toHost, await toHost(plan.toHost, grounds), hidesFile))
   }
   const sendable = safeToSend(plan, unmade.host)
   if (sendable.length > 0) {
-    unmade.sandbox = await inSlices(judged(sendable, await toSandbox(sendable, grounds)))
+    unmade.sandbox = await inSlices(judged(sendable, await toSandbox(sendable, grounds), hidesFile))
   }
   if (sendable.length < plan.toSandbox.length) {
     const sent = new Set(sendable)
@@ -221,7 +224,9 @@ function* changed({ snapshot, problems }: Scan, changes: readonly SyncChange[]):
 }
 
 function problemsOf(side: Side, { refused }: Unmade): Problem[] {
-  return [...refused].map(([path, why]) => ({ path, side, reason: `${reasons.refused}: ${why}` }))
+  return [...refused].flatMap(([path, why]) =>
+    why === unreached ? [] : { path, side, reason: `${reasons.refused}: ${why}` },
+  )
 }
 
 const nothing = (): Unmade => ({ stale: new Set(), refused: new Map(), full: new Set() })

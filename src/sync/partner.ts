@@ -168,6 +168,7 @@ export class Partner {
       sizeOf: (path) => this.#scanner.sizeOf(path),
       toldOf: (path) => this.#scanner.toldOf(path),
       ancestor,
+      hidesFile: (path) => this.#rules.leavesOut(path),
       oneWay,
       context,
     })

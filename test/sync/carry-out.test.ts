@@ -43,6 +43,7 @@ test('what a pass has made is known to be all that is not as it was looked at', 
     sizeOf: () => 0,
     toldOf: () => undefined,
     ancestor,
+    hidesFile: () => false,
     context: { signal: new AbortController().signal, report: () => {} },
   })
   expect(existsSync(join(host, 'of the sandbox'))).toBe(true)

@@ -1,7 +1,15 @@
 /** Directories that go on one side, and hold on the other what no sync takes along. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import fs, {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { channelScripts } from '../../src/script.ts'
 import type { Mirror } from '../../src/sync/mirror.ts'
 import type { MirrorOptions } from '../../src/sync/partner.ts'
@@ -101,5 +109,59 @@ describe.each(Object.entries(shells()))('%s', (_, tools) => {
     expect(paths(at.host)).toEqual(['other'])
     expect(existsSync(join(at.sandbox, 'pkg/sub/build/out'))).toBe(true)
     expect(existsSync(join(at.sandbox, 'pkg/sub/x'))).toBe(false)
+  })
+
+  describe.each(sides)('a directory that cannot be made in the %s', (holder) => {
+    const other = holder === 'host' ? 'sandbox' : 'host'
+
+    test('because a file is there that is left out costs one pass, and is told', async () => {
+      await mirror.close()
+      mirror = mirrorWith({ ignore: ['*', '!*/', '!*.py'] })
+      put(at.host, 'a.py', 'a')
+      await sync()
+      put(at[holder], 'data', 'seen by nobody')
+      for (const name of ['b.py', 'sub/c.py']) put(at[other], `data/${name}`, name)
+      put(at[other], 'new.py', 'new')
+      const problem = { path: 'data', side: holder, reason: expect.stringContaining('left out') }
+      for (let i = 0; i < 2; i++) {
+        const before = sandbox.started
+        expect(await sync()).toMatchObject({ problems: [problem], conflicts: [] })
+        expect(sandbox.started - before).toBeLessThanOrEqual(oneLook + 2)
+      }
+      expect(readFileSync(join(at[holder], 'data'), 'utf8')).toBe('seen by nobody')
+      expect(readFileSync(join(at[holder], 'new.py'), 'utf8')).toBe('new')
+
+      rmSync(join(at[holder], 'data'))
+      expect(await sync()).toMatchObject({ problems: [], isComplete: true })
+      expect(readFileSync(join(at[holder], 'data/sub/c.py'), 'utf8')).toBe('sub/c.py')
+    })
+  })
+
+  test('a directory that the host refuses to make costs one pass, and is told without what is in it', async () => {
+    put(at.host, 'a', 'a')
+    await sync()
+    for (const name of ['b', 'sub/c']) put(at.sandbox, `made/${name}`, name)
+    const { mkdirSync: real } = fs
+    Object.assign(fs, {
+      mkdirSync: (path: string, ...rest: []) => {
+        if (!`${path}`.endsWith('/made')) return real(path, ...rest)
+        throw Object.assign(new Error('EACCES'), { code: 'EACCES' })
+      },
+    })
+    syncBuiltinESMExports()
+    onTestFinished(() => {
+      Object.assign(fs, { mkdirSync: real })
+      syncBuiltinESMExports()
+    })
+    const problem = { path: 'made', side: 'host', reason: expect.stringContaining('permission') }
+    for (let i = 0; i < 2; i++) {
+      const before = sandbox.started
+      expect(await sync()).toMatchObject({ problems: [problem], isComplete: false, toHost: [] })
+      expect(sandbox.started - before).toBeLessThanOrEqual(oneLook + 1)
+    }
+    Object.assign(fs, { mkdirSync: real })
+    syncBuiltinESMExports()
+    expect(await sync()).toMatchObject({ problems: [], isComplete: true })
+    expect(readFileSync(join(at.host, 'made/sub/c'), 'utf8')).toBe('sub/c')
   })
 })
