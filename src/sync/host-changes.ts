@@ -16,12 +16,13 @@ import {
   unlinkSync,
   utimesSync,
 } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../trees/host-failure.ts'
 import { withFile } from '../trees/host-file.ts'
 import { giveAway, type Owner } from '../trees/host-temporary.ts'
 import type { Directory } from '../trees/host-walk.ts'
 import { HostAhead } from './host-ahead.ts'
+import { areKept, giveMode, isRefusal } from './host-modes.ts'
 import type { HostParents } from './host-parents.ts'
 import { inPlace, linked, newMode, putBack, withExecutable } from './host-place.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
@@ -92,7 +93,7 @@ export class HostChanges {
     } else {
       const staged = this.#staged(change, entry, place)
       if (staged === undefined) return false
-      chmodSync(staged.at, newMode(staged.mode, entry.executable))
+      giveMode(() => chmodSync(staged.at, newMode(staged.mode, entry.executable)))
       giveAway(staged.at, this.#owner)
       utimesSync(staged.at, Date.now() / 1000, staged.mtimeMs / 1000)
       // Unlike a rename it never replaces what has come meanwhile.
@@ -121,7 +122,7 @@ export class HostChanges {
       const mode = was.isFile()
         ? withExecutable(was.mode & 0o777, after.executable)
         : newMode(staged.mode, after.executable)
-      chmodSync(source, mode)
+      giveMode(() => chmodSync(source, mode))
       // Tools that compare times must see that it is another: never older than what it replaces.
       const mtimeMs = staged.mtimeMs > was.mtimeMs ? staged.mtimeMs : Date.now()
       utimesSync(source, Date.now() / 1000, mtimeMs / 1000)
@@ -163,7 +164,12 @@ export class HostChanges {
     if (was === undefined) return false
     return withFile(place, ({ descriptor, stats }) => {
       if (!isSame(was, stats)) return false
-      fchmodSync(descriptor, withExecutable(fstatSync(descriptor).mode & 0o777, executable))
+      try {
+        fchmodSync(descriptor, withExecutable(fstatSync(descriptor).mode & 0o777, executable))
+      } catch (error) {
+        // Where no bits are kept, what is agreed on says which files are executable.
+        if (!isRefusal(error) || areKept(dirname(this.#stage.directory))) throw error
+      }
       return true
     })
   }

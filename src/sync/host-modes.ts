@@ -92,8 +92,11 @@ function corrected(
 const isOfMode = ({ before, after }: Omit<SyncChange, 'from'>) =>
   before?.kind === 'file' && after?.kind === 'file' && before.executable !== after.executable
 
-/** Asked of a file of our own, in a directory of which a sync that follows leaves nothing. */
-function areKept(root: string): boolean {
+/**
+ * Asked of a file of our own in `root`, in a directory of which a sync that follows leaves nothing: whether files there
+ * have the bits that they are given.
+ */
+export function areKept(root: string): boolean {
   const directory = join(root, temporaryName())
   const file = join(directory, 'mode')
   try {
@@ -108,11 +111,24 @@ function areKept(root: string): boolean {
       closeSync(descriptor)
     }
   } catch (error) {
-    const code = errnoOf(error)
-    if (code === undefined) throw error
+    if (errnoOf(error) === undefined) throw error
     // What may not be written says nothing about bits.
-    return !['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)
+    return !isRefusal(error)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
+}
+
+/** Gives bits, by `set`, to a file that this process has just made: who may do that is only refused what is not kept. */
+export function giveMode(set: () => void): void {
+  try {
+    set()
+  } catch (error) {
+    if (!isRefusal(error)) throw error
+  }
+}
+
+/** Whether a system says so of bits that it does not keep, as of those of a file of somebody else. */
+export function isRefusal(error: unknown): boolean {
+  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoOf(error) ?? '')
 }

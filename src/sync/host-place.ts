@@ -21,6 +21,7 @@ import { errnoOf } from '../trees/host-failure.ts'
 import { chunks, openFile } from '../trees/host-file.ts'
 import { giveAway } from '../trees/host-temporary.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
+import { giveMode } from './host-modes.ts'
 import { inSlices, type Steps } from './slices.ts'
 
 const fsyncDone = promisify(fsync)
@@ -119,7 +120,7 @@ export function inPlace(
     copyFileSync(source, beside)
     flush(beside)
     const { mode, atime, mtime, uid, gid } = statSync(source)
-    chmodSync(beside, mode & 0o777)
+    giveMode(() => chmodSync(beside, mode & 0o777))
     utimesSync(beside, atime, mtime)
     giveAway(beside, { uid, gid })
     try {

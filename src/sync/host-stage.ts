@@ -20,6 +20,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { errnoOf } from '../trees/host-failure.ts'
 import { isTemporaryName, temporaryName } from '../trees/temporary-name.ts'
+import { giveMode } from './host-modes.ts'
 import { inSlices, type Steps } from './slices.ts'
 
 const fsyncDone = promisify(fsync)
@@ -77,7 +78,7 @@ export class HostStage {
           early = undefined
         })
       }
-      fchmodSync(descriptor, 0o600)
+      giveMode(() => fchmodSync(descriptor, 0o600))
       await early
     } catch (error) {
       await early

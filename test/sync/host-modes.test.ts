@@ -26,9 +26,22 @@ import { layout, scan, snapshot } from './layout.ts'
 
 const context = { signal: new AbortController().signal, report: () => {} }
 const { lstatSync, fstatSync, statSync } = fs
+const giving = { chmodSync: fs.chmodSync, fchmodSync: fs.fchmodSync }
 
-/** From now on every file of this process looks so. */
-function keepNoBits(are: 'none' | 'all'): void {
+/** From now on every file of this process looks so; what would make it another one does nothing, or is refused. */
+function keepNoBits(are: 'none' | 'all', isRefused = false): void {
+  const given =
+    <T>(give: (file: T, mode: number) => void) =>
+    (file: T, mode: number) => {
+      if (isRefused && ((mode & 0o100) !== 0) !== (are === 'all')) {
+        throw Object.assign(new Error('EPERM'), { code: 'EPERM' })
+      }
+      give(file, mode)
+    }
+  Object.assign(fs, {
+    chmodSync: given(giving.chmodSync),
+    fchmodSync: given(giving.fchmodSync),
+  })
   const masked = <T extends Stats | undefined>(stats: T): T => {
     if (typeof stats?.mode !== 'number' || !stats.isFile()) return stats
     return Object.assign(stats, { mode: are === 'all' ? stats.mode | 0o111 : stats.mode & ~0o111 })
@@ -40,7 +53,7 @@ function keepNoBits(are: 'none' | 'all'): void {
   syncBuiltinESMExports()
 }
 const keepBits = () => {
-  Object.assign(fs, { lstatSync, fstatSync })
+  Object.assign(fs, { lstatSync, fstatSync, ...giving })
   syncBuiltinESMExports()
 }
 
@@ -64,14 +77,19 @@ describe('in a mirror', () => {
   const sync = () => mirror.sync(channelScripts(sandbox), 'both', context)
   const put = (path: string, text: string, mode: number) => {
     writeFileSync(join(sandbox.root, path), text)
-    chmodSync(join(sandbox.root, path), mode)
+    giving.chmodSync(join(sandbox.root, path), mode)
   }
   const isExecutable = (path: string) => (statSync(join(sandbox.root, path)).mode & 0o111) !== 0
 
-  test.each(['none', 'all'] as const)(
-    'what the sandbox says of a file holds, where bits of the host are %s',
-    async (are) => {
-      keepNoBits(are)
+  test.each([
+    ['none', false],
+    ['none', true],
+    ['all', false],
+    ['all', true],
+  ] as const)(
+    'what the sandbox says of a file holds, where bits of the host are %s, and others refused: %s',
+    async (are, isRefused) => {
+      keepNoBits(are, isRefused)
       for (const path of ['a', 'b']) writeFileSync(join(host, path), path)
       await sync()
       put('run', '#!/bin/sh', 0o755)
@@ -90,15 +108,37 @@ describe('in a mirror', () => {
       expect(readFileSync(join(sandbox.root, 'run'), 'utf8')).toBe('edited')
       expect([isExecutable('run'), isExecutable('text')]).toEqual([true, false])
 
-      chmodSync(join(sandbox.root, 'run'), 0o644)
-      chmodSync(join(sandbox.root, 'text'), 0o755)
+      giving.chmodSync(join(sandbox.root, 'run'), 0o644)
+      giving.chmodSync(join(sandbox.root, 'text'), 0o755)
       for (let i = 0; i < 3; i++) {
         expect(await sync()).toMatchObject({ isComplete: true, problems: [], toSandbox: [] })
         expect([isExecutable('run'), isExecutable('text')]).toEqual([false, true])
       }
+      for (const path of ['run', 'text']) writeFileSync(join(sandbox.root, path), 'made inside')
+      expect(await sync()).toMatchObject({ isComplete: true, problems: [], toSandbox: [] })
+      expect(readFileSync(join(host, 'run'), 'utf8')).toBe('made inside')
       expect(readdirSync(host).sort()).toEqual(['a', 'b', 'run', 'text'])
     },
   )
+
+  test('a bit that may not be given to a file of somebody else is a problem', async () => {
+    writeFileSync(join(host, 'run'), '#!/bin/sh')
+    await sync()
+    giving.chmodSync(join(sandbox.root, 'run'), 0o755)
+    const other = statSync(join(host, 'run')).ino
+    Object.assign(fs, {
+      fchmodSync: (file: number, mode: number) => {
+        if (fstatSync(file).ino !== other) return giving.fchmodSync(file, mode)
+        throw Object.assign(new Error('EPERM'), { code: 'EPERM' })
+      },
+    })
+    syncBuiltinESMExports()
+    expect(await sync()).toMatchObject({
+      problems: [{ path: 'run', side: 'host', reason: expect.stringContaining('permission') }],
+      isComplete: false,
+    })
+    expect(isExecutable('run')).toBe(true)
+  })
 
   test('where bits are kept, those of the host go to the sandbox, and nothing is left of what was tried', async () => {
     writeFileSync(join(host, 'run'), '#!/bin/sh', { mode: 0o755 })
