@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { byteText, type IgnorePattern, matches, parseIgnoreLine } from '../ignore/pattern.ts'
-import { type TreePath, treeRoot } from '../tree.ts'
+import { digestOf, type TreePath, treeRoot } from '../tree.ts'
 import { factsAt } from './host-glance.ts'
 import type { LeavingOut } from './seed-archive.ts'
 import { copied, Pace, type Steps } from './slices.ts'
@@ -66,7 +66,8 @@ export class WorkspaceIgnore {
         continue
       }
       isNew = true
-      files.set(directory, { digest: entry.digest, patterns: this.#read(path) })
+      // What was changed since the snapshot, or is gone for a moment, is read again: it is not what the digest is of.
+      files.set(directory, this.#read(path) ?? { digest: '', patterns: known?.patterns ?? [] })
     }
     const before = this.#tree
     this.#tree = snapshot
@@ -102,10 +103,10 @@ export class WorkspaceIgnore {
   /** Reads the ignore file of one directory, for a walk that comes to it before what is in it. */
   entering(directory: TreePath): void {
     const path = directory === treeRoot ? fileName : `${directory}/${fileName}`
-    const patterns = this.#read(path as TreePath)
-    if (patterns.length === 0) return
-    this.#files.set(directory, { digest: '', patterns })
-    this.#asksKind ||= patterns.some(asksKind)
+    const file = this.#read(path as TreePath)
+    if (file === undefined || file.patterns.length === 0) return
+    this.#files.set(directory, file)
+    this.#asksKind ||= file.patterns.some(asksKind)
   }
 
   /**
@@ -193,16 +194,15 @@ export class WorkspaceIgnore {
     return false
   }
 
-  #read(path: TreePath): IgnorePattern[] {
+  /** Undefined where there is none, or none any more. */
+  #read(path: TreePath): IgnoreFile | undefined {
     try {
-      const text = readFileSync(`${this.#host}/${path}`, 'latin1').replace(/^\xef\xbb\xbf/, '')
-      return text
-        .split('\n')
-        .flatMap((line) => parseIgnoreLine(line) ?? [])
-        .reverse()
+      const bytes = readFileSync(`${this.#host}/${path}`)
+      const text = bytes.toString('latin1').replace(/^\xef\xbb\xbf/, '')
+      const patterns = text.split('\n').flatMap((line) => parseIgnoreLine(line) ?? [])
+      return { digest: digestOf(bytes), patterns: patterns.reverse() }
     } catch {
-      // There is none, or none any more.
-      return []
+      return undefined
     }
   }
 }

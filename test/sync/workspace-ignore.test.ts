@@ -61,6 +61,24 @@ function later(before: Scan, changes: Readonly<Record<string, Entry | undefined>
   return { snapshot, problems: [] }
 }
 
+test('an ignore file that is another one when it is read is read again, and one that is gone for a moment still holds', () => {
+  const ignore = new WorkspaceIgnore(host)
+  const text = '*.log\n'
+  const held = (content: string) => {
+    const scan = scanOf({ ...first(), '.gitignore': file(content) })
+    atOnce(ignore.learn(scan.snapshot))
+    return pathsOf(atOnce(ignore.filtered(scan))).includes(treePath('d/a.log'))
+  }
+  writeFileSync(join(host, '.gitignore'), 'other\n')
+  expect(held(text)).toBe(true)
+  writeFileSync(join(host, '.gitignore'), text)
+  expect(held(text)).toBe(false)
+  rmSync(join(host, '.gitignore'))
+  expect(held('*.log\nother\n')).toBe(false)
+  writeFileSync(join(host, '.gitignore'), 'other\n')
+  expect(held('other\n')).toBe(true)
+})
+
 test('where a scan differs at a few paths, it is known where what is filtered differs', () => {
   const ignore = new WorkspaceIgnore(host)
   const scan = scanOf(first())
