@@ -19,10 +19,11 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { errnoOf } from '../trees/host-failure.ts'
 import { withFile } from '../trees/host-file.ts'
+import { giveMode, isModeRefusal } from '../trees/host-mode.ts'
 import { giveAway, type Owner } from '../trees/host-temporary.ts'
 import type { Directory } from '../trees/host-walk.ts'
 import { HostAhead } from './host-ahead.ts'
-import { areKept, giveMode, isRefusal } from './host-modes.ts'
+import { areKept } from './host-modes.ts'
 import type { HostParents } from './host-parents.ts'
 import { inPlace, linked, newMode, putBack, withExecutable } from './host-place.ts'
 import type { HostStage, StagedFile } from './host-stage.ts'
@@ -168,7 +169,7 @@ export class HostChanges {
         fchmodSync(descriptor, withExecutable(fstatSync(descriptor).mode & 0o777, executable))
       } catch (error) {
         // Where no bits are kept, what is agreed on says which files are executable.
-        if (!isRefusal(error) || areKept(dirname(this.#stage.directory))) throw error
+        if (!isModeRefusal(error) || areKept(dirname(this.#stage.directory))) throw error
       }
       return true
     })

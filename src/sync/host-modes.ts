@@ -6,6 +6,7 @@ import { closeSync, fchmodSync, lstatSync, mkdirSync, openSync, rmSync } from 'n
 import { join } from 'node:path'
 import type { TreePath } from '../tree.ts'
 import { errnoOf } from '../trees/host-failure.ts'
+import { isModeRefusal } from '../trees/host-mode.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
 import type { SyncChange } from './reconcile.ts'
 import { copied, Pace, type Steps } from './slices.ts'
@@ -113,22 +114,8 @@ export function areKept(root: string): boolean {
   } catch (error) {
     if (errnoOf(error) === undefined) throw error
     // What may not be written says nothing about bits.
-    return !isRefusal(error)
+    return !isModeRefusal(error)
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
-}
-
-/** Gives bits, by `set`, to a file that this process has just made: who may do that is only refused what is not kept. */
-export function giveMode(set: () => void): void {
-  try {
-    set()
-  } catch (error) {
-    if (!isRefusal(error)) throw error
-  }
-}
-
-/** Whether a system says so of bits that it does not keep, as of those of a file of somebody else. */
-export function isRefusal(error: unknown): boolean {
-  return ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(errnoOf(error) ?? '')
 }

@@ -19,9 +19,9 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { errnoOf } from '../trees/host-failure.ts'
 import { chunks, openFile } from '../trees/host-file.ts'
+import { giveMode } from '../trees/host-mode.ts'
 import { giveAway } from '../trees/host-temporary.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
-import { giveMode } from './host-modes.ts'
 import { inSlices, type Steps } from './slices.ts'
 
 const fsyncDone = promisify(fsync)

@@ -19,8 +19,8 @@ import {
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { errnoOf } from '../trees/host-failure.ts'
+import { giveMode } from '../trees/host-mode.ts'
 import { isTemporaryName, temporaryName } from '../trees/temporary-name.ts'
-import { giveMode } from './host-modes.ts'
 import { inSlices, type Steps } from './slices.ts'
 
 const fsyncDone = promisify(fsync)

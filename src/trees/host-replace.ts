@@ -13,6 +13,7 @@ import {
 import { fileExists, notAFile } from '../file-errors.ts'
 import { errnoOf, kindName } from './host-failure.ts'
 import { chunks, withFile } from './host-file.ts'
+import { giveMode } from './host-mode.ts'
 import { giveTo } from './host-temporary.ts'
 import type { Directory } from './host-walk.ts'
 import { temporaryName } from './temporary-name.ts'
@@ -61,7 +62,9 @@ export function putInPlace(change: Replacement): Undo | undefined {
   }
   // Its rights may have been changed while the new content was on its way to the disk.
   if (existing && there?.isFile() && ((there.mode ^ existing.mode) & 0o777) !== 0) {
-    withFile(directory.at(staged), (file) => fchmodSync(file.descriptor, there.mode & 0o777))
+    withFile(directory.at(staged), (file) =>
+      giveMode(() => fchmodSync(file.descriptor, there.mode & 0o777)),
+    )
   }
   const kept = there && undoable ? keepBeside(directory, place, there) : undefined
   try {
@@ -124,7 +127,7 @@ function copy(place: string, kept: string, there: Stats): void {
         }
       }
       giveTo(descriptor, there)
-      fchmodSync(descriptor, there.mode & 0o777)
+      giveMode(() => fchmodSync(descriptor, there.mode & 0o777))
     } catch (error) {
       unlinkSync(kept)
       throw error

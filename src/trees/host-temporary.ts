@@ -12,6 +12,7 @@ import {
 } from 'node:fs'
 import type { Change } from '../tree.ts'
 import { errnoOf } from './host-failure.ts'
+import { giveMode } from './host-mode.ts'
 import type { Directory } from './host-walk.ts'
 import { temporaryName } from './temporary-name.ts'
 
@@ -42,7 +43,7 @@ export function writeTemporary(
     giveTo(descriptor, existing ?? owner)
     // After the owner: changing that clears bits of the mode. Set-id bits are not kept, as no
     // write by an ordinary user would keep them.
-    if (existing) fchmodSync(descriptor, existing.mode & 0o777)
+    if (existing) giveMode(() => fchmodSync(descriptor, existing.mode & 0o777))
     return { name, descriptor }
   } catch (error) {
     closeSync(descriptor)
