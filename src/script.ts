@@ -38,6 +38,7 @@ export async function runScript(
   const channel = await sandbox.start(script, signal, traffic)
   const giveUp = () => channel.close()
   signal.addEventListener('abort', giveUp, { once: true })
+  if (signal.aborted) giveUp()
   // A script that ends without reading all of its stdin breaks the pipe, and may.
   channel.stdin.on('error', () => {})
   if (stdin instanceof Readable) stdin.pipe(channel.stdin)
@@ -113,6 +114,7 @@ export async function streamScript(
   const channel = await sandbox.start(script, signal, traffic)
   const giveUp = () => channel.close()
   signal.addEventListener('abort', giveUp, { once: true })
+  if (signal.aborted) giveUp()
   channel.stdin.on('error', () => {})
   channel.stdin.end(stdin)
   const end = Promise.all([channel.exit, text(channel.stderr)])
