@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { CapturedOutput } from '../../src/captured-output.ts'
 import { LogSpace } from '../../src/log-space.ts'
 import { sessionLimits } from '../../src/session-options.ts'
-import { lastPage } from '../../src/tools/process/log-page.ts'
+import { bytesPage, lastPage, linesPage } from '../../src/tools/process/log-page.ts'
 import { describeSessions, type TestSession } from '../support/sandbox-session.ts'
 import { processesWith } from '../support/stdio-server.ts'
 
@@ -217,6 +217,21 @@ test('the last page of a log says what is lost of its first line', async () => {
     'lines 2 to 3 of 3',
     "line 2 is shown from byte 6005 on; bytes 4000 to 6005 are lost: the session's logs have filled their space",
   ])
+})
+
+test('a log by lines goes on where lines are lost, also from one that begins there', async () => {
+  // Bytes 4000 to 14000 are lost: the first begins a line.
+  const output = await captured('line\n'.repeat(4_000), 0)
+  const { notes, cursor } = await linesPage(output, 790, 200)
+  expect([notes[0], cursor]).toEqual(['lines 790 to 800', 4_000])
+  expect(notes[1]).toBe('more: action "log" with offset 801')
+  for (const line of [801, 802, 4_000]) {
+    await expect(linesPage(output, line, 200)).rejects.toMatchObject({
+      message: `line ${line} begins in or behind bytes 4000 to 14000, which are lost: the session's logs have filled their space`,
+      hint: 'Leave offset out to see the last lines, or use cursor 14000 for what follows those.',
+    })
+  }
+  expect((await bytesPage(output, 14_000)).text).toBe('line\n'.repeat(1_200))
 })
 
 /** What a command has printed, of which a result shows 10,000 bytes. */

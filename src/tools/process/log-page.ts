@@ -124,15 +124,18 @@ async function startOfLine(output: CapturedOutput, line: number): Promise<number
     }
     let start = 0
     for (; left > 0; left -= 1) start = bytes.indexOf(0x0a, start) + 1
+    if (at + start === output.gap?.from) throw lineLost(output, line)
     return at + start
   }
   return 0
 }
 
 function lineLost({ gap }: CapturedOutput, line: number) {
+  const lost = gap === undefined ? 'bytes that' : `bytes ${gap.from} to ${gap.to}, which`
+  const next = gap === undefined ? 'a cursor' : `cursor ${gap.to} for what follows those`
   return argumentInvalid(
-    `line ${line} is behind bytes that are lost: ${gap?.why ?? 'they are gone'}`,
-    'Leave offset out to see the last lines, or use a cursor.',
+    `line ${line} begins in or behind ${lost} are lost: ${gap?.why ?? 'they are gone'}`,
+    `Leave offset out to see the last lines, or use ${next}.`,
   )
 }
 
