@@ -42,8 +42,9 @@ export function executionState({ ended, id, startedMs, output }: Execution) {
 }
 
 /**
- * What the command printed since `from`, and then a line that says how it stands. `signal` is the
- * call's: only what a client gets to see counts as told.
+ * What the command printed since `from`, and then a line that says how it stands. It counts as told from
+ * now on, so that calls at the same time do not tell it twice. `signal` is the call's: what a client does
+ * not get to see does not count.
  */
 export async function reportExecution(
   execution: Execution,
@@ -59,8 +60,8 @@ export async function reportExecution(
     output.gap === undefined
       ? `all ${to.bytes} bytes: resource ${uri}, or process action "log" with id ${execution.id}`
       : `the rest: resource ${uri}, or process action "log" with id ${execution.id}`
+  if (!signal.aborted) tell(execution, to, signal)
   const view = await viewOutput(output, from, to, where)
-  if (!signal.aborted) execution.told = to
 
   const lines = [...notes, ending(execution, state, from)]
   if (view.changes !== undefined) lines.unshift(`for reading: ${view.changes}; raw: ${uri}`)
@@ -75,6 +76,16 @@ export async function reportExecution(
     content,
     facts: { ...state, output: text, omittedBytes, cursor: to.bytes },
   }
+}
+
+/** A cancel takes it back: rather is something told twice, where another call went on from there, than never. */
+function tell(execution: Execution, to: OutputMark, signal: AbortSignal): void {
+  const { told } = execution
+  execution.told = to
+  const takeBack = () => {
+    if (told.bytes < execution.told.bytes) execution.told = told
+  }
+  signal.addEventListener('abort', takeBack, { once: true })
 }
 
 /** Only a command that printed nothing at all has "no output". */

@@ -108,16 +108,18 @@ async function poll(
   { waitMs = defaultWaitMs, cursor }: Args,
   call: ToolCall,
 ) {
-  const from = cursor === undefined ? execution.told : { bytes: cursor, lineFeeds: undefined }
-  checkCursor(execution.output, from.bytes)
+  const asked = cursor === undefined ? undefined : { bytes: cursor, lineFeeds: undefined }
+  // Another call may tell what this one waits for.
+  const from = () => asked ?? execution.told
+  checkCursor(execution.output, from().bytes)
   await news(execution, from, Math.min(waitMs, longestWaitMs), call)
-  return reportExecution(execution, from, call.signal)
+  return reportExecution(execution, from(), call.signal)
 }
 
 /** Waits until the command has ended, or has printed something new and then paused. */
 async function news(
   execution: Execution,
-  from: OutputMark,
+  from: () => OutputMark,
   waitMs: number,
   call: ToolCall,
 ): Promise<void> {
@@ -126,9 +128,10 @@ async function news(
     wake = resolve
   })
   let pause: NodeJS.Timeout | undefined
+  const isNew = () => execution.output.end.bytes > from().bytes
   const heard = () => {
     clearTimeout(pause)
-    if (execution.output.end.bytes > from.bytes) pause = setTimeout(wake, quietMs)
+    if (isNew()) pause = setTimeout(() => isNew() && wake(), quietMs)
   }
   const stopListening = execution.onOutput(() => {
     heard()
@@ -187,7 +190,7 @@ async function write(execution: Execution, { data = '', eof = false }: Args, cal
     execution.closeStdin()
     notes.push('its stdin is closed')
   }
-  await news(execution, execution.told, quietMs, call)
+  await news(execution, () => execution.told, quietMs, call)
   return reportExecution(execution, execution.told, call.signal, notes)
 }
 

@@ -33,7 +33,7 @@ interface Told {
   readonly blocks: readonly string[]
 }
 
-interface CallOptions {
+export interface CallOptions {
   readonly signal?: AbortSignal
   readonly progress?: (done: number, message: string) => void
 }

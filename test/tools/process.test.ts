@@ -4,8 +4,9 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { CapturedOutput } from '../../src/captured-output.ts'
 import { LogSpace } from '../../src/log-space.ts'
 import { sessionLimits } from '../../src/session-options.ts'
+import { reportExecution } from '../../src/tools/execution-report.ts'
 import { bytesPage, lastPage, linesPage } from '../../src/tools/process/log-page.ts'
-import { describeSessions, type TestSession } from '../support/sandbox-session.ts'
+import { type CallOptions, describeSessions, type TestSession } from '../support/sandbox-session.ts'
 import { processesWith } from '../support/stdio-server.ts'
 
 const soon = { timeout: 15_000, interval: 50 }
@@ -22,8 +23,8 @@ describeSessions('process', (open) => {
 
   const start = async (command: string, args: object = {}) =>
     String((await it.sh(command, { background: true, ...args })).facts.id)
-  const act = (action: string, id: string, args: object = {}) =>
-    it.call('process', { action, id, ...args })
+  const act = (action: string, id: string, args: object = {}, options: CallOptions = {}) =>
+    it.call('process', { action, id, ...args }, options)
 
   test('poll tells what is new, once, and then the end', async () => {
     const id = await start('echo 1; read line; echo "2 $line"; read line; exit 5')
@@ -48,6 +49,40 @@ describeSessions('process', (open) => {
     await it.session.execution(id).write('x\n')
     await polling
     expect((await act('poll', id)).facts.output).toBe('got x\n')
+    await act('kill', id)
+  })
+
+  test('polls at the same time tell each byte once, in order, and wait for more where another told it', async () => {
+    const all = Array.from({ length: 30 }, (_, at) => `${at}\n`).join('')
+    const id = await start('read line; for i in $(seq 0 29); do echo $i; sleep 0.7; done')
+    const told: unknown[] = []
+    const take = async (action: string, args: object = {}) => {
+      told.push((await act(action, id, args)).facts.output)
+    }
+    const poll = (waitMs?: number) => take('poll', { waitMs })
+    const polls = [poll(), poll(), poll()]
+    await it.session.execution(id).write('\n')
+    await Promise.all(polls)
+    expect(told).not.toContain('')
+    expect(all.startsWith(told.join(''))).toBe(true)
+    await Promise.all([poll(0), poll(0), take('kill'), poll(0)])
+    const killed = (await act('log', id, { cursor: 0 })).facts.output
+    expect(killed).toBe(told.join(''))
+  })
+
+  test('what a call took that is cancelled before it is answered is told again', async () => {
+    const id = await start('echo 1; read line; echo 2; read line')
+    const execution = it.session.execution(id)
+    await act('poll', id, { waitMs: 2_000, cursor: 0 })
+    const abort = new AbortController()
+    await act('write', id, { data: '\n' }, { signal: abort.signal })
+    expect((await act('poll', id, { waitMs: 0 })).facts.output).toBe('')
+    abort.abort()
+    expect((await act('poll', id, { waitMs: 0 })).facts.output).toBe('2\n')
+    const again = new AbortController()
+    await reportExecution(execution, { bytes: 0, lineFeeds: undefined }, again.signal)
+    again.abort()
+    expect((await act('poll', id, { waitMs: 0 })).facts.output).toBe('')
     await act('kill', id)
   })
 
