@@ -37,7 +37,7 @@ export function locateChunk(
     if (second !== undefined) throw ambiguous(chunk, 'its old lines are', found)
 
     const shorter = withoutEmptyLast(body)
-    if (shorter === undefined) throw missing(file, chunk, rest, appended)
+    if (shorter === undefined) throw missing(file, chunk, wanted, rest, appended)
     body = shorter
   }
 }
@@ -135,9 +135,18 @@ function ambiguous(chunk: Chunk, what: string, places: readonly number[]) {
   )
 }
 
-function missing(file: FileLines, chunk: Chunk, rest: Range, appended: Chunk | undefined) {
+/** `shortest` is what was looked for last. */
+function missing(
+  file: FileLines,
+  chunk: Chunk,
+  shortest: readonly string[],
+  rest: Range,
+  appended: Chunk | undefined,
+) {
+  const all = { from: 0, to: file.lines.length }
   const wanted = oldLines(chunk.body)
-  const anywhere = file.places(wanted, { from: 0, to: file.lines.length })
+  const whole = file.places(wanted, all)
+  const anywhere = whole.length > 0 ? whole : file.places(shortest, all)
   const start = `the lines of the chunk at line ${chunk.line} of the patch`
   if (anywhere.length > 0 && chunk.atEnd) {
     return editNoMatch(
