@@ -76,7 +76,15 @@ export class CapturedOutput {
     return { bytes: this.#kept.length, lineFeeds: this.#lineFeeds }
   }
 
-  /** Bytes that are kept nowhere, because the log stopped or was dropped: [from, to), and why. */
+  /** Settles when what has come by now is kept, or is in `gap`; to be waited for before `gap` is asked. Never rejects. */
+  get written(): Promise<void> {
+    return this.#writing
+  }
+
+  /**
+   * Bytes that are kept nowhere, because the log stopped or was dropped: [from, to), and why. Its end moves on while
+   * the command prints: what is read behind it has to be asked for at once.
+   */
   get gap(): { readonly from: number; readonly to: number; readonly why: string } | undefined {
     // What is only not written yet will be, and `read` waits for it.
     if (this.#logProblem === undefined) return undefined

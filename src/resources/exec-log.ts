@@ -42,6 +42,7 @@ export async function readExecLog(
   { id, offset, limit }: LogRequest,
   uri: string,
 ): Promise<ResourceContent> {
+  await output.written
   const total = output.end.bytes
   const from = Math.min(total, offset < 0 ? Math.max(0, total + offset) : offset)
   const page = await pageOf(output, from, Math.min(total, from + limit))

@@ -56,11 +56,12 @@ export async function reportExecution(
   const state = executionState(execution)
   const to = output.end
   const uri = logUri(execution)
+  if (!signal.aborted) tell(execution, to, signal)
+  await output.written
   const where =
     output.gap === undefined
       ? `all ${to.bytes} bytes: resource ${uri}, or process action "log" with id ${execution.id}`
       : `the rest: resource ${uri}, or process action "log" with id ${execution.id}`
-  if (!signal.aborted) tell(execution, to, signal)
   const view = await viewOutput(output, from, to, where)
 
   const lines = [...notes, ending(execution, state, from)]

@@ -6,11 +6,14 @@ import { expect, onTestFinished, test } from 'vitest'
 import { CapturedOutput, type OutputLimits } from '../../src/captured-output.ts'
 import { countLineFeeds } from '../../src/line-feeds.ts'
 import { LogSpace } from '../../src/log-space.ts'
+import { logLimits, readExecLog } from '../../src/resources/exec-log.ts'
 import { viewOutput } from '../../src/tools/exec/output-view.ts'
-import { bytesPage } from '../../src/tools/process/log-page.ts'
+import { bytesPage, lastPage, linesPage } from '../../src/tools/process/log-page.ts'
 
 const small: OutputLimits = { headBytes: 40, tailBytes: 60, logBytes: 1e6 }
 const start = { bytes: 0, lineFeeds: 0 }
+
+const logOf = (offset: number) => ({ id: 'x', offset, limit: logLimits.default })
 
 function newOutput(limits = small, space = new LogSpace(1e6)) {
   onTestFinished(() => space.remove())
@@ -102,6 +105,42 @@ test('logs share their space, and give it back', async () => {
   first.dropLog()
   expect(first.gap).toMatchObject({ from: 40, to: 340 })
   expect(space.usedBytes).toBe(100)
+})
+
+test('what is asked for while its log fails is told as lost', async () => {
+  const { output } = newOutput(small, new LogSpace(0))
+  const print = (byte: string) => void output.add('stdout', Buffer.alloc(90, byte))
+  print('a')
+  const from = output.end
+  print('b')
+  const asked = [
+    viewOutput(output, from, output.end, 'HERE').then(({ text }) => text),
+    bytesPage(output, 90).then(({ notes }) => notes.join()),
+    lastPage(output, 9).then(({ notes }) => notes.join()),
+    linesPage(output, 1, 9).then(({ cursor }) => `to ${cursor}`),
+    readExecLog({ output, ended: undefined }, logOf(90), '').then((page) => JSON.stringify(page)),
+  ]
+  const why = "the session's logs have filled their space"
+  expect(await Promise.all(asked)).toEqual([
+    `[30 bytes (0 lines) left out here; 80 of them are lost: ${why}; HERE]\n${'b'.repeat(60)}`,
+    expect.stringContaining(`bytes 90 to 120 are lost: ${why}`),
+    expect.stringContaining(`bytes 40 to 120 are lost: ${why}`),
+    'to 40',
+    expect.stringContaining(`[bytes 40 to 120 were not kept: ${why}]`),
+  ])
+})
+
+test('what a command prints while it is told takes nothing from the end of what is told', async () => {
+  const { output } = newOutput(small, new LogSpace(200))
+  await output.add('stdout', Buffer.alloc(400, 'a'))
+  await output.written
+  const told = viewOutput(output, { bytes: 150, lineFeeds: 0 }, output.end, 'HERE')
+  // Once it reads what is in the log.
+  await new Promise(setImmediate)
+  void output.add('stdout', Buffer.alloc(60, 'b'))
+  const { text, omittedBytes } = await told
+  expect(text.replace(/\[.*\]\n/, '')).toBe(`${'a'.repeat(40)}\n${'a'.repeat(60)}`)
+  expect(omittedBytes).toBe(150)
 })
 
 test('a log that was dropped inside a character is paged to its end', async () => {

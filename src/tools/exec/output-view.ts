@@ -21,6 +21,7 @@ export async function viewOutput(
   to: OutputMark,
   whereIsAll: string,
 ): Promise<OutputView> {
+  await output.written
   const { headBytes, tailBytes } = output.limits
   const { gap } = output
   const isWhole = to.bytes - from.bytes <= headBytes + tailBytes
@@ -32,8 +33,10 @@ export async function viewOutput(
 
   const headLimit = Math.min(from.bytes + headBytes, gapFrom?.from ?? to.bytes)
   const tailLimit = Math.max(to.bytes - tailBytes, gapFrom?.to ?? 0, headLimit)
-  const head = await output.read(from.bytes, Math.max(from.bytes, headLimit))
-  const tail = await output.read(tailLimit, to.bytes)
+  const [head, tail] = await Promise.all([
+    output.read(from.bytes, Math.max(from.bytes, headLimit)),
+    output.read(tailLimit, to.bytes),
+  ])
   const headEnd = cutEnd(head)
   const tailStart = cutStart(tail)
   const shown = [head.subarray(0, headEnd), tail.subarray(tailStart)] as const

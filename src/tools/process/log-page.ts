@@ -17,6 +17,7 @@ const chunkBytes = 1024 * 1024
 
 /** The last `count` lines, as far as they fit into one result. */
 export async function lastPage(output: CapturedOutput, count: number): Promise<LogPage> {
+  await output.written
   const { bytes: end, lineFeeds } = output.end
   const from = Math.max(0, end - pageBytes(output), output.gap?.to ?? 0)
   const bytes = await output.read(from, end)
@@ -45,6 +46,7 @@ export async function linesPage(
   first: number,
   count: number,
 ): Promise<LogPage> {
+  await output.written
   const from = await startOfLine(output, first)
   const bytes = await readPage(output, from)
   let end = 0
@@ -71,6 +73,7 @@ export async function linesPage(
 /** What follows the first `cursor` bytes, as far as it fits into one result. */
 export async function bytesPage(output: CapturedOutput, cursor: number): Promise<LogPage> {
   checkCursor(output, cursor)
+  await output.written
   const { bytes: total } = output.end
   const { gap } = output
   const isLost = gap !== undefined && cursor >= gap.from && cursor < gap.to
