@@ -45,7 +45,9 @@ export async function viewOutput(
   const omittedBytes = to.bytes - from.bytes - shown[0].length - shown[1].length
   const lines = omittedLines(from, to, shown)
   const why =
-    gapFrom === undefined ? '' : `; ${gapFrom.to - gapFrom.from} of them are lost: ${gapFrom.why}`
+    gapFrom === undefined
+      ? ''
+      : `; ${Math.min(gapFrom.to, to.bytes) - Math.max(gapFrom.from, from.bytes)} of them are lost: ${gapFrom.why}`
   const note = `[${omittedBytes} bytes${lines} left out here${why}; ${whereIsAll}]`
   return {
     text: [endLine(texts[0].text), note, '\n', texts[1].text].join(''),
