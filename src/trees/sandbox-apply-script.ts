@@ -8,7 +8,7 @@ import { lockName, takeTurn } from './sandbox-lock-script.ts'
 import { exits, opening } from './sandbox-scripts.ts'
 import { temporaryName } from './temporary-name.ts'
 
-/** Variables of change 3 are named D3 (its directory), N3 (name), B3 (missing directories), I3 (is). */
+/** Variables of change 3 are named D3 (its directory), N3 (name), B3 (missing directories), I3 (is), R3 (rights). */
 const locate = `
 locate() {
   index=$1
@@ -21,7 +21,7 @@ locate() {
     directory) fail ${exits.notFile} 41ed ;;
     entry) [ -f "./$name" ] || fail ${exits.notFile} "$(stat -c %f "./$name")" ;;
   esac
-  eval "D$1=\\$PWD N$1=\\$name B$1=\\$below I$1=\\$is"
+  eval "D$1=\\$PWD N$1=\\$name B$1=\\$below I$1=\\$is R$1="
   keys="$keys//$1/\${PWD%/}/\${below:+$below/}$name//"
 }
 distinct() {
@@ -54,6 +54,8 @@ takeMany() {
   [ $(($1 % 1048576)) -eq 0 ] ||
     dd bs=$(($1 % 1048576)) count=1 iflag=fullblock conv=fsync >> "$2"
 }
+# Set-id bits are not kept, as no write by an ordinary user would keep them.
+rights() { case $1 in ????) mode=\${1#?} ;; *) mode=$1 ;; esac; }
 stage() {
   index=$1 kind=$2 bytes=$3
   eval "below=\\$B$1 name=\\$N$1 is=\\$I$1; cd -P \\"\\$D$1\\"" || fail ${exits.denied} replaced
@@ -87,9 +89,8 @@ stage() {
     case $6 in
       =*)
         [ "$5" = "$8" ] || chown "$8" "./$token-$1" 2>/dev/null
-        mode=$7
-        # Set-id bits are not kept, as no write by an ordinary user would keep them.
-        case $mode in ????) mode=\${mode#?} ;; esac
+        rights "$7"
+        eval "R$1=\\$mode"
         [ "$4" = "$mode" ] || chmod "$mode" "./$token-$1" || fail ${exits.denied} failed
         [ -z "$2" ] || [ "$6" != "=$bytes" ] || ! cmp -s "./$token-$1" "./$name" || same=1 ;;
     esac
@@ -148,6 +149,12 @@ put() {
   fi
   # mv would follow a link to a directory into it.
   if [ -L "./$name" ] && [ -d "./$name" ]; then fail ${exits.denied} replaced; fi
+  eval "was=\\$R$1"
+  if [ -n "$was" ] && [ -f "./$name" ] && ! [ -L "./$name" ]; then
+    # They may have been changed while the new content was on its way to the disk.
+    rights "$(stat -c %a "./$name" 2>/dev/null)"
+    [ "\${mode:-$was}" = "$was" ] || chmod "$mode" "./$token-$1" 2>/dev/null || fail ${exits.denied} failed
+  fi
   if [ -n "$there" ] && [ -n "$many" ]; then
     # A link to a file of somebody else's could not be removed again from a sticky directory.
     { [ -O "./$name" ] && ln "./$name" "./$token-\${1}b" 2>/dev/null; } || cp -p "./$name" "./$token-\${1}b" 2>/dev/null ||

@@ -6,6 +6,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -88,6 +89,33 @@ for (const [shell, scripts] of Object.entries(shells)) {
           const reading = tree.read(treePath('f'), range)
           await expect(reading).rejects.toMatchObject({ code: 'FILE_NOT_FOUND' })
         }
+      }))
+
+    test('a file whose rights are changed while it is written keeps the new ones', () =>
+      inFolder(async (root) => {
+        const at = (name: string) => join(root, name)
+        for (const name of ['f', 'g']) writeFileSync(at(name), 'old', { mode: 0o644 })
+        for (const [mode, ...names] of [
+          ['755', 'f'],
+          ['4750', 'f'],
+          ['700', 'f', 'g'],
+        ] as const) {
+          // What is there is looked at once the new content is on the disk.
+          const files = names.map((name) => `'${at(name)}'`).join(' ')
+          const racing: ScriptRunner = (script, ...rest) =>
+            scripts(
+              `sha256sum() { chmod ${mode} ${files}; command sha256sum; }; ${script}`,
+              ...rest,
+            )
+          const tree = new SandboxTree(racing, { root })
+          const befores = names.map((name) => was(readFileSync(at(name), 'utf8')))
+          await tree.apply(names.map((name, i) => change(name, befores[i] ?? 'absent', mode)))
+          for (const name of names) {
+            expect(readFileSync(at(name), 'utf8')).toBe(mode)
+            expect((statSync(at(name)).mode & 0o7777).toString(8)).toBe(mode.slice(-3))
+          }
+        }
+        expect((await run('ls', ['-A', root])).stdout).toBe('f\ng\n')
       }))
 
     test('content that did not arrive whole is not written', () =>
