@@ -27,17 +27,24 @@ export function withoutMovesToSelf(patch: string): string {
   return patch.replace(/^(\*\*\* Update File: (?:\.\/)?(.*))\n\*\*\* Move to: (?:\.\/)?\2$/gm, '$1')
 }
 
-/** A chunk that only adds, below a context, with the context as its first line. */
+/** A chunk that only adds, below a context, with the context as its first line; bare marks below it as nothing. */
 export function contextsOfInsertionsAsLines(patch: string): string {
-  return rewrite(patch, (lines) =>
-    lines.flatMap((line, i) => {
-      const body = bodyBelow(lines, i)
-      const ends = lines[i + 1 + body.length]?.startsWith('*** End of File') === true
+  return rewrite(patch, (lines) => {
+    const written: string[] = []
+    for (let i = 0; i < lines.length; i += 1) {
+      const line = lines[i] ?? ''
+      let last = i
+      while (lines[last + 1]?.trim() === '@@') last += 1
+      const body = bodyBelow(lines, last)
+      const ends = lines[last + 1 + body.length]?.startsWith('*** End of File') === true
       const inserts = body.some((one) => one !== '') && body.every((one) => /^(\+|$)/.test(one))
-      if (!/^@@ .*\S/.test(line) || !inserts || ends) return [line]
-      return ['@@', ` ${line.slice(3)}`]
-    }),
-  )
+      if (/^@@ .*\S/.test(line) && inserts && !ends) {
+        written.push('@@', ` ${line.slice(3)}`)
+        i = last
+      } else written.push(line)
+    }
+    return written
+  })
 }
 
 /** Each but the last of stacked contexts as a chunk of its own; bare marks in a stack as nothing. */
