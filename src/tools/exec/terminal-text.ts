@@ -16,10 +16,13 @@ export interface TerminalText {
   readonly undecodable: number
 }
 
-/** CSI, then strings (OSC, DCS, SOS, PM, APC) up to their end, then two-character and unfinished ones. */
+/**
+ * CSI, then strings (OSC, DCS, SOS, PM, APC) up to their end, then two-character and unfinished ones. A string goes
+ * over several lines, as an image does, only where it is ended as such: else all that follows would be one.
+ */
 const escapeSequences =
   // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences are made of them
-  /\u001b(?:\[[0-?]*[ -/]*(?:[@-~]|$)|[\]PX^_][^\u0007\u001b]*(?:\u0007|\u001b\\|$)|[ -/]*[0-~]|$)/g
+  /\u001b(?:\[[0-?]*[ -/]*(?:[@-~]|$)|[\]PX^_][^\u0007\u001b\n]*(?:\u0007|\u001b\\|$)|[PX^_][^\u0007\u001b]*\u001b\\|[ -/]*[0-~]|$)/g
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
 const controlCharacters = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g
 
