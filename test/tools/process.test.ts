@@ -269,6 +269,11 @@ test('a log by lines goes on where lines are lost, also from one that begins the
   expect((await bytesPage(output, 14_000)).text).toBe('line\n'.repeat(1_200))
 })
 
+test('a log page by lines behind the last one says that there is none', async () => {
+  const { text, notes } = await linesPage(await captured('a\nb\n'), 3, 200)
+  expect([text, notes]).toEqual(['', ['there is no line 3: 2 so far']])
+})
+
 /** What a command has printed, of which a result shows 10,000 bytes. */
 async function captured(printed: string, spaceBytes = 1e6): Promise<CapturedOutput> {
   const space = new LogSpace(spaceBytes)

@@ -58,7 +58,11 @@ export async function linesPage(
     lines += 1
   }
   const next = from + end
-  const notes = [`lines ${first} to ${first + lines - 1}`]
+  const notes = [
+    lines > 0
+      ? `lines ${first} to ${first + lines - 1}`
+      : `there is no line ${first}: ${first - 1} so far`,
+  ]
   const isInside = end > 0 && bytes[end - 1] !== 0x0a
   if (next < output.end.bytes) {
     notes.push(
