@@ -2,7 +2,6 @@
 import type { OpenContext, Sandbox } from '../sandbox.ts'
 import { channelScripts, type Scripts } from '../script.ts'
 import type { TreePath } from '../tree.ts'
-import type { Owner } from '../trees/host-temporary.ts'
 import { isAllIn } from './all-in.ts'
 import type { AncestorFile } from './ancestor-file.ts'
 import { agreedAsSent } from './as-sent.ts'
@@ -12,6 +11,7 @@ import { wordsOf } from './host-listing.ts'
 import { HostModes } from './host-modes.ts'
 import type { HostScanner } from './host-scan.ts'
 import { foldsCase } from './host-spelling.ts'
+import type { Look, MirrorOptions } from './mirror-options.ts'
 import { type Plan, reconcile } from './reconcile.ts'
 import { areSame, changesSince, reconcileChanged, withPlanned } from './reconcile-changed.ts'
 import { SandboxScanner } from './sandbox-scan.ts'
@@ -24,25 +24,6 @@ import type { SyncRules } from './sync-rules.ts'
 import { toldWhile } from './transfer-progress.ts'
 import type { Found } from './unsyncable.ts'
 import { leavingOut, WorkspaceIgnore } from './workspace-ignore.ts'
-
-export interface MirrorOptions {
-  /** Real absolute path on the host. */
-  readonly host: string
-  readonly owner: Owner | undefined
-  /** Which root of the sandbox. */
-  readonly root: (sandbox: Sandbox) => string
-  /** Patterns of what is left out, after the built-in ones. */
-  readonly ignore: readonly string[]
-  /** Whether what the host's `.gitignore` files name is left out too. */
-  readonly gitignore: boolean
-  /** Where what was agreed on is kept. */
-  readonly ancestorFile: string
-  /** Only the host's changes are carried over; what the sandbox changes there is undone. */
-  readonly oneWay?: boolean
-}
-
-/** What has to be looked at; the other side is taken to be as it was left, which every change checks. */
-export type Look = 'both' | 'host' | 'sandbox'
 
 /** So often something else comes between before a pass leaves the rest to the next call. */
 const maxRounds = 4

@@ -1,5 +1,5 @@
 import { Mirror } from '../../src/sync/mirror.ts'
-import type { MirrorOptions } from '../../src/sync/partner.ts'
+import type { MirrorOptions } from '../../src/sync/mirror-options.ts'
 
 /** The mirror of a server that has just been started, with the root of a sandbox, and nothing left out. */
 export function newMirror(

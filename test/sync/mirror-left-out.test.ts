@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { channelScripts } from '../../src/script.ts'
 import type { Mirror } from '../../src/sync/mirror.ts'
-import type { MirrorOptions } from '../../src/sync/partner.ts'
+import type { MirrorOptions } from '../../src/sync/mirror-options.ts'
 import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 

@@ -18,7 +18,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Sandbox } from '../../src/sandbox.ts'
 import { channelScripts } from '../../src/script.ts'
 import type { Mirror } from '../../src/sync/mirror.ts'
-import type { MirrorOptions } from '../../src/sync/partner.ts'
+import type { MirrorOptions } from '../../src/sync/mirror-options.ts'
 import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
