@@ -1,8 +1,8 @@
 /** Scripts of our own in a session's sandbox, the short ones by an attendant: a runner has to be made ready anew. */
 import { Readable } from 'node:stream'
-import type { Attendant } from './attendant.ts'
-import type { Alone, Scripts } from './script.ts'
-import { framedBytes, spawnedScripts } from './spawn-script.ts'
+import type { Attendant } from './scripts/attendant.ts'
+import type { Alone, Scripts } from './scripts/script.ts'
+import { framedBytes, spawnedScripts } from './scripts/spawn-script.ts'
 
 /**
  * As `spawnedScripts`. A script whose stdin is short is the `attendant`'s, and keeps to what that asks for: it

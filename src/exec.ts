@@ -1,7 +1,8 @@
 /** Runs a shell command within limits, and tells how it ended. */
-import type { CapturedOutput, OutputMark, OutputStream } from './captured-output.ts'
+
 import { isSandboxError, type SandboxError, sandboxLost } from './errors.ts'
-import type { Guard } from './guard.ts'
+import type { Guard } from './guard/guard.ts'
+import type { CapturedOutput, OutputMark, OutputStream } from './output/captured-output.ts'
 import { type Process, spawn } from './process.ts'
 import { unguessableId } from './unguessable.ts'
 

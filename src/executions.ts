@@ -1,7 +1,7 @@
 /** The commands of one session, running and lately ended. */
 import { argumentInvalid, processNotFound } from './errors.ts'
 import type { Execution } from './exec.ts'
-import type { LogSpace } from './log-space.ts'
+import type { LogSpace } from './output/log-space.ts'
 
 export interface ExecutionLimits {
   /** The most commands that run at a time. */

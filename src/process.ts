@@ -4,9 +4,9 @@
  */
 import type { Readable, Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Guard } from './guard.ts'
-import { type Mark, markVariable, processMark } from './process-mark.ts'
-import type { RunnerCommand } from './runner-command.ts'
+import type { Guard } from './guard/guard.ts'
+import { type Mark, markVariable, processMark } from './guard/process-mark.ts'
+import type { RunnerCommand } from './runner/command.ts'
 import { settledWithin } from './settled-within.ts'
 
 export interface SpawnOptions {

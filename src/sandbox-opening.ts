@@ -1,9 +1,9 @@
 /** The sandbox of a session as long as it is open: opened once for all who need it, and anew when it was lost. */
 import type { SandboxUse } from './activity.ts'
 import { isSandboxError } from './errors.ts'
-import { type Guard, openGuard } from './guard.ts'
+import { type Guard, openGuard } from './guard/guard.ts'
 import { OpenOnce } from './open-once.ts'
-import type { Locale } from './runner-script.ts'
+import type { Locale } from './runner/runner-script.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import type { Workspace } from './workspace.ts'
 

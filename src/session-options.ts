@@ -1,7 +1,7 @@
 /** What a session is told when it is put together, and what holds where nothing was said. */
 import type { SandboxUse } from './activity.ts'
-import type { OutputLimits } from './captured-output.ts'
 import type { ExecutionLimits } from './executions.ts'
+import type { OutputLimits } from './output/captured-output.ts'
 
 export interface SessionLimits extends ExecutionLimits {
   /** How long the sandbox is kept as in use after a call: calls often follow each other closely. */

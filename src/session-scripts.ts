@@ -1,8 +1,9 @@
 /** What runs a session's own scripts in the sandbox that it used last. */
-import { Attendant } from './attendant.ts'
+
 import { attendedScripts } from './attended-scripts.ts'
-import type { Guard } from './guard.ts'
-import type { Alone, Scripts } from './script.ts'
+import type { Guard } from './guard/guard.ts'
+import { Attendant } from './scripts/attendant.ts'
+import type { Alone, Scripts } from './scripts/script.ts'
 import { recentShortcuts } from './sync/recent-shortcut.ts'
 import { treeShortcuts } from './trees/sandbox-shortcuts.ts'
 

@@ -4,16 +4,16 @@
  */
 import type { Readable } from 'node:stream'
 import { Activity, type SandboxUse } from './activity.ts'
-import { CapturedOutput, type OutputLimits, outputLimits } from './captured-output.ts'
 import { isSandboxError } from './errors.ts'
 import { type ExecRequest, Execution } from './exec.ts'
 import { Executions } from './executions.ts'
-import type { Guard } from './guard.ts'
-import { LogSpace } from './log-space.ts'
-import { localeOf } from './runner-script.ts'
+import type { Guard } from './guard/guard.ts'
+import { CapturedOutput, type OutputLimits, outputLimits } from './output/captured-output.ts'
+import { LogSpace } from './output/log-space.ts'
+import { localeOf } from './runner/runner-script.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import { SandboxOpening } from './sandbox-opening.ts'
-import { channelScripts, type ScriptResult, type Scripts, type Shortcut } from './script.ts'
+import { channelScripts, type ScriptResult, type Scripts, type Shortcut } from './scripts/script.ts'
 import {
   defaultTimeoutSeconds,
   type SessionOptions,

@@ -5,7 +5,7 @@
 import { isSandboxError, type SandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
-import type { Alone, Scripts } from './script.ts'
+import type { Alone, Scripts } from './scripts/script.ts'
 import { settledWithin } from './settled-within.ts'
 import type { Look, News, Workspace } from './workspace.ts'
 

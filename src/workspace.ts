@@ -1,6 +1,6 @@
 /** One sandbox and its trees, as the tools see them. The kinds of workspaces are in `workspaces/`. */
 import type { Mount, OpenContext, Sandbox } from './sandbox.ts'
-import type { Scripts } from './script.ts'
+import type { Scripts } from './scripts/script.ts'
 import type { Tree, TreePath } from './tree.ts'
 
 /** Where a path that the model gave leads. */

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { sandboxStartFailed, shown } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
 import type { Mount, Sandbox, SandboxSpec } from '../sandbox.ts'
-import { runScript } from '../script.ts'
+import { runScript } from '../scripts/script.ts'
 
 /** How many names of a directory are compared where nothing can be written to it. */
 const namesCompared = 50

@@ -4,7 +4,7 @@
  */
 import { backendUnavailable, cancelled } from '../errors.ts'
 import type { Backend, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
-import { runScript } from '../script.ts'
+import { runScript } from '../scripts/script.ts'
 import { checkOpenShellSettings } from './openshell/check-settings.ts'
 import { openShellChecks } from './openshell/checks.ts'
 import { OpenShellCommand } from './openshell/command.ts'

@@ -11,7 +11,7 @@ import {
   shown,
 } from '../errors.ts'
 import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
-import { runScript, type ScriptResult } from '../script.ts'
+import { runScript, type ScriptResult } from '../scripts/script.ts'
 import { connect } from './ssh/connection.ts'
 import {
   type Account,

@@ -2,7 +2,7 @@
 import { type DockerSettings, dockerDefaults } from '../backends/docker/settings.ts'
 import { type OpenShellSettings, openShellDefaults } from '../backends/openshell/settings.ts'
 import type { SshSettings } from '../backends/ssh/destination.ts'
-import { defaultOutputCharacters } from '../captured-output.ts'
+import { defaultOutputCharacters } from '../output/captured-output.ts'
 import type {
   BubblewrapNetwork,
   Mode,

@@ -1,7 +1,8 @@
 /** `exec://{id}{?offset,limit}`: all that a command printed, so far or at its end, in pages. */
-import type { CapturedOutput } from '../captured-output.ts'
+
 import { argumentInvalid, shown } from '../errors.ts'
 import type { Execution } from '../exec.ts'
+import type { CapturedOutput } from '../output/captured-output.ts'
 import type { ResourceContent } from './file-content.ts'
 
 /** In bytes. The default suits what a model takes in at once. */

@@ -1,7 +1,8 @@
 /** What a server tidies up beside its session: soon after its start, and then now and again. */
+
+import { sweepLogDirectories } from '../output/log-directory.ts'
 import type { Backend } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
-import { sweepLogDirectories } from './log-directory.ts'
 import { privateWorkspaces, sweepPrivateWorkspaces } from './private-workspace.ts'
 import { pruneSandboxes, pruneScope } from './prune.ts'
 import { sweepEphemeral } from './sweep.ts'

@@ -1,5 +1,5 @@
 /** A session put together from settings and a plan. Nothing is opened or started by it. */
-import { outputLimitsOf } from '../captured-output.ts'
+import { outputLimitsOf } from '../output/captured-output.ts'
 import type { Sight } from '../resources/sight.ts'
 import type { Backend, OpenContext } from '../sandbox.ts'
 import { Session } from '../session.ts'

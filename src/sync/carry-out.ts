@@ -1,7 +1,7 @@
 /** Carries out a plan: what the host needs is fetched and put in place, then what the sandbox needs is sent. */
 import { lstatSync } from 'node:fs'
 import type { OpenContext } from '../sandbox.ts'
-import type { Scripts } from '../script.ts'
+import type { Scripts } from '../scripts/script.ts'
 import type { TreePath } from '../tree.ts'
 import { judged, unreached } from './full-directories.ts'
 import { applyToHost, type HostTarget, type Unmade } from './host-apply.ts'

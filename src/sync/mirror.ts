@@ -6,7 +6,7 @@
  */
 import { statSync } from 'node:fs'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
-import type { Scripts } from '../script.ts'
+import type { Scripts } from '../scripts/script.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import { holding } from '../trees/workspace-lock.ts'
 import { AncestorFile } from './ancestor-file.ts'

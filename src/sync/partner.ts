@@ -1,6 +1,6 @@
 /** The mirror with one sandbox, as long as that is open: one pass after another. */
 import type { OpenContext, Sandbox } from '../sandbox.ts'
-import { channelScripts, type Scripts } from '../script.ts'
+import { channelScripts, type Scripts } from '../scripts/script.ts'
 import type { TreePath } from '../tree.ts'
 import { isAllIn } from './all-in.ts'
 import type { AncestorFile } from './ancestor-file.ts'

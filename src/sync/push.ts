@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { cancelled } from '../errors.ts'
-import type { ScriptResult, Scripts } from '../script.ts'
+import type { ScriptResult, Scripts } from '../scripts/script.ts'
 import { temporaryName } from '../trees/temporary-name.ts'
 import type { Unmade } from './host-apply.ts'
 import { archiveOf, type PushSource } from './push-archive.ts'

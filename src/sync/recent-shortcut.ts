@@ -1,5 +1,5 @@
 /** The look at what is recent, where nothing is: in perl, and without a program. What is recent is the script's to tell. */
-import type { Shortcut } from '../script.ts'
+import type { Shortcut } from '../scripts/script.ts'
 
 /** Of more entries, `find` has seen all as soon as perl has. */
 export const fewEnough = 1_500

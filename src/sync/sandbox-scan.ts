@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { cancelled } from '../errors.ts'
-import type { Shortcut } from '../script.ts'
+import type { Shortcut } from '../scripts/script.ts'
 import type { TreePath } from '../tree.ts'
 import type { ScriptRunner } from '../trees/sandbox-tree.ts'
 import { comparedWith } from './as-sent.ts'

@@ -1,8 +1,8 @@
 /** How a command is told to the model, running or ended: the same for exec and process. */
 import { constants } from 'node:os'
 import { z } from 'zod'
-import type { OutputMark } from '../captured-output.ts'
 import type { Execution } from '../exec.ts'
+import type { OutputMark } from '../output/captured-output.ts'
 import { viewOutput } from './exec/output-view.ts'
 import type { ContentBlock, ToolResult } from './tool.ts'
 

@@ -1,8 +1,8 @@
 /** Looks after commands that run in the background. */
 import { z } from 'zod'
-import type { OutputMark } from '../captured-output.ts'
 import { argumentInvalid } from '../errors.ts'
 import type { Execution } from '../exec.ts'
+import type { OutputMark } from '../output/captured-output.ts'
 import { lastLines } from './exec/last-lines.ts'
 import { executionShape, executionState, reportExecution, seconds } from './execution-report.ts'
 import { bytesPage, checkCursor, lastPage, linesPage } from './process/log-page.ts'

@@ -3,7 +3,7 @@
  * to, and replace or make one in a directory that is there. They keep every promise of the scripts, and decline
  * whatever those would refuse or do in another way, before anything of the workspace has changed.
  */
-import type { Shortcut } from '../script.ts'
+import type { Shortcut } from '../scripts/script.ts'
 import type { Change, TreePath } from '../tree.ts'
 import { lockName } from './sandbox-lock-script.ts'
 import type { ReadPlan } from './sandbox-scripts.ts'

@@ -3,7 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import { Readable } from 'node:stream'
 import { cancelled } from '../errors.ts'
 import { fileDenied, fileNotFound, readOnlyHere, sameFileTwice } from '../file-errors.ts'
-import type { Shortcut } from '../script.ts'
+import type { Shortcut } from '../scripts/script.ts'
 import {
   type ByteRange,
   type Change,

@@ -3,7 +3,7 @@
  * something runs. The tools read and write on the host; what they write is sent on at once.
  */
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
-import type { Scripts } from '../script.ts'
+import type { Scripts } from '../scripts/script.ts'
 import type { Mirror } from '../sync/mirror.ts'
 import type { Tree } from '../tree.ts'
 import type { Located, Look, News, Opened, Workspace } from '../workspace.ts'

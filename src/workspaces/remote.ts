@@ -5,7 +5,7 @@
 import { sandboxLost, sandboxStartFailed } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
-import { runScript } from '../script.ts'
+import { runScript } from '../scripts/script.ts'
 import { type Seeded, seedOnce } from '../sync/seed.ts'
 import type { LeavingOut } from '../sync/seed-archive.ts'
 import type { Tree } from '../tree.ts'

@@ -7,9 +7,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { containerOptions } from '../../src/backends/docker/options.ts'
 import { dockerDefaults } from '../../src/backends/docker/settings.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
-import { openGuard } from '../../src/guard.ts'
+import { openGuard } from '../../src/guard/guard.ts'
 import type { SandboxSpec } from '../../src/sandbox.ts'
-import { runScript } from '../../src/script.ts'
+import { runScript } from '../../src/scripts/script.ts'
 import { describeWhere, images } from '../support/available.ts'
 
 const never = new AbortController().signal

@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { endMarked } from '../../src/backends/host/end-marked.ts'
 import { HostBackend } from '../../src/backends/host.ts'
-import { runScript } from '../../src/script.ts'
+import { runScript } from '../../src/scripts/script.ts'
 import { describeBackend } from '../contract/backend.ts'
 import { context, never, newSpec } from '../support/remote-sandbox.ts'
 

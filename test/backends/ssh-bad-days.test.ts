@@ -5,7 +5,7 @@ import { Readable } from 'node:stream'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { SshBackend } from '../../src/backends/ssh.ts'
 import type { Channel, Sandbox } from '../../src/sandbox.ts'
-import { runScript } from '../../src/script.ts'
+import { runScript } from '../../src/scripts/script.ts'
 import { context, never, newSpec, run } from '../support/remote-sandbox.ts'
 import { Ssh2Server, type Ssh2ServerOptions } from '../support/ssh2-server.ts'
 

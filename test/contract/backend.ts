@@ -1,7 +1,7 @@
 /**
  * What every backend promises, as tests: `describeBackend` is called by each backend's own test file.
  * Commands go through `spawn`, as all of the server's do, so this is also the suite of `process.ts`,
- * `guard.ts` and `runner.ts`.
+ * `guard/` and `runner/`.
  */
 import { randomBytes } from 'node:crypto'
 import {
@@ -19,7 +19,7 @@ import { join } from 'node:path'
 import { buffer, text } from 'node:stream/consumers'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { isSandboxError } from '../../src/errors.ts'
-import { type Guard, openGuard } from '../../src/guard.ts'
+import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import { type SpawnOptions, spawn } from '../../src/process.ts'
 import type { Backend, Sandbox, SandboxSpec } from '../../src/sandbox.ts'
 import { workspaceMount } from '../../src/workspace.ts'

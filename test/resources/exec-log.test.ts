@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { CapturedOutput, type OutputLimits } from '../../src/captured-output.ts'
-import { LogSpace } from '../../src/log-space.ts'
+import { CapturedOutput, type OutputLimits } from '../../src/output/captured-output.ts'
+import { LogSpace } from '../../src/output/log-space.ts'
 import { logLimits, parseExecUri, readExecLog } from '../../src/resources/exec-log.ts'
 
 const wide: OutputLimits = { headBytes: 64, tailBytes: 64, logBytes: 1e9 }

@@ -1,8 +1,8 @@
 /** One shortcut, by a perl of its own. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { slurp } from '../../src/attendant-perl.ts'
-import type { Shortcut } from '../../src/script.ts'
+import { slurp } from '../../src/scripts/attendant-perl.ts'
+import type { Shortcut } from '../../src/scripts/script.ts'
 
 export const declined = 'declined'
 

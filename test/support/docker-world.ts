@@ -7,7 +7,7 @@ import { DockerEngine } from '../../src/backends/docker/engine.ts'
 import type { DockerSettings } from '../../src/backends/docker/settings.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 import type { Sandbox, SandboxSpec } from '../../src/sandbox.ts'
-import { runScript } from '../../src/script.ts'
+import { runScript } from '../../src/scripts/script.ts'
 import { sandboxName } from '../../src/sessions/scope.ts'
 import { images } from './available.ts'
 

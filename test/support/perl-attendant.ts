@@ -1,7 +1,7 @@
 /** An attendant of this machine that is perl, where shortcuts are taken from the first request on. */
 import { execFileSync } from 'node:child_process'
-import { Attendant } from '../../src/attendant.ts'
-import { openGuard } from '../../src/guard.ts'
+import { openGuard } from '../../src/guard/guard.ts'
+import { Attendant } from '../../src/scripts/attendant.ts'
 import { treePath } from '../../src/tree.ts'
 import { statShortcut, treeShortcuts } from '../../src/trees/sandbox-shortcuts.ts'
 import { type ScriptRunner, treeFunctions } from '../../src/trees/sandbox-tree.ts'

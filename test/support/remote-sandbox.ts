@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import type { OpenContext, Sandbox, SandboxSpec, Traffic } from '../../src/sandbox.ts'
-import { runScript } from '../../src/script.ts'
+import { runScript } from '../../src/scripts/script.ts'
 
 export const never = new AbortController().signal
 setMaxListeners(0, never)

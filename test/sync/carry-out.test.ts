@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import { carryOut } from '../../src/sync/carry-out.ts'
 import { reconcile } from '../../src/sync/reconcile.ts'
 import { changesSince } from '../../src/sync/reconcile-changed.ts'

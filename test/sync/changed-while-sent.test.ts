@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { afterEach, expect, test } from 'vitest'
 import type { Channel } from '../../src/sandbox.ts'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 

@@ -15,7 +15,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import { newMirror } from '../support/local-mirror.ts'
 import { type LocalOptions, type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 

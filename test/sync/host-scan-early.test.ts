@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import { treePath } from '../../src/tree.ts'
 import { newMirror } from '../support/local-mirror.ts'
 import { localSandbox } from '../support/local-sandbox.ts'

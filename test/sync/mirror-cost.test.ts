@@ -2,7 +2,7 @@
 import { lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 

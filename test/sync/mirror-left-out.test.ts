@@ -10,7 +10,7 @@ import fs, {
 import { syncBuiltinESMExports } from 'node:module'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import type { Mirror } from '../../src/sync/mirror.ts'
 import type { MirrorOptions } from '../../src/sync/mirror-options.ts'
 import { newMirror } from '../support/local-mirror.ts'

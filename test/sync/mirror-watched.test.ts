@@ -10,7 +10,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import type { Mirror } from '../../src/sync/mirror.ts'
 import { newMirror } from '../support/local-mirror.ts'
 import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'

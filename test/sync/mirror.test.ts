@@ -16,7 +16,7 @@ import {
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Sandbox } from '../../src/sandbox.ts'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import type { Mirror } from '../../src/sync/mirror.ts'
 import type { MirrorOptions } from '../../src/sync/mirror-options.ts'
 import { newMirror } from '../support/local-mirror.ts'

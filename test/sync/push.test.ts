@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import { push } from '../../src/sync/push.ts'
 import type { SyncChange } from '../../src/sync/reconcile.ts'
 import type { Entry } from '../../src/sync/snapshot.ts'

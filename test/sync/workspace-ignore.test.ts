@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { channelScripts } from '../../src/script.ts'
+import { channelScripts } from '../../src/scripts/script.ts'
 import type { Mirror } from '../../src/sync/mirror.ts'
 import type { Look } from '../../src/sync/mirror-options.ts'
 import { atOnce } from '../../src/sync/slices.ts'

@@ -1,8 +1,8 @@
 /** process in real sandboxes: what goes on between calls, and what is told of it. */
 import { randomInt } from 'node:crypto'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { CapturedOutput } from '../../src/captured-output.ts'
-import { LogSpace } from '../../src/log-space.ts'
+import { CapturedOutput } from '../../src/output/captured-output.ts'
+import { LogSpace } from '../../src/output/log-space.ts'
 import { sessionLimits } from '../../src/session-options.ts'
 import { reportExecution } from '../../src/tools/execution-report.ts'
 import { bytesPage, lastPage, linesPage } from '../../src/tools/process/log-page.ts'

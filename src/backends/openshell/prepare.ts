@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { sandboxStartFailed, shown } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
-import type { ScriptResult } from '../../script.ts'
+import type { ScriptResult } from '../../scripts/script.ts'
 
 export interface Roots {
   readonly root: string

@@ -1,5 +1,5 @@
 /** The end of a command's output in a few words, for a line of progress. */
-import type { CapturedOutput } from '../../captured-output.ts'
+import type { CapturedOutput } from '../../output/captured-output.ts'
 import { cutStart } from './output-view.ts'
 import { terminalText } from './terminal-text.ts'
 

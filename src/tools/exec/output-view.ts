@@ -1,6 +1,6 @@
 /** The part of a command's output that one result shows: all of it, or its head and its tail. */
-import type { CapturedOutput, OutputMark } from '../../captured-output.ts'
-import { countLineFeeds } from '../../line-feeds.ts'
+import type { CapturedOutput, OutputMark } from '../../output/captured-output.ts'
+import { countLineFeeds } from '../../output/line-feeds.ts'
 import { changesOf, terminalText } from './terminal-text.ts'
 
 export interface OutputView {

@@ -1,7 +1,8 @@
 /** Pages of what a command printed, by lines or from a byte on. */
-import type { CapturedOutput } from '../../captured-output.ts'
+
 import { argumentInvalid } from '../../errors.ts'
-import { countLineFeeds } from '../../line-feeds.ts'
+import type { CapturedOutput } from '../../output/captured-output.ts'
+import { countLineFeeds } from '../../output/line-feeds.ts'
 import { cutEnd, cutStart } from '../exec/output-view.ts'
 import { changesOf, terminalText } from '../exec/terminal-text.ts'
 

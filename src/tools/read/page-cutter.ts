@@ -1,5 +1,5 @@
 /** Takes the bytes of a file in turn, and cuts one page out of them. */
-import { countLineFeeds } from '../../line-feeds.ts'
+import { countLineFeeds } from '../../output/line-feeds.ts'
 
 export interface PageLimits {
   readonly lines: number

@@ -2,12 +2,12 @@
 import { once } from 'node:events'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { beginCommand } from '../src/begin-command.ts'
-import { Runner } from '../src/runner.ts'
-import { RunnerEnded, RunnerSilent, silenceMs } from '../src/runner-command.ts'
-import { RunnerPool } from '../src/runner-pool.ts'
-import type { Sandbox } from '../src/sandbox.ts'
-import { localSandbox } from './support/local-sandbox.ts'
+import { beginCommand } from '../../src/runner/begin-command.ts'
+import { RunnerEnded, RunnerSilent, silenceMs } from '../../src/runner/command.ts'
+import { RunnerPool } from '../../src/runner/pool.ts'
+import { Runner } from '../../src/runner/runner.ts'
+import type { Sandbox } from '../../src/sandbox.ts'
+import { localSandbox } from '../support/local-sandbox.ts'
 
 const line = { run: 'true', workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
 const never = new AbortController().signal

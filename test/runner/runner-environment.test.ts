@@ -5,17 +5,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { commandText } from '../src/command-text.ts'
-import { type Guard, openGuard } from '../src/guard.ts'
-import { type SpawnOptions, spawn } from '../src/process.ts'
-import { runnerScript } from '../src/runner-script.ts'
+import { type Guard, openGuard } from '../../src/guard/guard.ts'
+import { type SpawnOptions, spawn } from '../../src/process.ts'
+import { commandText } from '../../src/runner/command-text.ts'
+import { runnerScript } from '../../src/runner/runner-script.ts'
 import {
   hastyShells,
   type LocalSandbox,
   localSandbox,
   readSeconds,
   shells,
-} from './support/local-sandbox.ts'
+} from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
 

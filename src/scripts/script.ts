@@ -1,8 +1,8 @@
 /** A short script of our own in a sandbox: it is read to its end, and is no command of the model's. */
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
-import { cancelled } from './errors.ts'
-import type { Sandbox, Traffic } from './sandbox.ts'
+import { cancelled } from '../errors.ts'
+import type { Sandbox, Traffic } from '../sandbox.ts'
 
 export interface ScriptResult {
   readonly code: number

@@ -1,8 +1,8 @@
 /** How a command begins that a runner was given, and how it is given up. */
-import { cancelled, commandNotStarted, commandUncertain, isSandboxError } from './errors.ts'
+import { cancelled, commandNotStarted, commandUncertain, isSandboxError } from '../errors.ts'
+import { settledWithin } from '../settled-within.ts'
+import { type RunnerCommand, RunnerEnded, RunnerSilent, silenceMs } from './command.ts'
 import type { Runner } from './runner.ts'
-import { type RunnerCommand, RunnerEnded, RunnerSilent, silenceMs } from './runner-command.ts'
-import { settledWithin } from './settled-within.ts'
 
 /** Ends the group of a command, by TERM first: it may have something to take back. */
 export type EndCommand = (group: number, command: RunnerCommand) => Promise<void>

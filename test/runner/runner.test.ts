@@ -3,10 +3,10 @@ import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Guard, openGuard } from '../src/guard.ts'
-import { type SpawnOptions, spawn } from '../src/process.ts'
-import type { Channel } from '../src/sandbox.ts'
-import { type LocalSandbox, localSandbox, shells } from './support/local-sandbox.ts'
+import { type Guard, openGuard } from '../../src/guard/guard.ts'
+import { type SpawnOptions, spawn } from '../../src/process.ts'
+import type { Channel } from '../../src/sandbox.ts'
+import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
 

@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { sweepLogDirectories } from '../../src/output/log-directory.ts'
 import { thisProcess } from '../../src/process-identity.ts'
-import { sweepLogDirectories } from '../../src/sessions/log-directory.ts'
 
 test('logs that cannot be removed keep none of the others', () => {
   const base = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-sweep-logs-')))

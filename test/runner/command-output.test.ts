@@ -1,7 +1,7 @@
 /** What a command prints reaches whoever takes it, whole, in order and as fast as it is taken. */
 import { buffer, text } from 'node:stream/consumers'
 import { expect, test } from 'vitest'
-import { CommandOutput } from '../src/command-output.ts'
+import { CommandOutput } from '../../src/runner/command-output.ts'
 
 function output() {
   const resumed = { times: 0 }

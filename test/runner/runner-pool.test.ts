@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type Guard, openGuard } from '../src/guard.ts'
-import { spawn } from '../src/process.ts'
-import { RunnerPool } from '../src/runner-pool.ts'
-import type { Channel } from '../src/sandbox.ts'
-import { type LocalSandbox, localSandbox } from './support/local-sandbox.ts'
+import { type Guard, openGuard } from '../../src/guard/guard.ts'
+import { spawn } from '../../src/process.ts'
+import { RunnerPool } from '../../src/runner/pool.ts'
+import type { Channel } from '../../src/sandbox.ts'
+import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
 const soon = { timeout: 20_000, interval: 20 }

@@ -5,7 +5,7 @@
  * Landlock domain (each command in an OpenShell sandbox is in one of its own) and is cleared by some
  * daemons; the limit can be set by nobody where a lower one was imposed.
  */
-import { unguessableHex } from './unguessable.ts'
+import { unguessableHex } from '../unguessable.ts'
 
 /** Carries the text of a mark. */
 export const markVariable = 'SANDBOX_MCP_PROCESS'

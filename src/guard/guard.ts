@@ -7,14 +7,14 @@
  * group (setsid, a daemon) is reached too.
  */
 import { createInterface } from 'node:readline'
-import { backendUnavailable, cancelled, sandboxLost } from './errors.ts'
+import { backendUnavailable, cancelled, sandboxLost } from '../errors.ts'
+import { RunnerPool } from '../runner/pool.ts'
+import type { Locale } from '../runner/runner-script.ts'
+import type { Channel, Sandbox } from '../sandbox.ts'
+import { settledWithin } from '../settled-within.ts'
+import { unlessAborted } from '../unless-aborted.ts'
 import { guardScript } from './guard-script.ts'
 import { type Mark, sessionMark } from './process-mark.ts'
-import { RunnerPool } from './runner-pool.ts'
-import type { Locale } from './runner-script.ts'
-import type { Channel, Sandbox } from './sandbox.ts'
-import { settledWithin } from './settled-within.ts'
-import { unlessAborted } from './unless-aborted.ts'
 
 export interface Guard {
   readonly sandbox: Sandbox

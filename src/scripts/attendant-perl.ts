@@ -3,7 +3,7 @@
  * a script starts programs. Scripts it hands to a shell that waits beside it. Both are asked and answer as
  * `attendant-script.ts` has it.
  */
-import { quote } from './posix-sh.ts'
+import { quote } from '../posix-sh.ts'
 
 /** What a request for a shortcut has before its size. */
 export const shortcutSign = '='

@@ -1,16 +1,16 @@
 /** The runners of one session: a few wait, and more are started while there are too few. */
 
+import { cancelled, commandNotStarted } from '../errors.ts'
+import type { Sandbox } from '../sandbox.ts'
+import { Waiters } from '../waiters.ts'
 import { beginCommand, type EndCommand } from './begin-command.ts'
+import { type RunnerCommand, RunnerEnded } from './command.ts'
 import type { CommandLine } from './command-text.ts'
-import { cancelled, commandNotStarted } from './errors.ts'
+import { RunnerLives } from './lives.ts'
+import { RunnerReserve } from './reserve.ts'
+import { RunnerRest } from './rest.ts'
 import type { Runner } from './runner.ts'
-import { type RunnerCommand, RunnerEnded } from './runner-command.ts'
-import { RunnerLives } from './runner-lives.ts'
-import { RunnerReserve } from './runner-reserve.ts'
-import { RunnerRest } from './runner-rest.ts'
 import type { Locale } from './runner-script.ts'
-import type { Sandbox } from './sandbox.ts'
-import { Waiters } from './waiters.ts'
 
 /** Engines start a few at a time in the time that one takes. */
 const maxStarting = 4

@@ -1,10 +1,10 @@
 /** A script in the sandbox that runs one command after another, and is waited for by none of them. */
 import { randomBytes } from 'node:crypto'
+import type { Channel, Sandbox } from '../sandbox.ts'
+import { type ChannelEnd, Command, type RunnerCommand, silenceMs } from './command.ts'
 import { type CommandLine, commandText } from './command-text.ts'
 import { MarkedStream } from './marked-stream.ts'
-import { type ChannelEnd, Command, type RunnerCommand, silenceMs } from './runner-command.ts'
 import { afterEnd, type Locale, runnerScript, type Shell } from './runner-script.ts'
-import type { Channel, Sandbox } from './sandbox.ts'
 
 /** How much is kept of what a shell says that cannot start. */
 const keptWords = 500

@@ -1,8 +1,8 @@
 /** One command of a runner: its streams, and how it began and ended. */
 import { Writable } from 'node:stream'
+import { workdirMissing } from '../errors.ts'
 import { CommandOutput } from './command-output.ts'
 import type { CommandLine } from './command-text.ts'
-import { workdirMissing } from './errors.ts'
 import { briefMs } from './runner-script.ts'
 
 export interface RunnerCommand {

@@ -1,6 +1,6 @@
 /** What makes a runner ready again is not done while others of the same burst are at work. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { RunnerRest } from '../src/runner-rest.ts'
+import { RunnerRest } from '../../src/runner/rest.ts'
 
 beforeEach(() => {
   vi.useFakeTimers()

@@ -1,8 +1,8 @@
 /** The runners of a session from their start to their end, whatever they are used for. */
 import { once } from 'node:events'
+import type { Sandbox } from '../sandbox.ts'
 import { Runner } from './runner.ts'
 import type { Locale } from './runner-script.ts'
-import type { Sandbox } from './sandbox.ts'
 
 /** What they may take to end once nothing keeps them. */
 const endMs = 2_000

@@ -1,7 +1,7 @@
 /** Where the logs of a session's commands lie, and the disk space that they share. */
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { newLogDirectory } from './sessions/log-directory.ts'
+import { newLogDirectory } from './log-directory.ts'
 
 export class LogSpace {
   readonly #limit: number

@@ -4,6 +4,10 @@
  */
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
+import { cancelled } from '../errors.ts'
+import type { Guard } from '../guard/guard.ts'
+import { type Process, spawn } from '../process.ts'
+import { MarkedStream } from '../runner/marked-stream.ts'
 import { attendantWords } from './attendant-perl.ts'
 import {
   attendantMarkByte,
@@ -12,10 +16,6 @@ import {
   perlRequest,
   request,
 } from './attendant-script.ts'
-import { cancelled } from './errors.ts'
-import type { Guard } from './guard.ts'
-import { MarkedStream } from './marked-stream.ts'
-import { type Process, spawn } from './process.ts'
 import type { Alone, ScriptResult, Shortcut } from './script.ts'
 import { framedBytes, spawnScript } from './spawn-script.ts'
 

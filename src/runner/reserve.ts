@@ -1,6 +1,7 @@
 /** The runners of a session that wait for commands: as many as it has shown to need, and fewer when it is quiet. */
+
+import { leastSpare, RunnerDemand } from './demand.ts'
 import type { Runner } from './runner.ts'
-import { leastSpare, RunnerDemand } from './runner-demand.ts'
 
 /** Those that nobody has asked for in as long are let go. */
 const quietMs = 30_000

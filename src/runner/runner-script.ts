@@ -11,7 +11,7 @@
  * for as long as members of the group live, because an engine that closes a finished script's pipes would
  * break the output of servers that the command left in the background, and ends with them.
  */
-import { isVariableName, patientRead, quote } from './posix-sh.ts'
+import { isVariableName, patientRead, quote } from '../posix-sh.ts'
 
 /**
  * The variables of a session's environment that choose a locale: a bash that has one from its start needs none

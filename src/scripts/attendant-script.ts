@@ -1,6 +1,7 @@
 /** The sh script of an attendant: it runs short scripts of our own, one after another, and marks their ends. */
+
+import { block } from '../runner/command-text.ts'
 import { attendantWords, becomePerl, handing, shortcutSign } from './attendant-perl.ts'
-import { block } from './command-text.ts'
 import type { Shortcut } from './script.ts'
 
 /** The ASCII unit separator: a runner, in whose output this is, holds what may begin a mark of its own. */

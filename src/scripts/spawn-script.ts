@@ -1,9 +1,9 @@
 /** Short scripts of our own in a session's sandbox, by what runs its commands: they cost no new channel. */
 import { Readable } from 'node:stream'
 import { buffer, text } from 'node:stream/consumers'
-import { cancelled } from './errors.ts'
-import type { Guard } from './guard.ts'
-import { type Process, spawn } from './process.ts'
+import { cancelled } from '../errors.ts'
+import type { Guard } from '../guard/guard.ts'
+import { type Process, spawn } from '../process.ts'
 import {
   runScript,
   type ScriptResult,

@@ -2,9 +2,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { attendantScript, type PerlRequest, perlRequest } from '../src/attendant-script.ts'
-import { canHaveOwnProcesses } from './support/own-processes.ts'
-import { hasPerl } from './support/perl-attendant.ts'
+import {
+  attendantScript,
+  type PerlRequest,
+  perlRequest,
+} from '../../src/scripts/attendant-script.ts'
+import { canHaveOwnProcesses } from '../support/own-processes.ts'
+import { hasPerl } from '../support/perl-attendant.ts'
 
 const token = 'abcdef0123456789ab'
 const mark = (word: string) => `\u001f${token}:${word}\u001f`

@@ -2,8 +2,9 @@
  * What a launcher of `runner-script.ts` is told, to become a command: text for the shell that it is, in a frame
  * that `read` and dd can take, as an attendant takes it too. Its variables are named as a runner's.
  */
-import { quote } from './posix-sh.ts'
-import { wearDigits } from './process-mark.ts'
+
+import { wearDigits } from '../guard/process-mark.ts'
+import { quote } from '../posix-sh.ts'
 import {
   exportsOf,
   keepUntilGone,

@@ -1,8 +1,8 @@
 /** Short scripts of our own that are given up. */
 import { PassThrough } from 'node:stream'
 import { expect, test } from 'vitest'
-import type { Sandbox } from '../src/sandbox.ts'
-import { runScript, streamScript } from '../src/script.ts'
+import type { Sandbox } from '../../src/sandbox.ts'
+import { runScript, streamScript } from '../../src/scripts/script.ts'
 
 /** Of a sandbox whose scripts begin although they were given up meanwhile, and end when they are closed. */
 function slowSandbox(abort: () => void): Sandbox {
