@@ -4,7 +4,7 @@ import { attendedScripts } from './attended-scripts.ts'
 import type { Guard } from './guard/guard.ts'
 import { Attendant } from './scripts/attendant.ts'
 import type { Alone, Scripts } from './scripts/script.ts'
-import { recentShortcuts } from './sync/recent-shortcut.ts'
+import { recentShortcuts } from './sync/sandbox/recent-shortcut.ts'
 import { treeShortcuts } from './trees/sandbox-shortcuts.ts'
 
 /** Two attendants, so that no tool's call on a file waits for a look at all of the workspace. They end with the guard's session. */

@@ -1,7 +1,7 @@
 /** Directories that were to go or to come and could not, because something is there that no look has told of. */
 import type { TreePath } from '../tree.ts'
-import type { Unmade } from './host-apply.ts'
-import type { SyncChange } from './reconcile.ts'
+import type { Unmade } from './host/apply.ts'
+import type { SyncChange } from './reconcile/reconcile.ts'
 import { Pace, type Steps } from './slices.ts'
 import { parentOf } from './snapshot.ts'
 

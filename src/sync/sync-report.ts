@@ -1,7 +1,7 @@
 /** What a sync did, as it is told to whoever asked for it. */
 import type { TreePath } from '../tree.ts'
 import type { Made } from './carry-out.ts'
-import type { Plan } from './reconcile.ts'
+import type { Plan } from './reconcile/reconcile.ts'
 import type { Problem } from './snapshot.ts'
 
 export interface SyncReport {

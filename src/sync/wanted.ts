@@ -1,9 +1,9 @@
 /** What of the sandbox's files the host needs for its changes, and which change each is for. */
 import type { TreePath } from '../tree.ts'
-import type { StagedFile } from './host-stage.ts'
-import type { SyncChange } from './reconcile.ts'
+import type { StagedFile } from './host/stage.ts'
+import type { SyncChange } from './reconcile/reconcile.ts'
+import type { ToldFile } from './sandbox/told-files.ts'
 import { Pace, type Steps } from './slices.ts'
-import type { ToldFile } from './told-files.ts'
 
 /** `bytes` is what all of it was when it was looked at. What that look has told is not to be fetched. */
 export interface Wanted {

@@ -1,7 +1,7 @@
 /** What a client is told about the filling of a workspace. */
 import { shown } from '../errors.ts'
 import type { Mount } from '../sandbox.ts'
-import type { Seeded } from '../sync/seed.ts'
+import type { Seeded } from '../sync/seed/seed.ts'
 
 /** More are counted. */
 const namedProblems = 5

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { expect } from 'vitest'
-import { WatchPulse } from '../../src/sync/watch-pulse.ts'
+import { WatchPulse } from '../../src/sync/host/watch-pulse.ts'
 
 /** How much of the file system this process watches. */
 export const watches = () => {

@@ -1,5 +1,5 @@
 /** What a side holds after the changes of a plan, made strictly as an adapter would. */
-import type { SyncChange } from '../../src/sync/reconcile.ts'
+import type { SyncChange } from '../../src/sync/reconcile/reconcile.ts'
 import { type Entry, parentOf, type Snapshot, sameEntry } from '../../src/sync/snapshot.ts'
 
 /** Throws for a change that no file system could make. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { digestAsSent } from '../../src/sync/as-sent.ts'
+import { digestAsSent } from '../../src/sync/seed/as-sent.ts'
 import { treePath } from '../../src/tree.ts'
 
 const sent = {

@@ -18,7 +18,7 @@ import {
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { HostWatch } from '../../src/sync/host-watch.ts'
+import { HostWatch } from '../../src/sync/host/watch.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import { treePath, treeRoot } from '../../src/tree.ts'
 import { untilTold, watches } from '../support/watches.ts'

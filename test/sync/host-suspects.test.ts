@@ -1,8 +1,8 @@
 /** Which directories of the host are looked at when something happens in the middle of it. */
 import { renameSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { DigestCache } from '../../src/sync/digest-cache.ts'
-import { HostSuspects } from '../../src/sync/host-suspects.ts'
+import { DigestCache } from '../../src/sync/host/digest-cache.ts'
+import { HostSuspects } from '../../src/sync/host/suspects.ts'
 import type { Steps } from '../../src/sync/slices.ts'
 import { type TreePath, treePath } from '../../src/tree.ts'
 import { untilTold, watches } from '../support/watches.ts'

@@ -1,6 +1,6 @@
 /** When a stream is packed and when it is sent as it is, on a clock of the test's own. */
 import { expect, test } from 'vitest'
-import { PackingChoice } from '../../src/sync/packing-choice.ts'
+import { PackingChoice } from '../../src/sync/seed/packing-choice.ts'
 
 const mebibyte = 1024 * 1024
 /** Bytes in a millisecond. */

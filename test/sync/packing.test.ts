@@ -3,8 +3,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { packed } from '../../src/sync/packing.ts'
-import { PackingChoice } from '../../src/sync/packing-choice.ts'
+import { packed } from '../../src/sync/seed/packing.ts'
+import { PackingChoice } from '../../src/sync/seed/packing-choice.ts'
 
 const mebibyte = 1024 * 1024
 

@@ -1,7 +1,7 @@
 /** What is worked out from the recent lines is what a listing of everything would have told, or doubt. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Merged, mergeRecent, recentChanges } from '../../src/sync/recent-changes.ts'
+import { type Merged, mergeRecent, recentChanges } from '../../src/sync/sandbox/recent-changes.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 
 interface Inode {

@@ -13,10 +13,14 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type RecentRequest, recentCall, recentFunction } from '../../src/sync/recent-scripts.ts'
-import { type DetailAnswer, type RecentAnswer, readRecent } from '../../src/sync/sandbox-answers.ts'
-import { scanExits } from '../../src/sync/sandbox-scan-script.ts'
-import { fitting, toldBytes, toldFiles } from '../../src/sync/told-files.ts'
+import { type DetailAnswer, type RecentAnswer, readRecent } from '../../src/sync/sandbox/answers.ts'
+import {
+  type RecentRequest,
+  recentCall,
+  recentFunction,
+} from '../../src/sync/sandbox/recent-scripts.ts'
+import { scanExits } from '../../src/sync/sandbox/scan-script.ts'
+import { fitting, toldBytes, toldFiles } from '../../src/sync/sandbox/told-files.ts'
 
 const recentScript = (request: RecentRequest) => `${recentFunction}\n${recentCall(request)}`
 

@@ -14,9 +14,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { recentCall, recentFunction } from '../../src/sync/recent-scripts.ts'
-import { fewEnough, nothingRecent, recentShortcuts } from '../../src/sync/recent-shortcut.ts'
-import { readRecent } from '../../src/sync/sandbox-answers.ts'
+import { readRecent } from '../../src/sync/sandbox/answers.ts'
+import { recentCall, recentFunction } from '../../src/sync/sandbox/recent-scripts.ts'
+import {
+  fewEnough,
+  nothingRecent,
+  recentShortcuts,
+} from '../../src/sync/sandbox/recent-shortcut.ts'
 import { askShortcut, declined } from '../support/ask-shortcut.ts'
 import { hasPerl } from '../support/perl-attendant.ts'
 

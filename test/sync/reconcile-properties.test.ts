@@ -1,7 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { type Plan, reconcile, type SyncChange } from '../../src/sync/reconcile.ts'
-import { changesSince, reconcileChanged, withPlanned } from '../../src/sync/reconcile-changed.ts'
+import { type Plan, reconcile, type SyncChange } from '../../src/sync/reconcile/reconcile.ts'
+import {
+  changesSince,
+  reconcileChanged,
+  withPlanned,
+} from '../../src/sync/reconcile/reconcile-changed.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import type { Entry, Scan, Side, Snapshot } from '../../src/sync/snapshot.ts'
 import { type TreePath, treePath } from '../../src/tree.ts'

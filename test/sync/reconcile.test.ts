@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { refuseEmptied } from '../../src/sync/guard.ts'
-import { reconcile } from '../../src/sync/reconcile.ts'
+import { reconcile } from '../../src/sync/reconcile/reconcile.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import { reasons, type Side } from '../../src/sync/snapshot.ts'
 import { type TreePath, treePath } from '../../src/tree.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { changedOf, factsOf, isFile } from '../../src/sync/sandbox-lines.ts'
+import { changedOf, factsOf, isFile } from '../../src/sync/sandbox/lines.ts'
 
 const path = "./d 755 1/it's f"
 

@@ -14,14 +14,14 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { readScan, type ScanAnswer } from '../../src/sync/sandbox-answers.ts'
+import { readScan, type ScanAnswer } from '../../src/sync/sandbox/answers.ts'
 import {
   lookAhead,
   moments,
   type ScanRequest,
   scanExits,
   scanScript,
-} from '../../src/sync/sandbox-scan-script.ts'
+} from '../../src/sync/sandbox/scan-script.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import { shells } from '../support/local-sandbox.ts'
 

@@ -1,8 +1,8 @@
 /** What lines of a sandbox come to, in whatever order they are known. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { placeOf } from '../../src/sync/sandbox-lines.ts'
-import { scanOf } from '../../src/sync/sandbox-snapshot.ts'
+import { placeOf } from '../../src/sync/sandbox/lines.ts'
+import { scanOf } from '../../src/sync/sandbox/snapshot.ts'
 import { atOnce } from '../../src/sync/slices.ts'
 import { parentOf } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'

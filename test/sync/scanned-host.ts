@@ -11,8 +11,8 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect } from 'vitest'
-import { DigestCache } from '../../src/sync/digest-cache.ts'
-import { HostScanner, type HostScannerOptions, scanHost } from '../../src/sync/host-scan.ts'
+import { DigestCache } from '../../src/sync/host/digest-cache.ts'
+import { HostScanner, type HostScannerOptions, scanHost } from '../../src/sync/host/scan.ts'
 import type { Scan } from '../../src/sync/snapshot.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { SeedArchive } from '../../src/sync/seed-archive.ts'
+import { SeedArchive } from '../../src/sync/seed/archive.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 
 let host: string

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { expect, test } from 'vitest'
 import type { Channel } from '../../src/sandbox.ts'
-import { seedOnce } from '../../src/sync/seed.ts'
+import { seedOnce } from '../../src/sync/seed/seed.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { localSandbox } from '../support/local-sandbox.ts'
 

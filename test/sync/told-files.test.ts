@@ -1,7 +1,7 @@
 /** What a look tells of a small file is its content only as long as that has held still. */
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { fitting, toldFiles } from '../../src/sync/told-files.ts'
+import { fitting, toldFiles } from '../../src/sync/sandbox/told-files.ts'
 
 const digestOf = (content: string) => createHash('sha256').update(content).digest('hex')
 const line = (path: string, size: number, kind = 'f') =>

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { isLocal, isSteady, type Moment, youngerThan } from '../../src/sync/vantage.ts'
+import { isLocal, isSteady, type Moment, youngerThan } from '../../src/sync/sandbox/vantage.ts'
 
 const mount = (point: string, type: string) =>
   `36 35 98:0 / ${point} rw,noatime - ${type} none rw\n`
