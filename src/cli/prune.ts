@@ -1,10 +1,9 @@
 /** `sandbox-mcp prune`: what has not been used for long is removed, and never what is in use. */
 import { quote } from '../posix-sh.ts'
-import type { Backend } from '../sandbox.ts'
 import {
   type PruneCandidate,
   type PruneScope,
-  pruneCandidates,
+  pruneCandidate,
   removeCandidate,
 } from '../sessions/prune.ts'
 import { knownInstallationId } from '../sessions/state-directory.ts'
@@ -16,7 +15,6 @@ import { type Found, findSandboxes, isUnsure, sayWhatIsMissing } from './sandbox
 import { ask, isAttended, print, printJson, say } from './terminal.ts'
 import { toldError, within } from './within.ts'
 
-const askMs = 15_000
 /** Removing a large tree on another machine takes longest. */
 const removeMs = 320_000
 const hourMs = 3_600_000
@@ -43,7 +41,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   const found = await findSandboxes(args.server)
   sayWhatIsMissing(found)
   const outcomes: Outcome[] = []
-  for (const judged of await judge(found, asked)) outcomes.push(await prune(judged, dry))
+  for (const judged of judge(found, asked)) outcomes.push(await prune(judged, dry))
   const workspaces =
     args.given.workspaces === undefined ? [] : await pruneWorkspaces(args, found, asked, dry)
   if (args.given.json !== undefined) await printJson({ sandboxes: outcomes, workspaces })
@@ -62,29 +60,20 @@ function askedLimits({ given }: Arguments): PruneSettings | undefined {
   }
 }
 
-/** Each sandbox by the settings of its own agent. */
-async function judge(found: Found, asked: PruneSettings | undefined): Promise<Judged[]> {
-  const { state, sandboxes, agents } = found
+/** Each sandbox by the settings of its own agent, as its engine has told of it. */
+function judge(
+  { state, sandboxes, agents }: Found,
+  asked: PruneSettings | undefined,
+): readonly Judged[] {
   const installation = knownInstallationId(state)
   // Without an id nothing was made yet.
   if (installation === undefined) return []
-  const groups = new Map<
-    string,
-    { scope: PruneScope; agent: string; backend: Backend; who: string }
-  >()
-  for (const { backend, engine, info, settings, workspaces } of sandboxes) {
+  return sandboxes.flatMap(({ backend, info, settings, workspaces }) => {
     const { prune } = settings ?? agents.first.settings
     const scope = { backend, installation, state, prune: asked ?? prune, workspaces }
-    const key = JSON.stringify([engine.title, info.agent])
-    groups.set(key, { scope, agent: info.agent, backend, who: engine.title })
-  }
-  const judged = [...groups.values()].map(async ({ scope, agent, who }) => {
-    const candidates = await within(askMs, who, (signal) => pruneCandidates(scope, signal))
-    return candidates
-      .filter(({ info }) => info.agent === agent)
-      .map((candidate) => ({ scope, candidate }))
+    const candidate = pruneCandidate(scope, info)
+    return candidate === undefined ? [] : [{ scope, candidate }]
   })
-  return (await Promise.all(judged)).flat()
 }
 
 async function prune({ scope, candidate }: Judged, dry: boolean): Promise<Outcome> {

@@ -102,7 +102,7 @@ export async function pruneCandidates(
 ): Promise<readonly PruneCandidate[]> {
   const { backend, installation } = scope
   const found = await backend.list(installation, signal)
-  return found.flatMap((info) => candidate(scope, info) ?? [])
+  return found.flatMap((info) => pruneCandidate(scope, info) ?? [])
 }
 
 /** Removes one, unless it is used or holds more now: false then. Rejects as `Backend.remove`. */
@@ -114,7 +114,7 @@ export async function removeCandidate(
   const { backend, state } = scope
   let removed = false
   const remove = async () => {
-    const now = candidate(scope, info)
+    const now = pruneCandidate(scope, info)
     // Nobody was asked about what has been left in it since.
     if (now === undefined || now.kept?.why !== kept?.why) return
     await backend.remove(info.name, signal)
@@ -158,7 +158,8 @@ export async function pruneSandboxes(
   }
 }
 
-function candidate(
+/** The one of them that `info` is, if it is one. */
+export function pruneCandidate(
   { state, prune, workspaces }: PruneScope,
   info: SandboxInfo,
 ): PruneCandidate | undefined {
