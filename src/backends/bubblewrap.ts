@@ -117,7 +117,7 @@ export class BubblewrapBackend implements Backend {
     if (record === undefined) return undefined
     if (record.installation !== spec.installation) throw foreign(record)
     if (!(await isRunning(record))) return undefined
-    const connections = await countConnections(layout.channelDirectory)
+    const { all: connections } = await countConnections(layout.channelDirectory)
     const isStale = record.argumentsHash !== plan.hash
     if (isStale && connections === 0) return undefined
     if (record.protocol !== protocol) throw incompatible(record)
@@ -127,8 +127,9 @@ export class BubblewrapBackend implements Backend {
       // It ended under our hands: one that is made now does not.
       if (isSandboxError(error, 'SANDBOX_LOST')) return undefined
       if (!isSandboxError(error, 'SANDBOX_START_FAILED')) throw error
-      if ((await countConnections(layout.channelDirectory)) > 0) throw error
-      // The workspace was replaced by another directory of that name: the sandbox has the old one.
+      if ((await countConnections(layout.channelDirectory)).inUse > 0) throw error
+      // The workspace was replaced by another directory of that name: the sandbox has the old one, and so
+      // have others that have found that out at the same time.
       return undefined
     })
   }
@@ -176,6 +177,7 @@ export class BubblewrapBackend implements Backend {
     if (sandbox === undefined) return undefined
     try {
       await verifyMount(sandbox, spec, signal)
+      await sandbox.accept()
       return sandbox
     } catch (error) {
       await sandbox.close()

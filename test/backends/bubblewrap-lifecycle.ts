@@ -192,6 +192,19 @@ export const lifecycle: Record<string, Scenario> = {
     await next.close()
   },
 
+  async 'servers that find a replaced workspace at the same time all get the new one'(world) {
+    for (let round = 1; round <= 5; round++) {
+      await (await world.open()).close()
+      replaceWorkspace(world, `new-${round}`)
+      const others = [world.backendWith({}), world.backendWith({}), world.backendWith({})]
+      const found = await Promise.all(others.map((other) => world.open({}, other)))
+      for (const sandbox of found) {
+        assert.equal(await output(sandbox, 'ls'), `new-${round}`)
+        await sandbox.close()
+      }
+    }
+  },
+
   async 'changed settings apply once nobody uses the sandbox'(world) {
     const sandbox = await world.open()
     await output(sandbox, 'touch /tmp/old')
@@ -220,11 +233,11 @@ export const lifecycle: Record<string, Scenario> = {
   },
 }
 
-/** By a directory of that name, with other files in it. */
-function replaceWorkspace({ spec, workspace }: World): void {
+/** By a directory of that name, with another file in it. */
+function replaceWorkspace({ spec, workspace }: World, file = 'new'): void {
   const { uid, gid } = spec.owner
-  renameSync(workspace, `${workspace}.old`)
+  renameSync(workspace, `${workspace}.before-${file}`)
   mkdirSync(workspace)
   if (process.getuid?.() === 0) chownSync(workspace, uid, gid)
-  writeFileSync(join(workspace, 'new'), '')
+  writeFileSync(join(workspace, file), '')
 }

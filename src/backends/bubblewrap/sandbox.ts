@@ -3,10 +3,15 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
-import { commandNotStarted, type SandboxError, sandboxLost } from '../../errors.ts'
+import {
+  commandNotStarted,
+  type SandboxError,
+  sandboxLost,
+  sandboxStartFailed,
+} from '../../errors.ts'
 import { isAlive } from '../../process-identity.ts'
 import type { Channel, Sandbox } from '../../sandbox.ts'
 import { type ChannelPlace, type Handler, openFifo } from './channel.ts'
@@ -15,6 +20,8 @@ import { HandlerPool, type Numbers } from './handlers.ts'
 
 /** Handlers can be killed from inside while they wait; this many in a row are no accident. */
 const attemptsToStart = 3
+/** In the directory of a connection whose server has found that it is to have this sandbox. */
+const acceptedFile = 'accepted'
 
 export class BubblewrapSandbox implements Sandbox {
   readonly kind = 'bubblewrap'
@@ -93,6 +100,20 @@ export class BubblewrapSandbox implements Sandbox {
     throw sandboxLost(this.name, 'what should run the command is killed each time')
   }
 
+  /**
+   * Counts as use from now on: its mounts are those that its server wants. Rejects with `SANDBOX_LOST` when
+   * the sandbox has been removed meanwhile.
+   */
+  async accept(): Promise<void> {
+    await writeFile(join(this.#place.directory, acceptedFile), '').catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') throw sandboxLost(this.name, 'its directory was removed')
+        const reason = `it cannot be noted that sandbox ${this.name} is used: ${error.message}`
+        throw sandboxStartFailed(reason, 'Free some space, then call again.', error)
+      },
+    )
+  }
+
   async close(): Promise<void> {
     this.#end(sandboxLost(this.name, 'its connection was closed'))
     for (const handler of this.#running) handler.close()
@@ -109,14 +130,26 @@ export class BubblewrapSandbox implements Sandbox {
   }
 }
 
-/** Forgets connections whose server has ended; resolves with how many others there are. */
-export async function countConnections(directory: string): Promise<number> {
+/**
+ * Forgets connections whose server has ended; resolves with how many others there are, and how many of them
+ * use the sandbox: others may only be finding out whether it is the one that they want.
+ */
+export async function countConnections(directory: string) {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => [])
-  let count = 0
+  const count = { all: 0, inUse: 0 }
   for (const entry of entries) {
     if (!entry.isDirectory()) continue
-    if (isAlive(connectionOwner(entry.name))) count++
-    else await rm(join(directory, entry.name), { recursive: true, force: true })
+    const own = join(directory, entry.name)
+    if (isAlive(connectionOwner(entry.name))) {
+      count.all++
+      if (await isThere(join(own, acceptedFile))) count.inUse++
+    } else await rm(own, { recursive: true, force: true })
   }
   return count
 }
+
+const isThere = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  )
