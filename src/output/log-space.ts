@@ -1,7 +1,6 @@
 /** Where the logs of a session's commands lie, and the disk space that they share. */
-import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { newLogDirectory } from './log-directory.ts'
+import { newLogDirectory, removeLogDirectory } from './log-directory.ts'
 
 export class LogSpace {
   readonly #limit: number
@@ -38,7 +37,7 @@ export class LogSpace {
 
   /** Removes all logs. */
   remove(): void {
-    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true })
+    if (this.#directory !== undefined) removeLogDirectory(this.#directory)
     this.#directory = undefined
   }
 }

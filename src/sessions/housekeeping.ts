@@ -1,6 +1,6 @@
 /** What a server tidies up beside its session: soon after its start, and then now and again. */
 
-import { sweepLogDirectories } from '../output/log-directory.ts'
+import { refreshLogDirectories, sweepLogDirectories } from '../output/log-directory.ts'
 import type { Backend } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { privateWorkspaces, sweepPrivateWorkspaces } from './private-workspace.ts'
@@ -47,6 +47,7 @@ export class Housekeeping {
     sweepPrivateWorkspaces(privateWorkspaces(settings, state), state)
     this.#pruning = this.#tidy(true)
     this.#timer = setInterval(() => {
+      refreshLogDirectories()
       this.#pruning = this.#pruning.then(() => this.#tidy(false))
     }, everyMs).unref()
   }
