@@ -5,7 +5,7 @@ import type { Backend } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 import { privateWorkspaces, sweepPrivateWorkspaces } from './private-workspace.ts'
 import { pruneSandboxes, pruneScope } from './prune.ts'
-import { sweepEphemeral } from './sweep.ts'
+import { sweepEphemeral, sweepRecords } from './sweep.ts'
 
 /** A client's first questions come at once, and what is tidied takes an engine: its code is large. */
 const firstMs = 2_000
@@ -53,8 +53,9 @@ export class Housekeeping {
   }
 
   async #tidy(isFirst: boolean): Promise<void> {
-    const { settings, choose } = this.#house
+    const { settings, state, choose } = this.#house
     const { signal } = this.#abort
+    if (isFirst) await sweepRecords(state, signal)
     const backend = await choose(signal).catch(() => undefined)
     if (backend === undefined || signal.aborted) return
     const report = (line: string) => {

@@ -15,7 +15,7 @@ import {
   privateWorkspaces,
   removePrivateWorkspace,
 } from './private-workspace.ts'
-import { privateKey, sandboxName, scopeKey } from './scope.ts'
+import { ephemeralScope, privateKey, sandboxName, scopeKey } from './scope.ts'
 import {
   expectedStateDirectory,
   installationId,
@@ -116,7 +116,7 @@ function planOn(
     scopeKey(settings, place),
     // A sandbox that was made with more access is never used with less.
     ...(access === 'rw' || choice.path === undefined ? [] : [`access:${access}`]),
-    ...(ephemeral ? [`server:${server.pid}:${server.started}`] : []),
+    ...(ephemeral ? [ephemeralScope(server)] : []),
   ].join(':')
   const name = nameOf(installation, key)
   const ownKey = ephemeral ? ephemeralKey(name, server) : name

@@ -18,7 +18,7 @@ import { isLeased } from './lease.ts'
 import { readUse } from './use-record.ts'
 
 /** How long one is kept whose server is not seen here: it may be in another container, and idle. */
-const keptMs = 24 * 3_600_000
+export const keptMs = 24 * 3_600_000
 
 /** The directory that holds them all. */
 export const privateWorkspaces = (

@@ -1,5 +1,6 @@
 /** Which sandbox a session's calls land in: its keys, and the name made from them. Pure. */
 import { createHash } from 'node:crypto'
+import type { ServerProcess } from '../sandbox.ts'
 import type { Settings } from '../settings.ts'
 
 /** Letters that are legal in the names of every engine, and hard to misread. */
@@ -20,6 +21,15 @@ export function scopeKey(
   workspace: string,
 ): string {
   return `${scopeName(settings)}:workspace:${sha256(workspace).slice(0, 32)}`
+}
+
+/** What follows the scope key of a sandbox that ends with its server. */
+export const ephemeralScope = ({ pid, started }: ServerProcess) => `server:${pid}:${started}`
+
+/** The server that the sandbox with that scope key ends with, if it is one that does. */
+export function serverOfScope(key: string): ServerProcess | undefined {
+  const [, pid, started] = /:server:(\d+):(\d*)$/.exec(key) ?? []
+  return started === undefined ? undefined : { pid: Number(pid), started }
 }
 
 /** The scope key without the workspace. */

@@ -68,6 +68,11 @@ export function writeUse(state: string, name: string, record: UseRecord): void {
 /** Forgets what is kept of a sandbox that is confirmed to be gone. */
 export function forgetSandbox(state: string, name: string): void {
   rmSync(fileOf(state, name), { force: true })
+  forgetAllButUse(state, name)
+}
+
+/** The same, but for when it was used last and for whom. */
+export function forgetAllButUse(state: string, name: string): void {
   forgetMarks(state, name)
   const sync = join(state, 'sync')
   for (const file of namesIn(sync)) {

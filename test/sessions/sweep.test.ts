@@ -1,13 +1,24 @@
 /** What ends with its server goes at a later start, also when that server was killed, and never under one that lives. */
-import { mkdtempSync, realpathSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { HostBackend } from '../../src/backends/host.ts'
+import { thisProcess } from '../../src/process-identity.ts'
 import { takeLease } from '../../src/sessions/lease.ts'
-import { sweepEphemeral } from '../../src/sessions/sweep.ts'
+import { ephemeralScope } from '../../src/sessions/scope.ts'
+import { sweepEphemeral, sweepRecords } from '../../src/sessions/sweep.ts'
 import { markUnsettled } from '../../src/sessions/unsettled.ts'
-import { writeUse } from '../../src/sessions/use-record.ts'
+import { readUses, writeUse } from '../../src/sessions/use-record.ts'
 import { context, never, newSpec } from '../support/remote-sandbox.ts'
 
 /** Of no process of this machine. */
@@ -87,4 +98,49 @@ test('one that was left as a mirror with changes is kept, also where the setting
   markUnsettled(state, `${name}.${gone.pid}-${gone.started}-000000000000`)
   await sweep()
   expect(await left()).toEqual([name])
+})
+
+const hour = 3_600_000
+const mark = `${name}.${gone.pid}-${gone.started}-000000000000`
+
+/** As a server that is gone has left it, that long ago. */
+const usedBefore = (ms: number, server = gone) => ({
+  ...{ agent: 'main', session: 'main', workspace: '/p' },
+  usedMs: Date.now() - ms,
+  scopeKey: `agent:main:workspace:0:${ephemeralScope(server)}`,
+})
+
+test('with one that is swept goes what is kept of it, and after a day when it was used', async () => {
+  const { state, sweep, left } = await place(name)
+  writeUse(state, name, { ...usedBefore(23 * hour), workspaces: 'remote' })
+  markUnsettled(state, mark)
+  mkdirSync(join(state, 'sync'))
+  writeFileSync(join(state, 'sync', `${name}.ancestor`), '')
+  await sweep()
+  expect(await left()).toEqual([])
+  const inside = (directory: string) => readdirSync(join(state, directory))
+  expect([inside('unsettled'), inside('sync')]).toEqual([[], []])
+  await sweepRecords(state, never)
+  // Its private workspace is kept as long.
+  expect(inside('used')).toEqual([name])
+  writeUse(state, name, usedBefore(25 * hour))
+  await leaseOfIt(state)
+  await sweepRecords(state, never)
+  expect([inside('used'), inside('leases')]).toEqual([[], []])
+})
+
+test('what is kept stays where a server lives or may live, changes may be left, or the sandbox is kept', async () => {
+  const [other, used, unsettled, kept] = ['b', 'c', 'd', 'e'].map((letter) => {
+    return `sbx-${letter.repeat(15)}`
+  }) as [string, string, string, string]
+  const { state } = await place()
+  writeFileSync(await leaseOfIt(state), 'another boot, or namespace')
+  writeUse(state, name, usedBefore(25 * hour))
+  writeUse(state, other, usedBefore(25 * hour, thisProcess()))
+  writeUse(state, used, usedBefore(23 * hour))
+  writeUse(state, unsettled, usedBefore(25 * hour))
+  markUnsettled(state, `${unsettled}.${gone.pid}-${gone.started}-000000000000`)
+  writeUse(state, kept, { ...usedBefore(999 * hour), scopeKey: 'agent:main:workspace:0' })
+  await sweepRecords(state, never)
+  expect([...readUses(state).keys()].sort()).toEqual([name, other, used, unsettled, kept].sort())
 })
