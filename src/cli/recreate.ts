@@ -1,6 +1,7 @@
 /** `sandbox-mcp recreate`: sandboxes are removed; the next call of a tool makes them again. */
 import { nearestWord } from '../config/nearest-word.ts'
 import { configInvalid, shown } from '../errors.ts'
+import { whileNobodyBegins } from '../sessions/lease.ts'
 import { forgetSandbox } from '../sessions/use-record.ts'
 import { type Arguments, help, readArguments } from './arguments.ts'
 import { listed } from './list.ts'
@@ -60,8 +61,15 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 /** Removes the sandbox, and what is remembered of it on the host. */
 async function remove({ info, backend }: FoundSandbox, state: string): Promise<void> {
-  await within(removeMs, `removing ${info.name}`, (signal) => backend.remove(info.name, signal))
-  forgetSandbox(state, info.name)
+  const { name } = info
+  await within(removeMs, `removing ${name}`, (signal) => {
+    const remove = async () => {
+      await backend.remove(name, signal)
+      forgetSandbox(state, name)
+    }
+    // What is remembered of one that is opened meanwhile is of the next sandbox.
+    return whileNobodyBegins(name, remove, signal)
+  })
 }
 
 /** `CONFIG_INVALID` unless exactly one way of choosing was used. */

@@ -58,7 +58,7 @@ export async function takeLease(
   const release = () => rmSync(file, { force: true })
   try {
     // Whoever removes it looks for leases in this turn: it has seen ours, or is done.
-    const waiting = () => report(`sandbox ${name} was idle and is being removed; it is opened anew`)
+    const waiting = () => report(`sandbox ${name} is being removed; it is opened anew`)
     await holding(lockKey(name), async () => {}, signal, waiting)
   } catch (error) {
     release()
@@ -87,6 +87,13 @@ export async function whileUnused(
     signal,
   )
 }
+
+/** Runs `run`, and keeps everybody from beginning to use the sandbox meanwhile; those who use it go on. */
+export const whileNobodyBegins = (
+  name: string,
+  run: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> => holding(lockKey(name), run, signal)
 
 /**
  * Whether any process uses the sandbox; true as well where that cannot be read. Forgets the leases that do not count

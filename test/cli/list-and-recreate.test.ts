@@ -2,7 +2,10 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { takeLease } from '../../src/sessions/lease.ts'
+import { isUnsettled, markUnsettled } from '../../src/sessions/unsettled.ts'
 import { describeWhere, images } from '../support/available.ts'
+import { json, startDockerDouble } from '../support/docker-double.ts'
 import { startSshServer } from '../support/ssh-server.ts'
 import { startServer } from '../support/stdio-server.ts'
 import { type Command, hasTerminals, newCommand, noDocker, onTerminal, steady } from './run.ts'
@@ -68,6 +71,51 @@ test('a name that no sandbox has is told with what to do', async () => {
     '\u2716 there is no sandbox "other"',
     '  Nothing was removed. "sandbox-mcp list" shows what there is; call again with names of it.',
   ])
+})
+
+test('who begins to use a sandbox while it is removed waits, and what is remembered of that use stays', async () => {
+  const name = 'sbx-aaaaaaaaaaaaaaa'
+  const state = join(command.world.env.XDG_STATE_HOME ?? '', 'sandbox-mcp')
+  mkdirSync(state)
+  const order: string[] = []
+  let [using, isThere]: [Promise<void> | undefined, boolean] = [undefined, true]
+  const engine = await startDockerDouble(command.world, state, { main: name }, (call, to, list) => {
+    if (call === 'GET /containers/json') return list()
+    if (!isThere) return json(to, { message: 'no such container' }, 404)
+    if (call.startsWith('GET')) {
+      return json(to, { Id: name, Name: `/${name}`, State: { Status: 'running' }, Config: {} })
+    }
+    const waiting = new Promise<void>((resolve) => {
+      const report = (line: string) => {
+        order.push(line)
+        resolve()
+      }
+      using = takeLease(state, name, { signal: new AbortController().signal, report }).then(
+        ({ id }) => {
+          order.push('used')
+          markUnsettled(state, id)
+        },
+      )
+    })
+    void Promise.race([waiting, using]).then(() => {
+      order.push('removed')
+      isThere = false
+      to.writeHead(204).end()
+    })
+  })
+  try {
+    const { stdout, exitCode } = await command.run(['recreate', name, '--force'], engine.env)
+    expect([stdout, exitCode]).toEqual([name, 0])
+    await using
+    expect(order).toEqual([
+      `sandbox ${name} is being removed; it is opened anew`,
+      'removed',
+      'used',
+    ])
+    expect(isUnsettled(state, name)).toBe(true)
+  } finally {
+    await engine.close()
+  }
 })
 
 describeWhere('bubblewrap', 'list and recreate, on bubblewrap', () => {

@@ -8,11 +8,11 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { createServer } from 'node:http'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { readUse, writeUse } from '../../src/sessions/use-record.ts'
 import { describeWhere, images } from '../support/available.ts'
+import { json, startDockerDouble } from '../support/docker-double.ts'
 import { startSshServer } from '../support/ssh-server.ts'
 import { startServer, textOf } from '../support/stdio-server.ts'
 import { type Command, hasTerminals, newCommand, noDocker, onTerminal, steady } from './run.ts'
@@ -101,10 +101,14 @@ describeWhere('bubblewrap', 'prune, on bubblewrap', () => {
     if (known === undefined) throw new Error(`no use of ${name} is known`)
     const [one, two] = ['sbx-aaaaaaaaaaaaaaa', 'sbx-bbbbbbbbbbbbbbb']
     for (const each of [one, two]) writeUse(state, each, known)
-    const engine = await startFailingEngine({ one, two })
+    let lists = 0
+    const engine = await startDockerDouble(command.world, state, { one, two }, (call, to, list) => {
+      if (call === 'GET /containers/json' && ++lists === 1) list()
+      else json(to, { message: 'the engine is ill' }, 500)
+    })
     try {
       const { stdout, stderr, exitCode } = await command.run(['prune', '--idle', '2h'], engine.env)
-      expect([stdout, exitCode, engine.lists()]).toEqual([name, 1, 1])
+      expect([stdout, exitCode, lists]).toEqual([name, 1, 1])
       for (const each of [one, two]) {
         expect(stderr).toContain(`\u2716 ${each} (idle for 3h; /elsewhere) was not removed: `)
       }
@@ -113,40 +117,6 @@ describeWhere('bubblewrap', 'prune, on bubblewrap', () => {
     }
   })
 })
-
-/** A Docker engine that tells once of containers, each of the agent it is given for, and then fails in everything. */
-async function startFailingEngine(sandboxes: Readonly<Record<string, string>>) {
-  const installation = readFileSync(join(state, 'installation-id'), 'utf8').trim()
-  const containers = Object.entries(sandboxes).map(([agent, name]) => ({
-    Id: name,
-    Names: [`/${name}`],
-    State: 'running',
-    Created: 1,
-    Labels: {
-      'sandbox-mcp.installation': installation,
-      'sandbox-mcp.scope-key': 's',
-      'sandbox-mcp.agent': agent,
-      'sandbox-mcp.workspace': '/elsewhere',
-    },
-  }))
-  let lists = 0
-  const server = createServer((request, response) => {
-    if (request.url?.includes('_ping')) return response.end('OK')
-    if (request.url?.includes('/containers/json') && ++lists === 1) {
-      response.setHeader('content-type', 'application/json')
-      return response.end(JSON.stringify(containers))
-    }
-    response.statusCode = 500
-    return response.end('{"message":"the engine is ill"}')
-  })
-  const socket = join(command.world.temporary, 'docker.sock')
-  await new Promise<void>((resolve) => server.listen(socket, resolve))
-  return {
-    env: { DOCKER_HOST: `unix://${socket}` },
-    lists: () => lists,
-    close: () => new Promise((resolve) => server.close(resolve)),
-  }
-}
 
 describeWhere('docker', 'prune, on Docker', () => {
   const docker = ['--backend', 'docker', '--image', images.busybox] as const
