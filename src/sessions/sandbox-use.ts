@@ -62,7 +62,8 @@ export class NotedUse implements SandboxUse {
   }
 
   opened(kind: BackendKind): void {
-    // Who recreates a sandbox forgets its marks; a use that goes on is one of the new sandbox.
+    // Who recreates a sandbox forgets the marks of those whose lease does not count there; a use that goes on is
+    // one of the new sandbox.
     if (this.#id !== undefined) this.#mark(this.#id)
     const { lastError: _, ...rest } = this.#record
     this.#record = rest

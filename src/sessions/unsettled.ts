@@ -60,9 +60,14 @@ export function isUnsettled(state: string, name: string): boolean {
   return marksOf(state, name)?.length !== 0
 }
 
-/** Forgets every mark, of a sandbox that is confirmed to be gone. */
+/**
+ * Forgets the marks of a sandbox that is confirmed to be gone, but for those of uses that go on: they may be in
+ * the next one already.
+ */
 export function forgetMarks(state: string, name: string): void {
-  for (const id of marksOf(state, name) ?? []) unmark(state, id)
+  for (const id of marksOf(state, name) ?? []) {
+    if (!leaseCounts(state, id)) unmark(state, id)
+  }
 }
 
 /**

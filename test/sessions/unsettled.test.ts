@@ -79,6 +79,17 @@ describe('marks', () => {
     expect(isUnsettled(state, name)).toBe(false)
   })
 
+  test('of a sandbox that is gone all are forgotten but those of uses that go on', async () => {
+    const [ended, own] = [await marked(), await marked()]
+    markUnknown(state, name)
+    ended.release()
+    forgetSandbox(state, name)
+    expect(readdirSync(join(state, 'unsettled'))).toEqual([own.id])
+    own.release()
+    forgetSandbox(state, name)
+    expect(isUnsettled(state, name)).toBe(false)
+  })
+
   test('a sandbox of which it cannot be read whether it is in use or unsettled is both', async () => {
     for (const directory of ['leases', 'unsettled']) symlinkSync(directory, join(state, directory))
     expect(isLeased(state, name)).toBe(true)
@@ -103,7 +114,8 @@ describe('marks', () => {
       const use = new NotedUse(plan, settings)
       const claim = await use.begin(context)
       use.opened('openshell')
-      // As who recreates it does, while something runs in it.
+      // As who recreates it does, while something runs in it and its lease does not count there.
+      rmSync(join(state, 'leases'), { recursive: true })
       forgetSandbox(state, plan.spec.name)
       use.opened('openshell')
       claim.end(false)
