@@ -122,7 +122,7 @@ async function pruneWorkspaces(
   return outcomes
 }
 
-function removeWorkspace(orphan: OrphanWorkspace, dry: boolean): Outcome {
+export function removeWorkspace(orphan: OrphanWorkspace, dry: boolean): Outcome {
   const { key, path, changed } = orphan
   const told = { name: key, workspace: path }
   if ('unknown' in changed) {
@@ -135,7 +135,9 @@ function removeWorkspace(orphan: OrphanWorkspace, dry: boolean): Outcome {
     removeOrphan(orphan)
     return { ...told, reason, outcome: 'removed' }
   } catch (error) {
-    return { ...told, reason, outcome: 'failed', why: (error as Error).message }
+    const { message } = error as Error
+    const why = `${message}; part of it may be gone: copy what you need from what is left, then "rm -rf -- ${quote(path)}" removes that, run by a user who may`
+    return { ...told, reason, outcome: 'failed', why }
   }
 }
 
@@ -146,7 +148,7 @@ async function printOutcomes(outcomes: readonly Outcome[], dry: boolean): Promis
     else if (outcome === 'would be removed') await print(`${line}\n`)
     else
       say(
-        `${outcome === 'kept' ? '!' : '\u2716'} ${line} ${outcome === 'kept' ? 'is kept' : 'was not removed'}: ${why}`,
+        `${outcome === 'kept' ? '!' : '\u2716'} ${line} ${outcome === 'kept' ? 'is kept' : 'could not be removed'}: ${why}`,
       )
     if (outcome === 'removed') say(`  removed: ${reason}; ${workspace}`)
   }

@@ -1,6 +1,8 @@
 /** Which private workspaces belong to nobody, where others are at work in them meanwhile. */
 import fs, {
   chmodSync,
+  chownSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
@@ -10,10 +12,12 @@ import fs, {
 } from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { orphanWorkspaces } from '../../src/cli/orphan-workspaces.ts'
+import { removeWorkspace } from '../../src/cli/prune.ts'
 import type { Found } from '../../src/cli/sandboxes.ts'
+import { quote } from '../../src/posix-sh.ts'
 import { writeUse } from '../../src/sessions/use-record.ts'
 
 const hour = 3_600_000
@@ -94,4 +98,32 @@ test('one that is used while another is removed is kept', () => {
     writeUse(state, 'sbx-aaaaaaaaaaaaaaa', { ...record, workspace })
   }
   expect(found).toHaveLength(1)
+})
+
+test('one that is removed in part is not said to be whole, and it is told how the rest goes', () => {
+  const { state, pathOf } = place('half')
+  const [path, closed] = [pathOf('half'), join(pathOf('half'), 'kept', 'closed')]
+  mkdirSync(closed, { recursive: true })
+  writeFileSync(join(closed, 'file'), '')
+  chmodSync(state, 0o755)
+  chmodSync(closed, 0o500)
+  onTestFinished(() => chmodSync(closed, 0o700))
+  // Root may remove anything.
+  const isRoot = process.getuid?.() === 0
+  if (isRoot) {
+    for (const one of [dirname(path), path, dirname(closed), closed]) chownSync(one, 65_534, 65_534)
+    process.seteuid?.(65_534)
+  }
+  const orphan = { directory: dirname(path), key: 'half', path, changed: { ms: 0 } }
+  try {
+    const { outcome, why } = removeWorkspace(orphan, false)
+    expect(outcome).toBe('failed')
+    expect(why).toMatch(/^EACCES/)
+    expect(why).toContain(
+      `; part of it may be gone: copy what you need from what is left, then "rm -rf -- ${quote(path)}" removes that, run by a user who may`,
+    )
+  } finally {
+    if (isRoot) process.seteuid?.(0)
+  }
+  expect(existsSync(closed)).toBe(true)
 })

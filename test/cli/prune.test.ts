@@ -110,7 +110,7 @@ describeWhere('bubblewrap', 'prune, on bubblewrap', () => {
       const { stdout, stderr, exitCode } = await command.run(['prune', '--idle', '2h'], engine.env)
       expect([stdout, exitCode, lists]).toEqual([name, 1, 1])
       for (const each of [one, two]) {
-        expect(stderr).toContain(`\u2716 ${each} (idle for 3h; /elsewhere) was not removed: `)
+        expect(stderr).toContain(`\u2716 ${each} (idle for 3h; /elsewhere) could not be removed: `)
       }
     } finally {
       await engine.close()
