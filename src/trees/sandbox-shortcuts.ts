@@ -1,6 +1,6 @@
 /**
  * What the scripts of a tree do for a file where nothing is unusual, in perl: read a regular file that no link leads
- * to, and replace or make one in a directory that is there. They keep every promise of the scripts, and decline
+ * to, and replace or make one, with the directories that it is in. They keep every promise of the scripts, and decline
  * whatever those would refuse or do in another way, before anything of the workspace has changed.
  */
 import type { Shortcut } from '../scripts/script.ts'
@@ -68,22 +68,28 @@ const shortcut = (name: string, root: string, path: string, ...more: string[]): 
 
 /**
  * The definitions that the shortcuts call, for an attendant to start with. `walk` enters the directory of the path's last
- * name, and gives that name, and the directory as a path and its parts of which none was a link. `same_place` says whether
- * that path still leads to where we are.
+ * name, and gives that name, and the directory as a path and its parts of which none was a link. Where it is given a list, it
+ * makes directories that are missing, and adds their paths to it. `same_place` says whether that path still leads to where
+ * we are.
  */
 export const treeShortcuts = String.raw`
 use filetest 'access';
 sub same { $_[0] == $_[2] && $_[1] == $_[3] }
 sub walk {
-  my ($root, $path) = @_;
+  my ($root, $path, $made) = @_;
   return if $path =~ m{/\z|(?:\A|/)\.\.(?:/|\z)};
   my $at = $root =~ s{/+\z}{}r;
   chdir($at eq '' ? '/' : $at) or return;
   my @parts = grep { $_ ne '' && $_ ne '.' } split m{/}, $path;
   my $name = @parts ? pop @parts : '.';
   for (@parts) {
-    my @seen = lstat $_ or return;
-    S_ISDIR($seen[2]) && chdir $_ or return;
+    my @seen = lstat $_;
+    if (!@seen && $made && $!{ENOENT}) {
+      mkdir $_ or return;
+      push @$made, "$at/$_";
+      @seen = lstat $_;
+    }
+    @seen && S_ISDIR($seen[2]) && chdir $_ or return;
     same(@seen[0, 1], (lstat '.')[0, 1]) or return;
     $at .= "/$_";
   }
@@ -166,8 +172,15 @@ sub read_file {
   "$bytes\n" . facts(@of)
 }
 sub replace_file {
-  my ($stdin, $root, $path, $before, $executable, $compare, $lock, $temporary) = @_;
-  my ($name, @place) = walk($root, $path) or return;
+  my @made;
+  my $said = replace_there(\@made, @_);
+  if (!defined $said) { rmdir for reverse @made }
+  $said
+}
+sub replace_there {
+  my ($made, $stdin, $root, $path, $before, $executable, $compare, $lock, $temporary) = @_;
+  my $may_be_new = $before eq 'absent' || $before eq 'anything';
+  my ($name, @place) = walk($root, $path, $may_be_new ? $made : undef) or return;
   return if $name eq './.' || !-w '/tmp';
   my @old = lstat $name;
   if (@old) { S_ISREG($old[2]) && -w $name or return } else { $!{ENOENT} or return }

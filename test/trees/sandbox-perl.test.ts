@@ -107,8 +107,18 @@ describe.runIf(hasPerl)('by perl', () => {
       expect(await left()).toEqual(['d', 'd/e', 'd/e/f', 'd/new', 'made'])
     })
 
+    test('makes the directories of a new file, with the rights of new ones', async () => {
+      mkdirSync(at('d'))
+      expect(await tree.replace(treePath('d/e/f/new'), Buffer.from('x'))).toBe('absent')
+      await tree.apply([change('g/new', 'absent', 'y')])
+      expect(readFileSync(at('d/e/f/new'), 'utf8') + readFileSync(at('g/new'), 'utf8')).toBe('xy')
+      expect(statSync(at('d/e')).mode & 0o777).toBe(0o777 & ~process.umask())
+      expect(await left()).toEqual(['d', 'd/e', 'd/e/f', 'd/e/f/new', 'g', 'g/new'])
+    })
+
     const writes: Readonly<Record<string, () => Promise<unknown>>> = {
-      'a directory that is not there': () => tree.replace(treePath('no/f'), Buffer.from('x')),
+      'content in a directory that is not there': () => tree.apply([change('no/f', was('f'), 'x')]),
+      'a directory where a file is': () => tree.replace(treePath('f/no/g'), Buffer.from('x')),
       'a directory': () => tree.replace(treePath('d'), Buffer.from('x')),
       'a link': () => tree.replace(treePath('link'), Buffer.from('x')),
       'a way over a link': () => tree.replace(treePath('up/f'), Buffer.from('x')),
@@ -197,6 +207,10 @@ describe.runIf(hasPerl)('by perl', () => {
         ['d/g', 'absent', write('d/g'), 'declined'],
         ['d/g', 'anything', write('d/g'), 'declined'],
         ['d/g', 'anything', '', ''],
+        ['n/m/g', 'anything', '', ''],
+        ['n/m/g', 'absent', 'return 1', 'declined'],
+        ['n/m/g', 'absent', write('n/m/g'), 'declined'],
+        ['n/m/g', 'absent', `rename '${at('n')}', '${at('o')}'; mkdir '${at('n')}'`, 'declined'],
       ]
       for (const [name, before, happens, said] of cases) {
         rmSync(root, { recursive: true })
@@ -208,6 +222,7 @@ describe.runIf(hasPerl)('by perl', () => {
           said,
         ])
         expect((await left()).filter((entry) => entry.includes('.sbx-'))).toEqual([])
+        if (happens === 'return 1') expect(existsSync(at('n'))).toBe(false)
         expect(existsSync(`/tmp/${lockName(root, '')}`)).toBe(false)
       }
     })
