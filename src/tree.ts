@@ -100,6 +100,12 @@ export interface Tree {
    * `FILE_TOO_LARGE` when more than `readLimitBytes` would be returned.
    */
   read(path: TreePath, range?: ByteRange): Promise<FileContent>
+  /**
+   * What the whole file held when this tree last read or wrote it, where reading it takes long and it is still known. It
+   * may hold something else by now: a change that is worked out from it relies on its digest, and where that is
+   * `FILE_STALE` it is not recalled again.
+   */
+  recall?(path: TreePath): Buffer | undefined
   /** The names in one directory, in byte order, links not followed. `NOT_A_FILE` for a file. */
   list(path: TreePath): Promise<readonly ListedEntry[]>
   /**

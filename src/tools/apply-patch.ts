@@ -1,10 +1,13 @@
 /** The tool `apply_patch`: one patch over any number of files, all or none. */
 import { z } from 'zod'
 import { patchInvalid } from '../file-errors.ts'
+import type { TreePath } from '../tree.ts'
+import type { Located } from '../workspace.ts'
 import { parsePatch } from './apply-patch/parse.ts'
-import { type FileOutcome, planPatch } from './apply-patch/plan.ts'
-import { locateTargets } from './apply-patch/targets.ts'
+import { type FileOutcome, type Plan, planPatch } from './apply-patch/plan.ts'
+import { locateTargets, type Target } from './apply-patch/targets.ts'
 import { inTurn } from './in-turn.ts'
+import { isOutdated } from './text-file.ts'
 import { defineTool, openContext, text } from './tool.ts'
 
 const input = z.strictObject({ input: z.string().describe('The whole patch') })
@@ -62,12 +65,29 @@ export const applyPatch = defineTool({
     const locate = (path: string) => session.locate(path, openContext(call))
     const { tree, paths, targets } = await locateTargets(parsePatch(patch), locate)
     return inTurn(tree, paths, 'apply_patch', signal, async () => {
-      const { changes, files } = await planPatch(targets)
+      const { changes, files } = await plan(targets)
       if (changes.length > 0) await tree.apply(changes, signal)
       return { content: text(summary(files)), facts: { files: [...files] } }
     })
   },
 })
+
+/** From what is recalled of the files, where that is not refused and each of them is changed, which checks it. */
+async function plan(targets: readonly Target[]): Promise<Plan> {
+  const recalled = new Set<TreePath>()
+  const recall = ({ tree, path }: Located) => {
+    const bytes = tree.recall?.(path)
+    if (bytes !== undefined) recalled.add(path)
+    return bytes
+  }
+  const planned = await planPatch(targets, recall).catch((error: unknown) => {
+    if (recalled.size === 0 || !isOutdated(error)) throw error
+  })
+  for (const { path } of planned?.changes ?? []) recalled.delete(path)
+  return planned !== undefined && recalled.size === 0
+    ? planned
+    : planPatch(targets, () => undefined)
+}
 
 function summary(files: readonly FileOutcome[]): string {
   if (files.length === 0) return 'Nothing changed: the files are already as the patch leaves them.'

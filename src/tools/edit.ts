@@ -6,7 +6,7 @@ import { encodeText } from './byte-text.ts'
 import { applyReplacements, type Edit, locateEdits } from './edit/apply-edits.ts'
 import { excerptOf } from './edit/excerpt.ts'
 import { inTurn } from './in-turn.ts'
-import { readForText, textOf } from './text-file.ts'
+import { changeBytes, textOf } from './text-file.ts'
 import { defineTool, openContext, text } from './tool.ts'
 
 const input = z.strictObject({
@@ -49,12 +49,11 @@ export const edit = defineTool({
     const { session, signal } = call
     edits.forEach(refuseUnwritable)
     const located = await session.locate(path, openContext(call))
-    return inTurn(located.tree, [located.path], 'edit', signal, async () => {
-      const file = await readForText(located)
-      const content = textOf(file.bytes, located.shown)
+    const change = async (was: Buffer) => {
+      const content = textOf(was, located.shown)
       const { replacements, tolerant } = locateEdits(content, edits, located.shown)
       const bytes = encodeText(applyReplacements(content, replacements))
-      const before = { digest: digestOf(file.bytes) }
+      const before = { digest: digestOf(was) }
       await located.tree.apply([{ path: located.path, before, after: { bytes } }], signal)
 
       const excerpt = excerptOf(content, replacements)
@@ -72,7 +71,8 @@ export const edit = defineTool({
         content: text(lines.join('\n')),
         facts: { path: located.shown, replacements: count, firstChangedLine },
       }
-    })
+    }
+    return inTurn(located.tree, [located.path], 'edit', signal, () => changeBytes(located, change))
   },
 })
 

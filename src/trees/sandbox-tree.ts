@@ -15,6 +15,7 @@ import {
   type Tree,
   type TreePath,
 } from '../tree.ts'
+import { ContentCache } from './content-cache.ts'
 import { applyFunctions, applyScript } from './sandbox-apply-script.ts'
 import { entriesOf, factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
 import { readFailed, type Told, writeFailed } from './sandbox-failure.ts'
@@ -76,6 +77,7 @@ export class SandboxTree implements Tree {
   readonly #root: () => Promise<string>
   readonly #lock: string | undefined
   readonly #readOnly: boolean
+  readonly #seen = new ContentCache()
 
   constructor(run: ScriptRunner, { root, lock, readOnly = false }: SandboxTreeOptions) {
     this.#run = run
@@ -116,12 +118,19 @@ export class SandboxTree implements Tree {
       if (sent.length > readLimitBytes) {
         throw readFailed(path, told(exits.tooLarge, `0 ${sent.length}`))
       }
+      this.#seen.put(path, sent)
       return { bytes: sent, size: sent.length, ...facts }
     }
     const from = range.offset % block
     const bytes = sent.subarray(from, from + range.length)
     // Files of the kernel say 0 and have content.
-    return { bytes, size: Math.max(size, bytes.length && range.offset + bytes.length), ...facts }
+    const whole = Math.max(size, bytes.length && range.offset + bytes.length)
+    if (bytes.length === whole) this.#seen.put(path, bytes)
+    return { bytes, size: whole, ...facts }
+  }
+
+  recall(path: TreePath): Buffer | undefined {
+    return this.#seen.get(path)
   }
 
   async list(path: TreePath): Promise<readonly ListedEntry[]> {
@@ -171,6 +180,8 @@ export class SandboxTree implements Tree {
     }
     if (signal?.aborted) throw cancelled('the change')
     const root = await this.#root()
+    // Whatever becomes of it: what is refused is not recalled again.
+    for (const { path } of changes) this.#seen.forget(path)
     const script = applyScript(root, changes, this.#lock, compare)
     const parts = changes.flatMap(({ after }) => (after === 'absent' ? [] : [after.bytes]))
     const size = Buffer.byteLength(script)
@@ -182,7 +193,11 @@ export class SandboxTree implements Tree {
       treeFunctions,
       replaceShortcut(root, changes, this.#lock, compare),
     )
-    if (code === 0) return stdout.toString()
+    if (code === 0) {
+      for (const { path, after } of changes)
+        if (after !== 'absent') this.#seen.put(path, after.bytes)
+      return stdout.toString()
+    }
     if (signal?.aborted) throw cancelled('the change')
     throw writeFailed(
       changes.map(({ path }) => path),
@@ -210,9 +225,8 @@ export class SandboxTree implements Tree {
   }
 }
 
-function scriptFromStdin(bytes: number): string {
-  return `eval "$(dd bs=${bytes} count=1 iflag=fullblock 2>/dev/null)"`
-}
+const scriptFromStdin = (bytes: number) =>
+  `eval "$(dd bs=${bytes} count=1 iflag=fullblock 2>/dev/null)"`
 
 function stream(parts: readonly Uint8Array[]): Uint8Array | Readable | undefined {
   const size = parts.reduce((sum, part) => sum + part.length, 0)
@@ -228,9 +242,7 @@ function blockOf({ offset, length }: ByteRange): number {
 
 const largeBlock = 65_536
 
-function told(code: number, stdout: string, stderr = ''): Told {
-  return { code, stdout, stderr }
-}
+const told = (code: number, stdout: string, stderr = ''): Told => ({ code, stdout, stderr })
 
 /** What no Linux file system can hold. */
 function isTooLong(path: string): boolean {

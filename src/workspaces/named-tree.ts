@@ -30,6 +30,10 @@ export class NamedTree implements Tree {
     return this.#named(this.#tree.read(path, range))
   }
 
+  recall(path: TreePath): Buffer | undefined {
+    return this.#tree.recall?.(path)
+  }
+
   list(path: TreePath): Promise<readonly ListedEntry[]> {
     return this.#named(this.#tree.list(path))
   }

@@ -5,12 +5,12 @@
  */
 import { isSandboxError, type SandboxError } from '../../errors.ts'
 import { fileExists, fileNotFound, patchFailed } from '../../file-errors.ts'
-import { type Before, type Change, digestOf, type TreePath } from '../../tree.ts'
+import { type Before, type Change, digestOf, type FileContent, type TreePath } from '../../tree.ts'
 import type { Located } from '../../workspace.ts'
 import { encodeText } from '../byte-text.ts'
+import { isRefusal } from '../refusal.ts'
 import { readForText, textLimitBytes, textOf } from '../text-file.ts'
 import { applyChunks } from './apply-chunks.ts'
-import { isRefusal } from './refusal.ts'
 import type { Target } from './targets.ts'
 
 export interface FileOutcome {
@@ -42,10 +42,13 @@ interface Picture {
 
 /**
  * Reads the files and locates every chunk of every operation. One reason per file that cannot be
- * changed, for all of them at once.
+ * changed, for all of them at once. `recall` gives what a file held when it was last seen, which need not be read then.
  */
-export async function planPatch(targets: readonly Target[]): Promise<Plan> {
-  const loaded = await load(targets)
+export async function planPatch(
+  targets: readonly Target[],
+  recall: (file: Located) => Buffer | undefined,
+): Promise<Plan> {
+  const loaded = await load(targets, recall)
   const failures = new Map<TreePath, { path: string; error: SandboxError }>()
   const pictures = new Map<TreePath, Picture>()
   for (const [path, picture] of loaded) {
@@ -75,8 +78,13 @@ export async function planPatch(targets: readonly Target[]): Promise<Plan> {
   return outcome([...pictures.values()])
 }
 
-/** Every path as it is now, or why it cannot be had; all at once, one round trip for each. */
-async function load(targets: readonly Target[]): Promise<Map<TreePath, Picture | SandboxError>> {
+/** Every path as it is now or is recalled, or why it cannot be had; all at once, one round trip for each that is read. */
+async function load(
+  targets: readonly Target[],
+  recall: (file: Located) => Buffer | undefined,
+): Promise<Map<TreePath, Picture | SandboxError>> {
+  // Of a file that is moved it has to be known as well whether it is executable.
+  const moves = targets.some(({ moveTo }) => moveTo !== undefined)
   const reads = new Map<TreePath, () => Promise<Picture>>()
   const first = (file: Located, read: () => Promise<Picture>) => {
     if (!reads.has(file.path)) reads.set(file.path, read)
@@ -85,7 +93,9 @@ async function load(targets: readonly Target[]): Promise<Map<TreePath, Picture |
     first(file, () => {
       if (operation.kind === 'add') return absent(file)
       if (operation.kind === 'delete') return doomed(file)
-      return operation.chunks.length > 0 ? present(file, readForText) : present(file, readWhole)
+      if (operation.chunks.length === 0) return present(file, readWhole)
+      const bytes = moves ? undefined : recall(file)
+      return present(file, bytes === undefined ? readForText : () => ({ bytes, executable: false }))
     })
     if (moveTo !== undefined) first(moveTo, () => absent(moveTo))
   }
@@ -111,7 +121,9 @@ async function absent(file: Located): Promise<Picture> {
 
 const readWhole = ({ tree, path }: Located) => tree.read(path)
 
-async function present(file: Located, read: typeof readForText): Promise<Picture> {
+type Read = (file: Located) => Promise<FileContent> | Pick<FileContent, 'bytes' | 'executable'>
+
+async function present(file: Located, read: Read): Promise<Picture> {
   const { bytes, executable } = await read(file)
   const content = { bytes, executable, origin: file }
   return { file, before: { digest: digestOf(bytes) }, original: content, now: content }

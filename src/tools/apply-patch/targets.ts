@@ -3,8 +3,8 @@ import { type SandboxError, shown } from '../../errors.ts'
 import { patchFailed, patchInvalid } from '../../file-errors.ts'
 import type { Tree, TreePath } from '../../tree.ts'
 import type { Located } from '../../workspace.ts'
+import { isRefusal } from '../refusal.ts'
 import type { Operation } from './parse.ts'
-import { isRefusal } from './refusal.ts'
 
 export interface Target {
   readonly operation: Operation

@@ -1,5 +1,5 @@
-/** Errors that say something about one file of a patch, and not about the whole call. */
-import { type ErrorCode, isSandboxError, type SandboxError } from '../../errors.ts'
+/** Errors that say something about one file, and not about the whole call. */
+import { type ErrorCode, isSandboxError, type SandboxError } from '../errors.ts'
 
 const codes: readonly ErrorCode[] = [
   'ARGUMENT_INVALID',
@@ -13,7 +13,7 @@ const codes: readonly ErrorCode[] = [
   'EDIT_NO_MATCH',
 ]
 
-/** True for an error that is told beside those of the patch's other files. */
+/** True for an error that a patch tells beside those of its other files. */
 export function isRefusal(error: unknown): error is SandboxError {
   return isSandboxError(error) && codes.includes(error.code)
 }
