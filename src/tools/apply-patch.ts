@@ -1,8 +1,7 @@
 /** The tool `apply_patch`: one patch over any number of files, all or none. */
 import { z } from 'zod'
 import { patchInvalid } from '../file-errors.ts'
-import type { TreePath } from '../tree.ts'
-import type { Located } from '../workspace.ts'
+import type { Tree, TreePath } from '../tree.ts'
 import { parsePatch } from './apply-patch/parse.ts'
 import { type FileOutcome, type Plan, planPatch } from './apply-patch/plan.ts'
 import { locateTargets, type Target } from './apply-patch/targets.ts'
@@ -64,29 +63,44 @@ export const applyPatch = defineTool({
     }
     const locate = (path: string) => session.locate(path, openContext(call))
     const { tree, paths, targets } = await locateTargets(parsePatch(patch), locate)
-    return inTurn(tree, paths, 'apply_patch', signal, async () => {
-      const { changes, files } = await plan(targets)
+    const carryOut = async ({ changes, files }: Plan) => {
       if (changes.length > 0) await tree.apply(changes, signal)
       return { content: text(summary(files)), facts: { files: [...files] } }
+    }
+    return inTurn(tree, paths, 'apply_patch', signal, async () => {
+      try {
+        const assumed = await assumedPlan(targets, tree)
+        if (assumed !== undefined) return await carryOut(assumed)
+      } catch (error) {
+        if (!isOutdated(error)) throw error
+      }
+      return carryOut(await planPatch(targets))
     })
   },
 })
 
-/** From what is recalled of the files, where that is not refused and each of them is changed, which checks it. */
-async function plan(targets: readonly Target[]): Promise<Plan> {
-  const recalled = new Set<TreePath>()
-  const recall = ({ tree, path }: Located) => {
-    const bytes = tree.recall?.(path)
-    if (bytes !== undefined) recalled.add(path)
-    return bytes
-  }
-  const planned = await planPatch(targets, recall).catch((error: unknown) => {
-    if (recalled.size === 0 || !isOutdated(error)) throw error
+/**
+ * A plan that need not hold: made from what the tree recalls of files, and as if nothing were where something is to be made.
+ * Undefined where there is nothing to assume, or where carrying it out would not check all that is.
+ */
+async function assumedPlan(targets: readonly Target[], tree: Tree): Promise<Plan | undefined> {
+  const isAssumed = ({ operation, file, moveTo }: Target) =>
+    operation.kind === 'add' || moveTo !== undefined || tree.recall?.(file.path) !== undefined
+  if (tree.recall === undefined || !targets.some(isAssumed)) return undefined
+  const assumed = new Set<TreePath>()
+  const plan = await planPatch(targets, {
+    content({ path }) {
+      const bytes = tree.recall?.(path)
+      if (bytes !== undefined) assumed.add(path)
+      return bytes
+    },
+    isAbsent({ path }) {
+      assumed.add(path)
+      return true
+    },
   })
-  for (const { path } of planned?.changes ?? []) recalled.delete(path)
-  return planned !== undefined && recalled.size === 0
-    ? planned
-    : planPatch(targets, () => undefined)
+  for (const { path } of plan.changes) assumed.delete(path)
+  return assumed.size === 0 ? plan : undefined
 }
 
 function summary(files: readonly FileOutcome[]): string {

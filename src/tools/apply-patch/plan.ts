@@ -26,6 +26,14 @@ export interface Plan {
   readonly files: readonly FileOutcome[]
 }
 
+/** What need not be looked at, because whoever carries out the plan finds out whether it holds. */
+export interface Assumptions {
+  /** What a file holds. */
+  content(file: Located): Buffer | undefined
+  /** Whether nothing is where something is to be made. */
+  isAbsent(file: Located): boolean
+}
+
 interface Content {
   readonly bytes: Buffer
   readonly executable: boolean
@@ -42,13 +50,13 @@ interface Picture {
 
 /**
  * Reads the files and locates every chunk of every operation. One reason per file that cannot be
- * changed, for all of them at once. `recall` gives what a file held when it was last seen, which need not be read then.
+ * changed, for all of them at once.
  */
 export async function planPatch(
   targets: readonly Target[],
-  recall: (file: Located) => Buffer | undefined,
+  assumptions?: Assumptions,
 ): Promise<Plan> {
-  const loaded = await load(targets, recall)
+  const loaded = await load(targets, assumptions)
   const failures = new Map<TreePath, { path: string; error: SandboxError }>()
   const pictures = new Map<TreePath, Picture>()
   for (const [path, picture] of loaded) {
@@ -78,10 +86,10 @@ export async function planPatch(
   return outcome([...pictures.values()])
 }
 
-/** Every path as it is now or is recalled, or why it cannot be had; all at once, one round trip for each that is read. */
+/** Every path as it is or is assumed to be, or why it cannot be had; all at once, one round trip for each that is looked at. */
 async function load(
   targets: readonly Target[],
-  recall: (file: Located) => Buffer | undefined,
+  assumptions: Assumptions | undefined,
 ): Promise<Map<TreePath, Picture | SandboxError>> {
   // Of a file that is moved it has to be known as well whether it is executable.
   const moves = targets.some(({ moveTo }) => moveTo !== undefined)
@@ -91,13 +99,13 @@ async function load(
   }
   for (const { operation, file, moveTo } of targets) {
     first(file, () => {
-      if (operation.kind === 'add') return absent(file)
+      if (operation.kind === 'add') return absent(file, assumptions)
       if (operation.kind === 'delete') return doomed(file)
       if (operation.chunks.length === 0) return present(file, readWhole)
-      const bytes = moves ? undefined : recall(file)
+      const bytes = moves ? undefined : assumptions?.content(file)
       return present(file, bytes === undefined ? readForText : () => ({ bytes, executable: false }))
     })
-    if (moveTo !== undefined) first(moveTo, () => absent(moveTo))
+    if (moveTo !== undefined) first(moveTo, () => absent(moveTo, assumptions))
   }
   const entries = [...reads].map(async ([path, read]) => {
     const picture = await read().catch((error: unknown) => {
@@ -109,12 +117,14 @@ async function load(
   return new Map(await Promise.all(entries))
 }
 
-async function absent(file: Located): Promise<Picture> {
+async function absent(file: Located, assumptions: Assumptions | undefined): Promise<Picture> {
+  const picture: Picture = { file, before: 'absent', original: undefined, now: undefined }
+  if (assumptions?.isAbsent(file)) return picture
   try {
     await file.tree.stat(file.path)
   } catch (error) {
     if (!isSandboxError(error, 'FILE_NOT_FOUND')) throw error
-    return { file, before: 'absent', original: undefined, now: undefined }
+    return picture
   }
   throw fileExists(file.shown)
 }
