@@ -5,10 +5,10 @@
 import type { TreePath } from '../tree.ts'
 
 /** Of one file; what is larger is generated, and seldom edited. */
-const fileLimitBytes = 256 * 1024
-const allLimitBytes = 2 * 1024 * 1024
+const fileLimitBytes = 128 * 1024
+const allLimitBytes = 512 * 1024
 
-/** Holds no more than two megabytes; what was neither seen nor used for the longest time goes first. */
+/** Holds no more than half a megabyte; what was neither seen nor used for the longest time goes first. */
 export class ContentCache {
   readonly #files = new Map<TreePath, Buffer>()
   #bytes = 0
