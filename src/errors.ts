@@ -115,6 +115,14 @@ export const sandboxLost = (name: string, reason: string, cause?: unknown) =>
     cause,
   )
 
+/** Where nobody can end what runs there, nor tell whether it has ended. */
+export const sandboxStill = (name: string, afterMs: number) =>
+  new SandboxError(
+    'SANDBOX_LOST',
+    `sandbox ${name} has not answered for ${afterMs / 1000} s; what ran there is given up, and may go on`,
+    'Look at what still runs there before you call again; when it stays like this, remove the sandbox or restart the engine.',
+  )
+
 export const cancelled = (what: string) =>
   new SandboxError('CANCELLED', `${what} was cancelled`, 'Call again if it is still wanted.')
 

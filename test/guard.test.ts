@@ -1,13 +1,18 @@
-/** A guard that does not come: its channel is ours, because none of a shell does that. */
+/** A guard that does not come, or stands still: its channel is ours, or its shell was stopped. */
 import { getEventListeners } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { sandboxLost } from '../src/errors.ts'
-import { endMs, openGuard, readyMs } from '../src/guard/guard.ts'
+import { answerMs, endMs, openGuard, readyMs } from '../src/guard/guard.ts'
+import { sessionMark } from '../src/guard/process-mark.ts'
+import { spawn } from '../src/process.ts'
 import type { Channel, Sandbox } from '../src/sandbox.ts'
 import { SandboxOpening } from '../src/sandbox-opening.ts'
 import { unnoted } from '../src/session-options.ts'
 import type { Workspace } from '../src/workspace.ts'
+import { localSandbox } from './support/local-sandbox.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
@@ -124,4 +129,84 @@ test('a session that ends meanwhile does not wait for it, and closes its sandbox
   await expect(guard).rejects.toMatchObject({ code: 'CANCELLED' })
   expect(state.isClosed).toBe(true)
   expectNothingLeft(channels, signal)
+})
+
+test('one that is asked and stands still counts as lost in time, and one that answers has its time again', async () => {
+  const { sandbox, channels } = silentSandbox()
+  const { signal } = new AbortController()
+  const opening = openGuard(sandbox, signal)
+  await settle()
+  channels[0]?.stdout.write('ready\n')
+  const guard = await opening
+  const [lost, failed] = [vi.fn(), vi.fn()]
+  void guard.lost.then(lost)
+  const first = guard.signal('TERM', 500, sessionMark())
+  await vi.advanceTimersByTimeAsync(answerMs - 1)
+  void guard.hasProcesses().catch(failed)
+  channels[0]?.stdout.write('1\n')
+  await first
+  await vi.advanceTimersByTimeAsync(answerMs - 1)
+  expect(failed).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(1)
+  const why = expect.objectContaining({
+    code: 'SANDBOX_LOST',
+    message: 'sandbox sbx has not answered for 30 s; what ran there is given up, and may go on',
+  })
+  expect(failed).toHaveBeenCalledWith(why)
+  expect(lost).toHaveBeenCalledWith(why)
+  expect(() => guard.admit()).toThrow('has not answered')
+  expectNothingLeft(channels, signal)
+})
+
+/** Closing it does not end the script, as on a connection. */
+function leftRunning(channel: Channel): Channel {
+  let cut = (_: Error) => {}
+  const closed = new Promise<never>((_, reject) => {
+    cut = reject
+  })
+  const exit = Promise.race([channel.exit, closed])
+  exit.catch(() => {})
+  const close = () => {
+    for (const stream of [channel.stdin, channel.stdout, channel.stderr]) stream.destroy()
+    cut(sandboxLost('sbx', 'it was closed'))
+  }
+  return { ...channel, exit, close }
+}
+
+const isThere = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+test('a command that a guard that stands still was to end is told as lost, and ends when the guard goes on', async () => {
+  const local = localSandbox({ through: leftRunning })
+  const pidFile = join(local.folder, 'guard')
+  let begin = `echo $$ >'${pidFile}'\n`
+  const start: Sandbox['start'] = (script, signal) => {
+    const first = begin
+    begin = ''
+    return local.start(first + script, signal)
+  }
+  const { name, kind, root, close } = local
+  const guard = await openGuard({ name, kind, root, close, start }, new AbortController().signal)
+  const command = await spawn(guard, 'echo begun; sleep 1000', { workdir: '/' })
+  for await (const chunk of command.chunks('stdout')) {
+    expect(String(chunk)).toBe('begun\n')
+    break
+  }
+  command.stderr.resume()
+  const pid = Number(readFileSync(pidFile, 'utf8'))
+  process.kill(pid, 'SIGSTOP')
+  const killed = expect(command.kill()).rejects.toThrow('has not answered')
+  const ended = expect(command.exit).rejects.toThrow('what ran there is given up, and may go on')
+  await vi.advanceTimersByTimeAsync(answerMs)
+  await killed
+  await ended
+  expect(isThere(-command.group)).toBe(true)
+  process.kill(pid, 'SIGCONT')
+  await expect.poll(() => isThere(-command.group)).toBe(false)
+  local.remove()
 })

@@ -7,7 +7,7 @@
  * group (setsid, a daemon) is reached too.
  */
 import { createInterface } from 'node:readline'
-import { backendUnavailable, cancelled, sandboxLost } from '../errors.ts'
+import { backendUnavailable, cancelled, sandboxLost, sandboxStill } from '../errors.ts'
 import { RunnerPool } from '../runner/pool.ts'
 import type { Locale } from '../runner/runner-script.ts'
 import type { Channel, Sandbox } from '../sandbox.ts'
@@ -35,7 +35,10 @@ export interface Guard {
   check(): Promise<void>
   /** Whether anything that the session started runs still, in its group or not. Rejects with `SANDBOX_LOST`. */
   hasProcesses(): Promise<boolean>
-  /** Resolves with the reason when the guard ends without `close`: the sandbox is gone. */
+  /**
+   * Resolves with the reason when the guard ends without `close`: the sandbox is gone. Also when it is asked and stands
+   * still, because nobody can end anything then: what runs is cut off, and ends when the guard goes on.
+   */
   readonly lost: Promise<Error>
   /**
    * Ends all groups and marked processes of the session; resolves when they are gone, and what ran them
@@ -49,6 +52,9 @@ const dropMs = 100
 
 /** A guard that has not said that it is there by then will not. */
 export const readyMs = 30_000
+
+/** One that is asked something and says nothing for so long stands still: the longest answer takes seconds. */
+export const answerMs = 30_000
 
 /** A guard that has ended all by then would have said so: on a busy machine it takes seconds. */
 export const endMs = 30_000
@@ -102,6 +108,8 @@ class ChannelGuard implements Guard {
   #dropped = ''
   #dropping: NodeJS.Timeout | undefined
   #gone: Error | undefined
+  #tellLost: (why: Error) => void = () => {}
+  #silence: NodeJS.Timeout | undefined
 
   constructor(
     sandbox: Sandbox,
@@ -129,16 +137,14 @@ class ChannelGuard implements Guard {
       const [request, answer] = line.split(' ')
       this.#waiting.get(Number(request))?.(answer)
       this.#waiting.delete(Number(request))
+      this.#expectAnswer()
     })
     this.lost = new Promise((resolve) => {
-      const ended = (cause?: unknown) => {
-        this.#gone = sandboxLost(sandbox.name, 'its guard process ended', cause)
-        for (const wake of this.#waiting.values()) wake()
-        this.#waiting.clear()
-        if (!this.#closing) resolve(this.#gone)
-      }
-      channel.exit.then(() => ended(), ended)
+      this.#tellLost = resolve
     })
+    const ended = (cause?: unknown) =>
+      this.#lose(sandboxLost(sandbox.name, 'its guard process ended', cause))
+    channel.exit.then(() => ended(), ended)
   }
 
   admit(): void {
@@ -186,11 +192,35 @@ class ChannelGuard implements Guard {
     if (this.#gone === undefined) {
       answer = await new Promise<string | undefined>((resolve) => {
         this.#waiting.set(request, resolve)
+        // Whoever asks while others wait does not make it later that it stands still.
+        if (this.#waiting.size === 1) this.#expectAnswer()
         this.#tell(`${verb} ${request} ${rest}\n`)
       })
     }
     if (this.#gone !== undefined) throw this.#gone
     return answer
+  }
+
+  /** From now on the next of those that are waited for has its time. */
+  #expectAnswer(): void {
+    clearTimeout(this.#silence)
+    if (this.#waiting.size === 0) return
+    this.#silence = setTimeout(() => {
+      const why = sandboxStill(this.sandbox.name, answerMs)
+      this.#lose(why)
+      this.runners.cut(why)
+      // Its end is what the guard is told by, when it goes on: it ends all.
+      this.#channel.stdin.end()
+      this.#channel.close()
+    }, answerMs).unref()
+  }
+
+  #lose(why: Error): void {
+    this.#gone ??= why
+    clearTimeout(this.#silence)
+    for (const wake of this.#waiting.values()) wake()
+    this.#waiting.clear()
+    if (!this.#closing) this.#tellLost(why)
   }
 
   #tell(lines: string): void {

@@ -1,6 +1,6 @@
 /** The runners of a session from their start to their end, whatever they are used for. */
-import { once } from 'node:events'
 import type { Sandbox } from '../sandbox.ts'
+import { settledWithin } from '../settled-within.ts'
 import { Runner } from './runner.ts'
 import type { Locale } from './runner-script.ts'
 
@@ -49,10 +49,14 @@ export class RunnerLives {
     for (const runner of this.#started) runner.release()
   }
 
+  /** Cuts the connections to all, and starts none any more; their commands are told `why`. */
+  cut(why: Error): void {
+    this.#stop.abort()
+    for (const runner of this.#started) runner.close(why)
+  }
+
   /** Resolves when none is there, nor being started; after `endMs` in any case, and then none is started any more. */
   async ended(): Promise<void> {
-    const late = setTimeout(() => this.#stop.abort(), endMs)
-    await Promise.race([Promise.all(this.#ends), once(this.#stop.signal, 'abort')])
-    clearTimeout(late)
+    if (!(await settledWithin(Promise.all(this.#ends), endMs))) this.#stop.abort()
   }
 }

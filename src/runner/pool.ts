@@ -32,7 +32,8 @@ export interface GroupWatch {
 export class RunnerPool {
   readonly #lives: RunnerLives
   readonly #watch: GroupWatch
-  #isClosed = false
+  /** What whoever comes now is refused with. */
+  #refusal: Error | undefined
   /** Those that are ready. */
   readonly #reserve = new RunnerReserve()
   /** The groups of those that run nothing yet. */
@@ -97,12 +98,22 @@ export class RunnerPool {
 
   /** Lets go of all of them, and refuses whoever waits. Their commands end with the guard. */
   close(): void {
-    this.#isClosed = true
-    this.#reserve.close()
-    clearTimeout(this.#patience)
-    this.#waiting.refuseAll(cancelled('the command'))
+    this.#refuse(cancelled('the command'))
     this.#rest.wake()
     this.#lives.release()
+  }
+
+  /** Gives up all of them and their commands, and refuses whoever waits: each is told `why`. */
+  cut(why: Error): void {
+    this.#refuse(why)
+    this.#lives.cut(why)
+  }
+
+  #refuse(why: Error): void {
+    this.#refusal = why
+    this.#reserve.close()
+    clearTimeout(this.#patience)
+    this.#waiting.refuseAll(why)
   }
 
   /**
@@ -122,7 +133,7 @@ export class RunnerPool {
   }
 
   #take(signal: AbortSignal | undefined): Promise<Runner> {
-    if (this.#isClosed) return Promise.reject(cancelled('the command'))
+    if (this.#refusal !== undefined) return Promise.reject(this.#refusal)
     const ready = this.#waiting.size === 0 ? this.#reserve.take() : undefined
     if (ready !== undefined) {
       this.#reserve.saw(this.#running + 1)
@@ -162,7 +173,7 @@ export class RunnerPool {
     this.#starting += 1
     try {
       const runner = await this.#lives.start((ended) => this.#lost(ended))
-      if (this.#isClosed) runner.release()
+      if (this.#refusal !== undefined) runner.release()
       if (!(await runner.ready)) throw unstarted(runner.lastWords)
       this.#keep(runner)
       return true
@@ -217,7 +228,7 @@ export class RunnerPool {
   }
 
   #startAhead(): Promise<boolean> | undefined {
-    return this.#isClosed ? undefined : this.#startOne()
+    return this.#refusal === undefined ? this.#startOne() : undefined
   }
 
   #keep(runner: Runner): void {

@@ -151,8 +151,9 @@ export class Runner {
     this.#channel.stdin.end()
   }
 
-  /** Cuts the connection to it. */
-  close(): void {
+  /** Cuts the connection to it. Its command is told `why`, whatever the connection is told. */
+  close(why?: Error): void {
+    if (why !== undefined) this.#command?.over({ error: why })
     this.#channel.stdin.end()
     this.#channel.close()
   }
