@@ -10,6 +10,7 @@ import {
   keepUntilGone,
   launcherVariables,
   mark,
+  noTraps,
   type Shell,
   traps,
 } from './runner-script.ts'
@@ -69,7 +70,8 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   const text = (lines: readonly string[]) => framed(shell, lines.join('\n'))
   if (stdin === 'open') {
     // What is left of its stdin could be taken for an answer, so the launcher stays, and leads the group.
-    const taken = `unset ${launcherVariables}; unset -f sbx_take; `
+    // A subshell that is asked for its traps tells those of the shell around it.
+    const taken = `${noTraps}; unset ${launcherVariables}; unset -f sbx_take; `
     // As a word of its own, so that what the shell cannot read of it takes nothing along of what follows here. bash counts
     // its lines from where the word before it ends.
     const command =

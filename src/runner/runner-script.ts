@@ -55,7 +55,9 @@ export const briefMs = 2_000
 
 export const mark = (token: string, word: string, values = '') =>
   `printf '\\036${token}:${word}%s\\036' ${values}`
-export const traps = 'trap : HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
+const outlived = 'HUP INT QUIT TERM USR1 USR2 ALRM PIPE'
+export const traps = `trap : ${outlived}`
+export const noTraps = `trap - ${outlived}`
 
 /**
  * `token` is unguessable; it frames the marks. What `locale` has its commands need not be told.

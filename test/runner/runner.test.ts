@@ -273,6 +273,19 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       expect((await sh('ls')).stdout).not.toContain('trapped')
     })
 
+    test('a very long command finds no trap that it has not set', async () => {
+      const set = `trap 'echo end' EXIT; trap 'echo got' TERM`
+      for (const input of [undefined, Buffer.from('given')]) {
+        const run = `trap; echo of its own; ${set}; trap # ${'x'.repeat(130_000)}`
+        const own = await start(run, { stdin: 'open', input })
+        if (input === undefined) own.stdin.end()
+        own.stderr.resume()
+        expect(await text(own.stdout)).toMatch(
+          /^of its own\ntrap -- '?echo end'? EXIT\ntrap -- '?echo got'? (?:SIG)?TERM\nend\n$/,
+        )
+      }
+    })
+
     test.each([
       ['a text', `printf '%s ' caller "$_"; cat; exit 3`, 3],
       ['a program', ['sh', '-c', 'cat; exit 4'], 4],
