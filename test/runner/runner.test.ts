@@ -273,6 +273,20 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       expect((await sh('ls')).stdout).not.toContain('trapped')
     })
 
+    test.each([
+      ['none', '$$'],
+      ['open', '$(cut -d" " -f5 </proc/$$/stat)'],
+    ] as const)('a command with stdin %s can end its group', async (stdin, group) => {
+      for (const whole of ['kill 0', `kill -- -${group}`]) {
+        const run = `sleep 100 & sleep 100 & ${whole}; wait; echo on`
+        const own = await start(run, { stdin })
+        own.stderr.resume()
+        expect(await text(own.stdout)).toBe('')
+        expect(await own.exit).toBe(143)
+        await own.gone
+      }
+    })
+
     test('a very long command finds no trap that it has not set', async () => {
       const set = `trap 'echo end' EXIT; trap 'echo got' TERM`
       for (const input of [undefined, Buffer.from('given')]) {
