@@ -116,7 +116,9 @@ describeSessions('process', (open) => {
     expect(some.text).toContain('[more: action "log" with offset 30003]')
     const end = await act('log', id, { offset: 49_999 })
     expect(end.text).toMatch(/^49999\n50000\n\n\[lines 49999 to 50000\]\n\[exited\]$/)
-    expect((await act('log', id, { offset: 60_000 })).text).toContain('there are 50001 lines')
+    expect((await act('log', id, { offset: 60_000 })).text).toContain(
+      'the command has printed 50000 lines',
+    )
     expect((await act('log', id, { cursor: 1e9 })).text).toContain('beyond the end')
   })
 
@@ -273,6 +275,25 @@ test('a log page by lines behind the last one says that there is none', async ()
   const { text, notes } = await linesPage(await captured('a\nb\n'), 3, 200)
   expect([text, notes]).toEqual(['', ['there is no line 3: 2 so far']])
 })
+
+test.each([
+  ['', 0, 1],
+  ['a\nb\n', 2, 2],
+  ['a\nb', 2, 2],
+  ['\n'.repeat(50_000), 50_000, 50_000],
+])(
+  'a log page by lines far behind the last one says how many there are',
+  async (printed, lines, last) => {
+    const output = await captured(printed)
+    await expect(linesPage(output, 60_000, 200)).rejects.toMatchObject({
+      message: `offset 60000 is beyond the end: the command has printed ${lines} lines`,
+      hint: `Use an offset up to ${last}, or none for the last lines.`,
+    })
+    expect((await linesPage(output, last, 200)).notes[0]).toMatch(
+      lines === 0 ? /0 so far/ : /^lines/,
+    )
+  },
+)
 
 /** What a command has printed, of which a result shows 10,000 bytes. */
 async function captured(printed: string, spaceBytes = 1e6): Promise<CapturedOutput> {

@@ -114,10 +114,12 @@ async function readPage(output: CapturedOutput, from: number): Promise<Buffer> {
 
 async function startOfLine(output: CapturedOutput, line: number): Promise<number> {
   const { bytes: total, lineFeeds } = output.end
+  const lines = lineFeeds + (endsInside(output.last(1)) ? 1 : 0)
+  // The line that comes next may be asked for.
   if (line - 1 > lineFeeds) {
     throw argumentInvalid(
-      `offset ${line} is beyond the end: there are ${lineFeeds + 1} lines`,
-      `Use an offset up to ${lineFeeds + 1}, or none for the last lines.`,
+      `offset ${line} is beyond the end: the command has printed ${lines} lines`,
+      `Use an offset up to ${Math.max(1, lines)}, or none for the last lines.`,
     )
   }
   let left = line - 1
