@@ -51,7 +51,7 @@ const chunk = fc.record({
   mark: fc.oneof(often('@@', 'none', '@@ -1,2 +1,2 @@'), often('heading', 'two headings')),
   loose: fc.oneof(
     often('exact', 'wrong'),
-    often('exact', 'trailing', 'indent', 'ascii', 'blank', 'bare'),
+    often('exact', 'trailing', 'indent', 'ascii', 'blank', 'bare', 'blanks'),
   ),
   atEnd: often(false, true),
 })
@@ -169,6 +169,7 @@ function writeChunk(
     ...(marks[chunk.mark] ?? [chunk.mark]),
     ...(chunk.loose === 'bare' ? body.map((line) => (line === ' ' ? '' : line)) : body),
     ...(chunk.loose === 'blank' ? [''] : []),
+    ...(chunk.loose === 'blanks' ? ['+', '-'] : []),
     ...(chunk.atEnd ? ['*** End of File'] : []),
   ]
   return { text: body.length === 0 ? [] : text, end: end + tail.length }

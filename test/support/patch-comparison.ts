@@ -30,8 +30,15 @@ async function account(asked: PatchCase, ours: Applied, theirs: Applied) {
     return refusing.length > 0 ? refusing.map(({ name }) => name) : undefined
   }
   const possible = rephrasing(asked)
-  const all = possible.filter(({ alone }) => alone !== true)
-  for (const chosen of [[], ...possible.map((deviation) => [deviation]), all]) {
+  const allWith = (one?: Deviation) =>
+    possible.filter((deviation) => deviation.alone !== true || deviation === one)
+  const choices = [
+    [],
+    ...possible.map((one) => [one]),
+    allWith(),
+    ...possible.filter(({ alone }) => alone === true).map(allWith),
+  ]
+  for (const chosen of choices) {
     const answer = chosen.length === 0 ? theirs : await rephrased(asked, chosen)
     if (answer.refusal !== undefined) continue
     const levels = leveling(asked, ours.files, answer.files)

@@ -88,14 +88,13 @@ export const deviations: readonly Deviation[] = [
     name: 'A blank line that is not there is no place',
     example: { files: { a: '1\n' }, patch: update('@@', '', '+x') },
     refuses: (refusal, asked) =>
-      /were not found|but only line/.test(refusal) && phrase.hasOnlyBlankContext(asked),
+      /were not found|but only line|not at the end of the file/.test(refusal) &&
+      phrase.hasOnlyBlankContext(asked, refusal),
   },
   {
-    name: 'An added blank line is never dropped',
-    example: { files: { a: '1\n' }, patch: update('-1', '-', '+') },
-    rephrase: inPatch((asked) =>
-      asked.replace(/^(-| ?)\n(?=(?:\+.*\n)*\+$)/gm, (_, sign) => (sign === '-' ? '' : '+\n')),
-    ),
+    name: 'A blank line is never dropped with another',
+    example: { files: { a: '\n' }, patch: update('@@', ' ', '-') },
+    rephrase: inPatch(phrase.withoutLastOldBlank),
     alone: true,
   },
   {

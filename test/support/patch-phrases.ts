@@ -84,17 +84,40 @@ export function hasEmptyChunk(patch: string): boolean {
   return /^(?:@@|\*\*\* Update File: ).*\n(?:[^\S\n]*\n)+\*\*\* /m.test(patch)
 }
 
-/** True when the only old lines of a chunk are blank. */
-export function hasOnlyBlankContext(patch: string): boolean {
+/** True when the only old line of the chunk that a refusal names is blank. */
+export function hasOnlyBlankContext(patch: string, refusal: string): boolean {
   const lines = patch.split(/\r?\n/)
-  return lines.some((line, i) => {
-    const old = bodyBelow(lines, i).filter((one) => !one.startsWith('+'))
-    return headed.test(line) && old.length > 0 && old.every((one) => /^[ -]?$/.test(one))
+  const at = Number(/chunk at line (\d+) of the patch/.exec(refusal)?.[1]) - 1
+  // One without a mark is named by its first line.
+  let mark = lines[at]?.startsWith('@@') ? at : at - 1
+  while (lines[mark + 1]?.startsWith('@@')) mark += 1
+  const old = bodyBelow(lines, mark).filter((one) => !one.startsWith('+'))
+  return old.length === 1 && isBlank(old[0])
+}
+
+/** Of each chunk whose last line is blank before and after, the one before as none, or as added if it is kept. */
+export function withoutLastOldBlank(patch: string): string {
+  return rewrite(patch, (lines) => {
+    const written = [...lines]
+    for (let mark = lines.length - 1; mark >= 0; mark -= 1) {
+      if (!isMark(lines[mark] ?? '')) continue
+      const body = bodyBelow(lines, mark)
+      const old = body.findLastIndex((one) => !one.startsWith('+'))
+      const last = body.findLastIndex((one) => !one.startsWith('-'))
+      if (old === last || !isBlank(body[old]) || !isBlank(body[last])) continue
+      written.splice(mark + 1 + old, 1, ...(body[old] === '-' ? [] : ['+']))
+    }
+    return written
   })
 }
 
+const isBlank = (line: string | undefined) => line !== undefined && /^[ +-]?$/.test(line)
+
+/** In a chunk, a blank is the sign of a context line. */
+const isMark = (line: string) => headed.test(line) && !line.startsWith(' ')
+
 function bodyBelow(lines: readonly string[], mark: number): string[] {
   const rest = lines.slice(mark + 1)
-  const end = rest.findIndex((line) => headed.test(line) && !line.startsWith(' '))
+  const end = rest.findIndex(isMark)
   return end === -1 ? rest : rest.slice(0, end)
 }
