@@ -12,7 +12,7 @@ import {
 } from '../errors.ts'
 import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
 import { runScript, type ScriptResult } from '../scripts/script.ts'
-import { connect } from './ssh/connection.ts'
+import { connect } from './ssh/connect.ts'
 import {
   type Account,
   type Destination,

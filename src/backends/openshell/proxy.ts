@@ -1,7 +1,8 @@
 /** An SSH connection to a sandbox over the stdio of `openshell ssh-proxy`. */
 import { backendUnavailable, isSandboxError, type SandboxError } from '../../errors.ts'
+import { connectOver } from '../ssh/connect.ts'
 import { markPassing } from '../ssh/connect-failure.ts'
-import { type Connection, connectOver } from '../ssh/connection.ts'
+import type { Connection } from '../ssh/connection.ts'
 import type { PoolLimits } from '../ssh/pool.ts'
 import type { OpenShellCommand } from './command.ts'
 import { failureOf } from './failures.ts'
