@@ -4,11 +4,11 @@
  */
 import type { Readable } from 'node:stream'
 import { Activity, type SandboxUse } from './activity.ts'
-import { isSandboxError } from './errors.ts'
-import { type ExecRequest, Execution } from './exec.ts'
+import { type CommandRequest, type CommandSurroundings, startCommand } from './command-start.ts'
+import type { Execution } from './exec.ts'
 import { Executions } from './executions.ts'
 import type { Guard } from './guard/guard.ts'
-import { CapturedOutput, type OutputLimits, outputLimits } from './output/captured-output.ts'
+import { CapturedOutput, outputLimits } from './output/captured-output.ts'
 import { LogSpace } from './output/log-space.ts'
 import { localeOf } from './runner/runner-script.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
@@ -24,44 +24,32 @@ import { SessionScripts } from './session-scripts.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
 
-/** A command as it was asked for: its working directory is written in any way that a path can be. */
-export interface CommandRequest extends Omit<ExecRequest, 'workdir'> {
-  readonly workdir: string | undefined
-}
-
 export class Session {
   readonly workspace: Workspace
   readonly commandTimeoutSeconds: number
-  readonly #env: Readonly<Record<string, string>>
   readonly #ephemeral: boolean
   readonly #opening: SandboxOpening
   readonly #executions: Executions
   readonly #scripts = new SessionScripts()
-  readonly #outputLimits: OutputLimits
   readonly #logs: LogSpace
   readonly #steps: SyncSteps
   readonly #use: SandboxUse
   readonly #activity: Activity
+  readonly #around: CommandSurroundings
   #news: News[]
   #closed = false
 
   constructor(workspace: Workspace, options: SessionOptions) {
     this.workspace = workspace
     this.commandTimeoutSeconds = options.commandTimeoutSeconds ?? defaultTimeoutSeconds
-    this.#env = options.env ?? {}
+    const env = options.env ?? {}
     this.#ephemeral = options.ephemeral
     const limits = options.limits ?? sessionLimits
-    this.#outputLimits = options.outputLimits ?? outputLimits
     this.#logs = new LogSpace(limits.logBytes)
     this.#executions = new Executions(limits, this.#logs)
     const use = options.use ?? unnoted
     this.#use = use
-    this.#opening = new SandboxOpening(
-      workspace,
-      use,
-      (text) => this.tell(text),
-      localeOf(this.#env),
-    )
+    this.#opening = new SandboxOpening(workspace, use, (text) => this.tell(text), localeOf(env))
     this.#steps = new SyncSteps(workspace, {
       scripts: (alone) => {
         const guard = this.#opening.opened
@@ -75,6 +63,15 @@ export class Session {
       isSettled: () => this.#steps.isSettled,
     }
     this.#activity = new Activity(use, ending, limits.lingerMs)
+    this.#around = {
+      workspace,
+      opening: this.#opening,
+      steps: this.#steps,
+      env,
+      output: () => new CapturedOutput(this.#logs, options.outputLimits ?? outputLimits),
+      guard: (given) => this.guard(given),
+      syncing: (guard) => this.#scripts.syncing(guard),
+    }
     this.#news = (options.news ?? []).map((text) => ({ text }))
   }
 
@@ -150,7 +147,7 @@ export class Session {
       const leave = this.#activity.enter()
       let gone = Promise.resolve()
       try {
-        const execution = await this.#start(request, context)
+        const execution = await startCommand(request, context, this.#around)
         gone = execution.gone
         return execution
       } finally {
@@ -158,29 +155,6 @@ export class Session {
         void gone.then(leave)
       }
     })
-  }
-
-  async #start(request: CommandRequest, context: OpenContext): Promise<Execution> {
-    const { workspace } = this
-    const workdir = await workspace.workdir(request.workdir, () => this.sandbox(context))
-    const guard = await this.guard(context)
-    await this.#steps.before(this.#scripts.syncing(guard), context)
-    const output = new CapturedOutput(this.#logs, this.#outputLimits)
-    const placed = { ...request, workdir, env: { ...this.#env, ...request.env } }
-    const execution = await Execution.start(guard, placed, output, context.signal).catch(
-      async (error: unknown) => {
-        this.#steps.notStarted()
-        // Without a working directory there may be no workspace either.
-        if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await this.#opening.check(guard, context)
-        throw error
-      },
-    )
-    this.#steps.started(execution)
-    void execution.result.then(({ error }) => {
-      // The next call must not meet what is gone.
-      if (error !== undefined) this.#opening.lose(guard, error)
-    })
-    return execution
   }
 
   /** Brings back what commands have done to the files; what keeps it from that is told as news. */
