@@ -92,3 +92,15 @@ function targetOf(at: string): string | undefined {
     return undefined
   }
 }
+
+/** The paths of what is directly in a directory, as it was. */
+export function* pathsIn(path: TreePath, directories: KnownDirectories): Iterable<TreePath> {
+  const start = path === '' ? '' : `${path}/`
+  for (const name of directories.get(path)?.names ?? []) yield `${start}${name}` as TreePath
+}
+
+/** Adds to `paths` the path and those of all that was below it. */
+export function addTree(path: TreePath, directories: KnownDirectories, paths: Set<TreePath>): void {
+  paths.add(path)
+  for (const inner of pathsIn(path, directories)) addTree(inner, directories, paths)
+}

@@ -9,7 +9,13 @@ import type { Scan } from '../snapshot.ts'
 import { noteDifference } from '../snapshot-differences.ts'
 import type { SyncRules } from '../sync-rules.ts'
 import type { DigestCache } from './digest-cache.ts'
-import { type KnownDirectories, type KnownDirectory, otherDirectories } from './glance.ts'
+import {
+  addTree,
+  type KnownDirectories,
+  type KnownDirectory,
+  otherDirectories,
+  pathsIn,
+} from './glance.ts'
 import { HostListing, type Looked } from './listing.ts'
 import { HostParents } from './parents.ts'
 import { HostSuspects } from './suspects.ts'
@@ -183,7 +189,7 @@ export class HostScanner {
         const isListed = yield* listing.one(path, parents, this.#directories)
         const { problems, snapshot: now } = listing.entries
         if (!isListed || problems.length > 0) return undefined
-        for (const inner of namesOf(path, this.#directories)) {
+        for (const inner of pathsIn(path, this.#directories)) {
           const kind = before.snapshot.get(inner)?.kind
           if (kind === undefined || (kind === 'directory' && now.get(inner)?.kind === kind))
             continue
@@ -233,16 +239,6 @@ interface Found {
   readonly listing: HostListing
   /** What was there before and is not, or is no directory any more. */
   readonly gone: ReadonlySet<TreePath>
-}
-
-function* namesOf(path: TreePath, directories: KnownDirectories): Iterable<TreePath> {
-  const start = path === '' ? '' : `${path}/`
-  for (const name of directories.get(path)?.names ?? []) yield `${start}${name}` as TreePath
-}
-
-function addTree(path: TreePath, directories: KnownDirectories, paths: Set<TreePath>): void {
-  paths.add(path)
-  for (const inner of namesOf(path, directories)) addTree(inner, directories, paths)
 }
 
 /** One scan by itself, as `HostScanner.scan`. */
