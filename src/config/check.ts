@@ -49,6 +49,13 @@ export function isOurs(path: Path): boolean {
   return ourParts.some((parts) => parts.every((part, at) => part === '*' || part === path[at]))
 }
 
+/** Also what they are in: `agents`. */
+export function holdsOurs(path: Path): boolean {
+  return ourParts.some((parts) =>
+    parts.every((part, at) => at >= path.length || part === '*' || part === path[at]),
+  )
+}
+
 function problemsOf(
   issue: z.core.$ZodIssue,
   written: unknown,

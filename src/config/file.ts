@@ -1,6 +1,6 @@
 /** A configuration file's text, checked: everything that is wrong with it at once. */
 import { configInvalid, shown } from '../errors.ts'
-import { checkConfig, isOurs } from './check.ts'
+import { checkConfig, holdsOurs } from './check.ts'
 import { agentsTwice, type Written } from './document.ts'
 import type { FoundFile } from './find-file.ts'
 import { parseJson5 } from './json5.ts'
@@ -24,7 +24,7 @@ export function checkFile({ path, text }: FoundFile, env: NodeJS.ProcessEnv): Fi
     what: `there is more than one agent ${shown(id)}`,
     path,
   }))
-  const repeated = parsed.repeated.filter(isOurs).map((path) => ({
+  const repeated = parsed.repeated.filter(holdsOurs).map((path) => ({
     what: `${path.at(-1)} is there twice; this one, the later, counts`,
     path,
   }))

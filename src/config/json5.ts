@@ -53,8 +53,11 @@ function nodeValue(node: ValueNode, path: Path, found: Found): unknown {
       for (const { name, value, loc } of node.members) {
         const key = name.type === 'Identifier' ? name.name : name.value
         const inner = [...path, key]
+        if (Object.hasOwn(object, key)) {
+          found.repeated.push(inner)
+          forget(inner, lines)
+        }
         lines.set(keyOf(inner), loc.start.line)
-        if (Object.hasOwn(object, key)) found.repeated.push(inner)
         // Defined, not assigned: a key may be named __proto__.
         Object.defineProperty(object, key, {
           value: nodeValue(value, inner, found),
@@ -76,6 +79,12 @@ function nodeValue(node: ValueNode, path: Path, found: Found): unknown {
     default:
       return node.value
   }
+}
+
+/** The lines of what stands below a key that another one after it replaces. */
+function forget(path: Path, lines: Map<string, number>) {
+  const below = keyOf(path).replace(/]$/, ',')
+  for (const key of lines.keys()) if (key.startsWith(below)) lines.delete(key)
 }
 
 function reason(message: string, text: string, offset: number): string {

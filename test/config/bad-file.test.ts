@@ -154,6 +154,13 @@ describe('in a file', () => {
     expect(message).toContain(where)
   })
 
+  test('at its line in the list that counts, where there are two', async () => {
+    const { message } = await refusal([], {
+      config: inSandbox('docker: { dns: ["1.1.1.1"],\n\n    dns: [\n    1] }'),
+    })
+    expect(message).toContain('at agents.defaults.sandbox.docker.dns[0] (line 6)')
+  })
+
   test('all its problems at once, in the order of the file', async () => {
     const { message } = await refusal([], {
       config: inSandbox('ssh: { port: 22 },\n    mode: 1,\n    docker: { gpu: "all" },'),

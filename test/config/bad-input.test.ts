@@ -198,6 +198,16 @@ describe('without being wrong, what has no effect is told', () => {
       inSandbox('mode: "off",\n\n mode: "all"'),
       'mode is there twice; this one, the later, counts (agents.defaults.sandbox.mode, line 5',
     ],
+    [
+      [],
+      '{agents: {defaults: {sandbox: {mode: "off"}}},\nagents: {}}',
+      'agents is there twice; this one, the later, counts (agents, line 2',
+    ],
+    [
+      [],
+      '{agents: {entries: {a: {},\n\na: {}, main: {}}}}',
+      'a is there twice; this one, the later, counts (agents.entries.a, line 3',
+    ],
     [[], '{agnets: {}}', '"agnets" is not read here; did you mean "agents"?'],
     [[], '{agents: {default: {}}}', '"default" is not read here; did you mean "defaults"?'],
     [['--backend', 'bubblewrap'], inSandbox('docker: {memory: "1g"}'), 'the backend is bubblewrap'],
