@@ -5,7 +5,7 @@ import { nearestWord } from './nearest-word.ts'
 import { type Path, type Problem, pathText, valueAt } from './problem.ts'
 import { isSecret, resolveReferences } from './references.ts'
 import { type ConfigFile, configFile } from './schema/file.ts'
-import { elementOf, fieldsOf, noteOf, schemaAt, typeWords } from './schema/words.ts'
+import { elementOf, fieldsOf, fieldsWithin, noteOf, schemaAt, typeWords } from './schema/words.ts'
 
 export interface Checked {
   /** What was given, where nothing is wrong with it. */
@@ -62,7 +62,7 @@ function problemsOf(
   secret: (path: Path) => boolean,
 ): Problem[] {
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
-  const name = String(path.at(-1) ?? 'the file')
+  const name = nameAt(path)
   const say = (what: string): Problem[] => [{ what, path }]
   switch (issue.code) {
     case 'unrecognized_keys':
@@ -70,6 +70,8 @@ function problemsOf(
     case 'invalid_type':
     case 'invalid_value':
     case 'invalid_union': {
+      const inside = issue.code === 'invalid_union' ? issuesInside(issue) : []
+      if (inside.length > 0) return inside.flatMap((one) => problemsOf(one, written, secret))
       const schema = schemaAt(configFile, path)
       const value = valueAt(written, path)
       if (value === undefined) return say(`${name} is missing`)
@@ -85,13 +87,29 @@ function problemsOf(
       return issue.origin === 'string'
         ? say(`${name} must not be empty`)
         : say(`${name} must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`)
+    case 'too_big':
+      return say(`${name} must be at most ${issue.maximum}`)
     default:
       return say(`${name} ${issue.message}`)
   }
 }
 
+/** What a message calls a value: its key, and its place in a list. */
+function nameAt(path: Path): string {
+  const last = path.at(-1) ?? 'the file'
+  return typeof last === 'number' ? `${path.at(-2)}[${last}]` : last
+}
+
+/** What is wrong in a value that has the type of one of the alternatives. */
+function issuesInside({ errors, path }: z.core.$ZodIssueInvalidUnion): z.core.$ZodIssue[] {
+  const meant = errors.find((issues) =>
+    issues.every((issue) => issue.path.length > 0 || issue.code === 'unrecognized_keys'),
+  )
+  return (meant ?? []).map((issue) => ({ ...issue, path: [...path, ...issue.path] }))
+}
+
 function unknownKey(key: string, path: Path): string {
-  const known = Object.keys(fieldsOf(schemaAt(configFile, path) ?? configFile) ?? {})
+  const known = Object.keys(fieldsWithin(schemaAt(configFile, path) ?? configFile) ?? {})
   const near = nearestWord(key, known)
   const place = near === undefined ? placeOf(key) : undefined
   const hint =

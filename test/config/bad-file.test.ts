@@ -48,12 +48,34 @@ describe('in a file', () => {
       'gpus must be text or a whole number, not false',
       at('docker.gpus'),
     ],
+    [
+      'docker: { ulimits: { nofile: { soft: "x" } } }',
+      'soft must be a whole number, not "x"',
+      at('docker.ulimits.nofile.soft'),
+    ],
+    [
+      'docker: { ulimits: { nofile: { soft: 1, hrd: 2 } } }',
+      'no setting "hrd" here; did you mean "hard"?',
+      at('docker.ulimits.nofile.hrd'),
+    ],
+    [
+      'docker: { setupCommand: ["a", 1] }',
+      'setupCommand[1] must be text, not 1',
+      at('docker.setupCommand[1]'),
+    ],
+    ['docker: { dns: [null] }', 'dns[0] must be text, not null', at('docker.dns[0]')],
+    [
+      'docker: { pidsLimit: 1e30 }',
+      'pidsLimit must be at most 9007199254740991',
+      at('docker.pidsLimit'),
+    ],
     ['ssh: { command: "plink" }', 'command cannot be chosen: no ssh program', at('ssh.command')],
     [
       'ssh: { identityData: 5 }',
       'must be text or an object, not this number',
       at('ssh.identityData'),
     ],
+    ['ssh: { identityData: { source: "env" } }', 'id is missing', at('ssh.identityData.id')],
     [`ssh: { identityData: ["${secret}"] }`, 'not a list', at('ssh.identityData')],
     [
       'ssh: { identityData: { source: "exec", id: "x" } }',

@@ -33,15 +33,26 @@ function bare(schema: Schema): Schema {
   return type === 'pipe' && input !== undefined ? bare(input) : inner(schema)
 }
 
+/** Each of the schemas of which one holds. */
+function alternatives(schema: Schema): readonly Definition[] {
+  const def = definition(bare(schema))
+  return def.type === 'union' ? (def.options ?? []).flatMap(alternatives) : [def]
+}
+
 /** What an object's schema has, by name; undefined for other schemas. */
 export function fieldsOf(schema: Schema): Readonly<Record<string, Schema>> | undefined {
   return definition(bare(schema)).shape
 }
 
+/** The same, also of an object that is one of several things that may stand there. */
+export function fieldsWithin(schema: Schema): Readonly<Record<string, Schema>> | undefined {
+  return alternatives(schema).find(({ shape }) => shape !== undefined)?.shape
+}
+
 /** What stands for every element of a list, or every value of a record. */
 export function elementOf(schema: Schema): Schema | undefined {
-  const { element, valueType } = definition(bare(schema))
-  return element ?? valueType
+  const found = alternatives(schema).map(({ element, valueType }) => element ?? valueType)
+  return found.find((one) => one !== undefined)
 }
 
 /** The schema for what stands at `path`; undefined where the schema says nothing of it. */
@@ -49,7 +60,7 @@ export function schemaAt(schema: Schema, path: Path): Schema | undefined {
   let found: Schema | undefined = schema
   for (const part of path) {
     if (found === undefined) return undefined
-    const fields = fieldsOf(found)
+    const fields = fieldsWithin(found)
     found = fields === undefined ? elementOf(found) : fields[part]
   }
   return found
