@@ -27,6 +27,7 @@ describe('in a file', () => {
     ['docker: { image: "" }', 'image must not be empty', at('docker.image')],
     ['docker: { memory: true }', 'memory must be text or a number, not true', at('docker.memory')],
     ['docker: { cpus: 0 }', 'cpus must be more than 0', at('docker.cpus')],
+    ['docker: { memorySwap: -2 }', 'memorySwap must be at least -1', at('docker.memorySwap')],
     ['docker: { pidsLimit: 1.5 }', 'must be a whole number, not 1.5', at('docker.pidsLimit')],
     ['docker: { workdir: "w" }', 'workdir must be an absolute path', at('docker.workdir')],
     ['docker: { tmpfs: ["/a", 4] }', 'must be text, not 4', at('docker.tmpfs[1]')],

@@ -77,6 +77,7 @@ describe('of values that no sandbox can be made with, with the place where each 
     ['docker: { memory: "1k" }', 'docker.memory "1k" is less than 6 MiB', 'memory'],
     ['docker: { memory: "2g", memorySwap: "1g" }', 'docker.memorySwap "1g" is less', 'memorySwap'],
     ['docker: { cpus: 5000 }', 'docker.cpus "5000" is not a number of processors', 'cpus'],
+    ['docker: { cpus: 0.001 }', 'leave it out for no limit', 'cpus'],
     ['docker: { gpus: "some" }', 'docker.gpus "some" is no choice of GPUs', 'gpus'],
     ['docker: { ulimits: { nofiles: 1 } }', 'names no limit of the kernel', 'ulimits.nofiles'],
     ['docker: { user: "a b" }', 'docker.user "a b" is not a user', 'user'],

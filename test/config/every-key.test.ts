@@ -39,6 +39,7 @@ const docker: [key: keyof Settings['docker'], value: unknown, as?: unknown][] = 
   ['pidsLimit', 256],
   ['memory', '1g'],
   ['memorySwap', '5g'],
+  ['memorySwap', -1],
   ['cpus', 1.5],
   ['gpus', 'all'],
   ['seccompProfile', '/proc/version'],

@@ -16,7 +16,12 @@ export function limits(settings: DockerSettings): HostConfig {
   const memory = memoryBytes(settings)
   const { cpus } = settings
   if (cpus !== undefined && !(cpus === 0 || (cpus >= 0.01 && cpus <= 4096))) {
-    throw refusal('cpus', cpus, 'is not a number of processors', 'Write 1.5, say; 0 is no limit.')
+    throw refusal(
+      'cpus',
+      cpus,
+      'is not a number of processors',
+      'Write 1.5, say; leave it out for no limit.',
+    )
   }
   return {
     PidsLimit: pids(settings),

@@ -3,8 +3,6 @@ import { z } from 'zod'
 import { ignored, notes } from './note.ts'
 import { absolutePath } from './path.ts'
 
-const size = () => z.union([z.string().min(1), z.number().nonnegative()])
-
 const ulimit = z
   .union([
     z.string().min(1),
@@ -79,13 +77,15 @@ export const docker = z
       .register(notes, { unset: '`1024`' })
       .describe('The most processes and threads inside; 0 or less for no limit.')
       .optional(),
-    memory: size()
+    memory: z
+      .union([z.string().min(1), z.number().nonnegative()])
       .register(notes, { unset: '`4g`' })
       .describe('The most memory: bytes, or as Docker writes it, `512m` or `2g`.')
       .optional(),
-    memorySwap: size()
+    memorySwap: z
+      .union([z.string().min(1), z.number().min(-1)])
       .register(notes, { unset: 'as much as `memory`: no swap' })
-      .describe('The most memory and swap together.')
+      .describe('The most memory and swap together; -1 for any swap.')
       .optional(),
     cpus: z.number().positive().describe('The most processors; parts of one are fine.').optional(),
     gpus: z
