@@ -3,7 +3,7 @@
 import type { Path } from './problem.ts'
 import type { AgentPart, ConfigFile } from './schema/file.ts'
 import type { Source } from './source.ts'
-import type { Layer, Values } from './values.ts'
+import { type Layer, partsOf, type Values } from './values.ts'
 
 /** A checked file or `--set`, and where each part of it stands. */
 export interface Written {
@@ -40,7 +40,7 @@ export function layersFor({ config, source }: Written, agent: string): AgentLaye
   } as Values
   const own = agentsOf(config).find(({ id }) => id === agent)
   const forAgent = { ...partValues(own?.part ?? {}), ...toolValues(own?.part.tools) } as Values
-  const at = (prefix: Path) => (key: string) => source(pathOf(key.split('.'), prefix))
+  const at = (prefix: Path) => (key: string) => source(pathOf(partsOf(key), prefix))
   return {
     forAll: {
       values: forAll,

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isSecret } from './references.ts'
 import type { Source, Sourced } from './source.ts'
-import { flat, type Layer, type Values, whole } from './values.ts'
+import { flat, type Layer, partsOf, type Values, whole } from './values.ts'
 
 /** What counts, and why. */
 export interface Merged {
@@ -39,7 +39,7 @@ export function merge(layers: readonly Layer[]): Merged {
 
 function placed(key: string, value: unknown, layer: Layer, before: Entry | undefined): Entry {
   const source = layer.sourceOf(key)
-  const shown = isSecret(key.split('.')) ? '(not shown)' : value
+  const shown = isSecret(partsOf(key)) ? '(not shown)' : value
   if (before === undefined) return { value, shown, source, also: [], lost: [] }
   const { kind } = before.source
   if (key === 'docker.binds' && kind === source.kind) {

@@ -99,11 +99,17 @@ export function flat(values: Values): ReadonlyMap<string, unknown> {
   return found
 }
 
+/** What a key such as `docker.env.LANG` consists of: the names in a map may hold dots. */
+export function partsOf(key: string): string[] {
+  const map = maps.find((one) => key.startsWith(`${one}.`))
+  return map === undefined ? key.split('.') : [...map.split('.'), key.slice(map.length + 1)]
+}
+
 /** The reverse of `flat`. */
 export function whole(values: ReadonlyMap<string, unknown>): Values {
   const result: Record<string, unknown> = {}
   for (const [key, value] of values) {
-    const path = key.split('.')
+    const path = partsOf(key)
     const last = path.pop() ?? ''
     let inner = result
     for (const part of path) {

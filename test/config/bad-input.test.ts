@@ -80,6 +80,11 @@ describe('of values that no sandbox can be made with, with the place where each 
     ['docker: { cpus: 0.001 }', 'leave it out for no limit', 'cpus'],
     ['docker: { gpus: "some" }', 'docker.gpus "some" is no choice of GPUs', 'gpus'],
     ['docker: { ulimits: { nofiles: 1 } }', 'names no limit of the kernel', 'ulimits.nofiles'],
+    [
+      'docker: { ulimits: { "no.file": 1 } }',
+      '"{\\"no.file\\":1}" names no limit',
+      String.raw`ulimits\.no\.file`,
+    ],
     ['docker: { user: "a b" }', 'docker.user "a b" is not a user', 'user'],
     ['docker: { image: "a image" }', 'docker.image "a image" is not the name', 'image'],
     ['docker: { platform: "arm" }', 'docker.platform "arm" is not a platform', 'platform'],
