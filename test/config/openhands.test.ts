@@ -58,6 +58,11 @@ test.each<[Record<string, string>, object]>([
   [{ SANDBOX_USER_ID: '0' }, { docker: { user: '0' } }],
   [{ SANDBOX_USER_ID: '635438412', SANDBOX_GROUP_ID: '7' }, { docker: { user: '635438412:7' } }],
   [{ RUNTIME_UID: '5', SANDBOX_USER_ID: '6' }, { docker: { user: '6' } }],
+  [{ SANDBOX_USER_ID: '4294967294' }, { docker: { user: '4294967294' } }],
+  [
+    { SANDBOX_RUNTIME_STARTUP_ENV_VARS: String.raw`{'A': '\\d\n\'\x41\u0042'}` },
+    { docker: { env: { A: "\\d\n'AB" } } },
+  ],
   [{ RUNTIME_UID: '5' }, { docker: { user: '5' } }],
   [{ WORKSPACE_MOUNT_PATH_IN_SANDBOX: '/code' }, { docker: { workdir: '/code' } }],
   [{ SANDBOX_ENABLE_GPU: 'true' }, { docker: { gpus: 'all' }, openshell: { gpu: true } }],
@@ -99,6 +104,15 @@ test.each([
   [{ SANDBOX_ADDITIONAL_NETWORKS: 'a' }, 'SANDBOX_ADDITIONAL_NETWORKS is not a list'],
   [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: "{'A': ['s3kr1t']}" }, 'is not an object of texts'],
   [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: 's3kr1t' }, 'is not a list or an object'],
+  [
+    { SANDBOX_RUNTIME_STARTUP_ENV_VARS: "{'A.B': 's3kr1t'}" },
+    'SANDBOX_RUNTIME_STARTUP_ENV_VARS names no environment variable: "A.B"',
+  ],
+  [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: "{'A': 12345678901234567890}" }, 'is not an object of'],
+  [
+    { SANDBOX_RUNTIME_STARTUP_ENV_VARS: String.raw`{'A': '\\d+ \d s3kr1t'}` },
+    String.raw`has the escape "\\d"`,
+  ],
   [{ 'SANDBOX_ENV_A-B': 's3kr1t' }, 'SANDBOX_ENV_A-B names no environment variable: "A-B"'],
 ])('%j is refused', async (env, what) => {
   expect((await refusal([], { env })).message).toContain(what)
@@ -110,6 +124,7 @@ describe('without effect', () => {
     [{ RUNTIME: 'modal' }, 'RUNTIME=modal has no effect: there is no such backend'],
     [{ SANDBOX_USE_HOST_NETWORK: 'true' }, 'SANDBOX_USE_HOST_NETWORK has no effect'],
     [{ SANDBOX_KEEP_RUNTIME_ALIVE: 'false' }, 'SANDBOX_KEEP_RUNTIME_ALIVE has no effect'],
+    [{ SANDBOX_ADDITIONAL_NETWORKS: "['a', 'b', 'c']" }, 'SANDBOX_ADDITIONAL_NETWORKS: "b", "c"'],
     [{ SANDBOX_GROUP_ID: '1' }, 'SANDBOX_GROUP_ID has no effect: SANDBOX_USER_ID is not set'],
     [{ SANDBOX_VSCODE_PORT: '4000' }, `SANDBOX_VSCODE_PORT has no effect: ${noPort}`],
     [{ SANDBOX_VOLUMS: '/a:/b' }, 'SANDBOX_VOLUMS is not read; did you mean SANDBOX_VOLUMES?'],

@@ -1,9 +1,9 @@
 /** OpenHands' environment, as sources of settings, from the weakest to the strongest. */
-import { configInvalid, shown } from '../../errors.ts'
+import { shown } from '../../errors.ts'
 import { nearestWord } from '../nearest-word.ts'
 import type { Layer, Values } from '../values.ts'
 import { ignoredVariables } from './ignored.ts'
-import { isTrue, variables } from './variables.ts'
+import { environmentName, isTrue, networkNames, variables } from './variables.ts'
 
 /** What OpenHands' variables come to. */
 export interface OpenHandsSettings {
@@ -32,18 +32,11 @@ export function readOpenHands(env: NodeJS.ProcessEnv): OpenHandsSettings {
   }
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(perCommand) || value === undefined) continue
-    add(name, { docker: { env: { [environmentName(name)]: value } } })
+    add(name, {
+      docker: { env: { [environmentName(name, name.slice(perCommand.length))]: value } },
+    })
   }
   return { layers, warnings: [...warnings, ...withoutEffect(env)] }
-}
-
-function environmentName(variable: string): string {
-  const name = variable.slice(perCommand.length)
-  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name
-  throw configInvalid(
-    `${variable} names no environment variable: ${shown(name)}`,
-    'After SANDBOX_ENV_ write letters, digits and _, and no digit first.',
-  )
 }
 
 function withoutEffect(env: NodeJS.ProcessEnv): string[] {
@@ -74,6 +67,13 @@ function withoutEffect(env: NodeJS.ProcessEnv): string[] {
   }
   if (env.SANDBOX_GROUP_ID && !env.SANDBOX_USER_ID) {
     warn('SANDBOX_GROUP_ID', 'SANDBOX_USER_ID is not set')
+  }
+  const [network, ...others] = networkNames(env.SANDBOX_ADDITIONAL_NETWORKS || '[]')
+  if (others.length > 0) {
+    const names = others.map(shown).join(', ')
+    warnings.push(
+      `SANDBOX_ADDITIONAL_NETWORKS: ${names} ${others.length === 1 ? 'is' : 'are'} not joined: a sandbox has one network, ${shown(network ?? '')}`,
+    )
   }
   const { WORKSPACE_BASE: base, WORKSPACE_MOUNT_PATH: mount } = env
   if (base && mount && base !== mount && !env.SANDBOX_VOLUMES) {

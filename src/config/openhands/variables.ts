@@ -86,11 +86,8 @@ export const variables: readonly Variable[] = [
     name: 'SANDBOX_ADDITIONAL_NETWORKS',
     sets: '`docker.network`: the first of them, as a sandbox has one network',
     read: (value) => {
-      const names = literal('SANDBOX_ADDITIONAL_NETWORKS', value)
-      if (!Array.isArray(names) || names.some((name) => typeof name !== 'string')) {
-        throw wrong('SANDBOX_ADDITIONAL_NETWORKS', value, "a list of names, such as ['net']")
-      }
-      return names[0] === undefined ? undefined : { docker: { network: names[0] as string } }
+      const [network] = networkNames(value)
+      return network === undefined ? undefined : { docker: { network } }
     },
   },
   {
@@ -118,11 +115,15 @@ export const variables: readonly Variable[] = [
       const given = literal('SANDBOX_RUNTIME_STARTUP_ENV_VARS', value)
       const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
       const entries = isObject ? Object.entries(given) : []
-      if (!isObject || entries.some(([, text]) => typeof text === 'object')) {
+      if (!isObject || !entries.every(([, text]) => isPlain(text))) {
         const example = "an object of texts, such as {'NAME': 'text'}"
         throw wrong('SANDBOX_RUNTIME_STARTUP_ENV_VARS', undefined, example)
       }
-      return { docker: { env: Object.fromEntries(entries.map(([k, text]) => [k, String(text)])) } }
+      const named = entries.map(([name, text]) => [
+        environmentName('SANDBOX_RUNTIME_STARTUP_ENV_VARS', name),
+        String(text),
+      ])
+      return { docker: { env: Object.fromEntries(named) } }
     },
   },
 ]
@@ -141,21 +142,49 @@ function volumeValues(text: string): Values {
   }
 }
 
+/** Of which a sandbox joins the first. */
+export function networkNames(value: string): readonly string[] {
+  const names = literal('SANDBOX_ADDITIONAL_NETWORKS', value)
+  if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names
+  throw wrong('SANDBOX_ADDITIONAL_NETWORKS', value, "a list of names, such as ['net']")
+}
+
+/** `CONFIG_INVALID` for what no shell would export. */
+export function environmentName(variable: string, name: string): string {
+  if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name
+  throw configInvalid(
+    `${variable} names no environment variable: ${shown(name)}`,
+    'Write letters, digits and _ as its name, and no digit first.',
+  )
+}
+
+/** Larger numbers lose digits when they are read. */
+const isPlain = (value: unknown) =>
+  typeof value === 'number' ? Math.abs(value) <= Number.MAX_SAFE_INTEGER : typeof value === 'string'
+
 /** As OpenHands reads it. */
 export function isTrue(value: string): boolean {
   return ['true', '1'].includes(value.toLowerCase())
 }
 
 function number(name: string, value: string): string {
-  if (/^\d{1,9}$/.test(value)) return value
+  if (/^\d{1,10}$/.test(value)) return value
   throw wrong(name, value, 'a whole number')
 }
 
 /** A list or dictionary as Python writes it, which is JSON5 as long as it is simple. */
 function literal(name: string, value: string): unknown {
+  const pairs = value.match(/\\./gs) ?? []
+  const other = pairs.find((pair) => !/[\\'"bfnrtvux\n]$/.test(pair))
+  if (other !== undefined) {
+    throw configInvalid(
+      `${name} has the escape ${shown(other)}, of which it cannot be told what it stands for`,
+      'Write two backslashes for one that is meant as such.',
+    )
+  }
   const parsed = parseJson5(value)
   if (!('what' in parsed)) return parsed.value
-  throw wrong(name, undefined, 'a list or an object')
+  throw wrong(name, undefined, 'a list or an object of quoted texts')
 }
 
 function wrong(name: string, value: string | undefined, wanted: string) {
