@@ -54,7 +54,8 @@ export function settingsFrom({ values, origins }: Merged, home: string): Setting
     sync: all.sync,
     prune: all.prune,
     tools: {
-      allow: tools?.allow && [...tools.allow, ...(tools.alsoAllow ?? [])],
+      // An empty list stands for all tools, to which nothing can be added.
+      allow: tools?.allow?.length ? [...tools.allow, ...(tools.alsoAllow ?? [])] : tools?.allow,
       deny: tools?.deny ?? [],
     },
     image: docker.image,

@@ -300,3 +300,10 @@ test('an empty environment for all agents leaves none, and empty lists stay empt
   expect(settings.docker).toMatchObject({ env: {}, tmpfs: [], capDrop: [] })
   expect(settings.docker.env).not.toHaveProperty('LANG')
 })
+
+test('an empty list of allowed tools is all of them, whatever else is allowed', async () => {
+  const config = `{tools: {sandbox: {tools: {allow: []}}}, agents: {entries: {
+    a: {tools: {sandbox: {tools: {alsoAllow: ['exec']}}}}}}}`
+  const { settings } = await resolved(['--agent', 'a'], { config })
+  expect(settings.tools.allow).toEqual([])
+})
