@@ -39,15 +39,24 @@ export function layersFor({ config, source }: Written, agent: string): AgentLaye
       : { openshell: { ...openshell.config, enabled: openshell.enabled } }),
   } as Values
   const own = agentsOf(config).find(({ id }) => id === agent)
-  const forAgent = { ...partValues(own?.part ?? {}), ...toolValues(own?.part.tools) } as Values
-  const at = (prefix: Path) => (key: string) => source(pathOf(partsOf(key), prefix))
+  const all = config.agents?.defaults?.sandbox
+  const forAgent = {
+    ...partValues(own?.part ?? {}, all?.scope !== undefined),
+    ...toolValues(own?.part.tools),
+  } as Values
+  const at = (prefix: Path, sandbox: AgentPart['sandbox']) => (key: string) =>
+    source(pathOf(partsOf(isOldScope(key, sandbox) ? 'perSession' : key), prefix))
   return {
     forAll: {
       values: forAll,
-      sourceOf: at(['agents', 'defaults']),
+      sourceOf: at(['agents', 'defaults'], all),
       replacesEnvironment: forAll.docker?.env !== undefined,
     },
-    forAgent: { values: forAgent, sourceOf: at(own?.path ?? []), isAgents: true },
+    forAgent: {
+      values: forAgent,
+      sourceOf: at(own?.path ?? [], own?.part.sandbox),
+      isAgents: true,
+    },
   }
 }
 
@@ -71,12 +80,21 @@ function agentsOf({ agents }: ConfigFile): { id: string; part: AgentPart; path: 
   return [...entries, ...list]
 }
 
-/** Keys keep their names, but for what has no effect. */
-function partValues({ workspace, sandbox }: Pick<AgentPart, 'workspace' | 'sandbox'>): object {
+/** Where the scope is written as `perSession`. */
+function isOldScope(key: string, sandbox: AgentPart['sandbox']): boolean {
+  return key === 'scope' && sandbox?.scope === undefined && sandbox?.perSession !== undefined
+}
+
+/** Keys keep their names, but for what has no effect. `perSession` has none where a scope is given. */
+function partValues(
+  { workspace, sandbox }: Pick<AgentPart, 'workspace' | 'sandbox'>,
+  isScopeGiven = false,
+): object {
   const { perSession, browser, environment, sessionToolsVisibility, ...rest } = sandbox ?? {}
   const { containerPrefix, ...docker } = rest.docker ?? {}
   const { command, updateHostKeys, ...ssh } = rest.ssh ?? {}
-  const old = perSession === undefined ? undefined : perSession ? 'session' : 'shared'
+  const isMeant = perSession !== undefined && !isScopeGiven
+  const old = isMeant ? (perSession ? 'session' : 'shared') : undefined
   return {
     ...rest,
     workspace,

@@ -158,6 +158,27 @@ describe('one agent’s settings', () => {
     expect((await resolved([], { config: both })).settings.scope).toBe('agent')
   })
 
+  test('perSession does not count where a scope is given, for whomever, and is told as it stands', async () => {
+    const agent = '{agents: {defaults: {sandbox: DEFAULTS}, entries: {a: {sandbox: AGENTS}}}}'
+    const scopeOf = async (ofAll: string, own: string) => {
+      const config = agent.replace('DEFAULTS', ofAll).replace('AGENTS', own)
+      const { settings, origins } = await resolved(['--agent', 'a'], { config })
+      return [settings.scope, origins.get('scope')?.source.place]
+    }
+    expect(await scopeOf("{scope: 'agent'}", '{perSession: true}')).toEqual([
+      'agent',
+      'agents.defaults.sandbox.scope (line 1)',
+    ])
+    expect(await scopeOf('{perSession: false}', '{perSession: true}')).toEqual([
+      'session',
+      'agents.entries.a.sandbox.perSession (line 1)',
+    ])
+    expect(await scopeOf('{perSession: true}', "{scope: 'shared'}")).toEqual([
+      'shared',
+      'agents.entries.a.sandbox.scope (line 1)',
+    ])
+  })
+
   test('an agent that the file does not name is told, with the nearest', async () => {
     const { warnings } = await resolved(['--agent', 'onw'], { config: config.replace('SCOPE', '') })
     expect(warnings).toEqual([expect.stringMatching(/no agent "onw" .*did you mean own\?/)])
