@@ -88,7 +88,8 @@ function forget(path: Path, lines: Map<string, number>) {
 }
 
 function reason(message: string, text: string, offset: number): string {
-  if (text.trim() === '') return 'it is empty'
+  const withoutComments = text.replace(/\/\*.*?\*\/|\/\/[^\r\n]*/gs, '')
+  if (withoutComments.trim() === '') return 'it is empty'
   const rest = text.slice(offset)
   // At its end the parser names the last token: a bracket, or a value inside one.
   const isLast = /^[[{]\s*$/.test(rest) || (offset > 0 && /^[\w.+-]+\s*$/.test(rest))
