@@ -56,8 +56,7 @@ export function resolveReferences(
 
   const referred = (node: { source?: unknown; id?: unknown }, path: Path): unknown => {
     if (node.source === 'env' && typeof node.id === 'string') return lookUp(node.id, path) ?? node
-    const others = ['file', 'exec', 'store']
-    if (others.includes(String(node.source))) {
+    if (typeof node.source === 'string' && node.source !== 'env') {
       const what = `secrets from source ${JSON.stringify(node.source)} are not read; use {source: "env"}, or name a file`
       problems.push({ what, path })
     }
