@@ -109,6 +109,7 @@ function issuesInside({ errors, path }: z.core.$ZodIssueInvalidUnion): z.core.$Z
 }
 
 function unknownKey(key: string, path: Path): string {
+  if (key === '$include') return notIncluded
   const known = Object.keys(fieldsWithin(schemaAt(configFile, path) ?? configFile) ?? {})
   const near = nearestWord(key, known)
   const place = near === undefined ? placeOf(key) : undefined
@@ -122,8 +123,9 @@ function unknownKey(key: string, path: Path): string {
 }
 
 /** Where a setting of this name would be right. */
-function placeOf(key: string): string | undefined {
+export function placeOf(key: string): string | undefined {
   const places: readonly Path[] = [
+    ['agents', 'defaults'],
     ['agents', 'defaults', 'sandbox'],
     ...['docker', 'ssh', 'bubblewrap', 'sync', 'prune'].map((part) => [
       ...['agents', 'defaults', 'sandbox'],
@@ -133,8 +135,8 @@ function placeOf(key: string): string | undefined {
     ['tools', 'sandbox', 'tools'],
   ]
   if (key === 'openshell') return 'plugins.entries.openshell.config'
-  const place = places.find(
-    (path) => key in (fieldsOf(schemaAt(configFile, path) ?? configFile) ?? {}),
+  const place = places.find((path) =>
+    Object.hasOwn(fieldsOf(schemaAt(configFile, path) ?? configFile) ?? {}, key),
   )
   return place === undefined ? undefined : pathText(place)
 }
@@ -166,16 +168,15 @@ function withoutEffect(schema: z.core.$ZodType, value: unknown, path: Path): Pro
   })
 }
 
+const notIncluded = '$include is not followed; write here what is in that file'
+
 /** Where OpenClaw takes a part from another file, which may hold settings of ours. */
 function includes(schema: z.core.$ZodType, value: unknown, path: Path): Problem[] {
   if (typeof value !== 'object' || value === null || isOurs(path)) return []
-  const fields = fieldsOf(schema)
   return Object.entries(value).flatMap(([key, inner]) => {
     const at = [...path, Array.isArray(value) ? Number(key) : key]
-    if (key === '$include') {
-      return [{ what: '$include is not followed; write here what is in that file', path: at }]
-    }
-    const field = fields === undefined ? elementOf(schema) : fields[key]
+    if (key === '$include') return [{ what: notIncluded, path: at }]
+    const field = schemaAt(schema, [key])
     return field === undefined ? [] : includes(field, inner, at)
   })
 }

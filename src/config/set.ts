@@ -1,6 +1,6 @@
 /** `--set path.to.key=value`: one setting, in the shape of a file. */
 import { configInvalid, shown } from '../errors.ts'
-import { checkConfig, isOurs } from './check.ts'
+import { checkConfig, isOurs, placeOf } from './check.ts'
 import type { Written } from './document.ts'
 import { parseJson5 } from './json5.ts'
 import { type Path, pathText } from './problem.ts'
@@ -54,7 +54,11 @@ function pathOf(argument: string): Path {
   const path = topLevel.includes(parts[0] ?? '')
     ? withWholeId(parts)
     : ['agents', 'defaults', 'sandbox', ...parts]
-  if (!isOurs(path)) throw unsettable(path, 'there is no such setting')
+  if (!isOurs(path)) {
+    const place = placeOf(parts.at(-1) ?? '')
+    const hint = place === undefined ? '' : `; it belongs in ${place}`
+    throw unsettable(path, `there is no such setting${hint}`)
+  }
   if (isSecret(path) && path.includes('ssh')) {
     throw configInvalid(
       `--set ${name} is refused: everybody on this machine can see a program's arguments`,
@@ -85,7 +89,7 @@ function givenValue(text: string, path: Path): unknown {
 function place(document: Record<string, unknown>, path: Path, value: unknown) {
   let inner = document
   for (const part of path.slice(0, -1)) {
-    const next = inner[part] ?? {}
+    const next = Object.hasOwn(inner, part) ? inner[part] : {}
     if (typeof next !== 'object' || next === null || Array.isArray(next)) {
       throw configInvalid(
         `--set ${pathText(path)} sets a part of what another --set sets whole`,

@@ -11,6 +11,9 @@ describe('in a file', () => {
     ['docker: { imagee: "x" }', '"imagee" here; did you mean "image"?', at('docker.imagee')],
     ['docker: { cpu: 1 }', '"cpu" here; did you mean "cpus"?', at('docker.cpu')],
     ['target: "me@host"', '"target" here; it belongs in agents.defaults.sandbox.ssh', at('target')],
+    ['workspace: "/x"', '"workspace" here; it belongs in agents.defaults', at('workspace')],
+    ['toString: {}', 'no setting "toString" here; there are mode,', at('toString')],
+    ['$include: "./a"', '$include is not followed; write here', at('$include')],
     ['openshell: {}', 'it belongs in plugins.entries.openshell.config', at('openshell')],
     ['prune: { foo: 1 }', '"foo" here; there are idleHours, maxAgeDays', at('prune.foo')],
     ['mode: "al"', 'mode must be "off", "non-main" or "all", not "al"', at('mode')],
@@ -81,6 +84,11 @@ describe('in a file', () => {
     [
       'ssh: { identityData: { source: "exec", id: "x" } }',
       '"exec" are not read',
+      at('ssh.identityData'),
+    ],
+    [
+      'ssh: { identityData: { source: "vault", id: "x" } }',
+      '"vault" are not read; use {source: "env"}',
       at('ssh.identityData'),
     ],
     [
@@ -166,6 +174,7 @@ describe('in a file', () => {
       'at agents.$include (line 2)',
     ],
     ['', 'this is not JSON5: it is empty', 'at line 1'],
+    ['// { a: 1 }\n/* b */\n', 'this is not JSON5: it is empty', 'at line'],
     ['{\n  a: 1\n  b: 2 }', 'this is not JSON5: unexpected "b"', 'at line 3'],
     ['{\n  a: {', 'something is not closed at its end', 'at line 2'],
     [`{\n\n  a: "${secret}`, 'something is not closed at its end', 'at line 3'],

@@ -61,7 +61,12 @@ export function schemaAt(schema: Schema, path: Path): Schema | undefined {
   for (const part of path) {
     if (found === undefined) return undefined
     const fields = fieldsWithin(found)
-    found = fields === undefined ? elementOf(found) : fields[part]
+    found =
+      fields === undefined
+        ? elementOf(found)
+        : Object.hasOwn(fields, part)
+          ? fields[part]
+          : undefined
   }
   return found
 }
