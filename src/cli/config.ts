@@ -12,7 +12,7 @@ import { configInvalid, type SandboxError, shown } from '../errors.ts'
 import { workspaceDirectory } from '../sessions/workspace-directory.ts'
 import { readArguments } from './arguments.ts'
 import { attempt } from './backend-facts.ts'
-import { readFile } from './read-file.ts'
+import { readFileOrRefuse } from './read-file.ts'
 import { printJson } from './terminal.ts'
 
 const usage = 'Write "sandbox-mcp config check FILE" or "sandbox-mcp config schema".'
@@ -37,9 +37,10 @@ function jsonSchema() {
 }
 
 async function check(path: string): Promise<number> {
-  const text = readFile(path)
+  const wanted = 'Give the path of a JSON5 file.'
+  const text = readFileOrRefuse(path, wanted)
   if (text === undefined) {
-    throw configInvalid(`there is no file ${shown(path)}`, 'Give the path of a JSON5 file.')
+    throw configInvalid(`there is no file ${shown(path)}`, wanted)
   }
   const { written, problems, warnings } = checkFile({ path, text }, process.env)
   const told =

@@ -7,7 +7,7 @@ import { help, readArguments } from './arguments.ts'
 import { type Entry, snippet, withEntry } from './client-entry.ts'
 import { type Client, type ClientName, clients, serverCommand } from './clients.ts'
 import { clientNames } from './commands.ts'
-import { readFile } from './read-file.ts'
+import { readFileOrRefuse } from './read-file.ts'
 import { replaceFile } from './replace-file.ts'
 import { print, say } from './terminal.ts'
 
@@ -57,7 +57,10 @@ function writeEntry(client: Client, entry: Entry, path: string): number {
       `Leave --write out, and put the snippet into ${path} yourself.`,
     )
   }
-  const before = readFile(path)
+  const before = readFileOrRefuse(
+    path,
+    'Make it a file that you can read, or put the snippet into it by hand: leave --write out to see it.',
+  )
   const after = withEntry(client, entry, before ?? '', path)
   if (after === undefined) {
     say(`${path} has it already.`)

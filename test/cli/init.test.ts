@@ -52,6 +52,14 @@ describe('the file of each client', () => {
   })
 })
 
+test('a file that cannot be read is told, and what to do', async () => {
+  mkdirSync(at('.cursor/mcp.json'), { recursive: true })
+  const { stderr, exitCode } = await init('cursor', '--write')
+  expect(exitCode).toBe(2)
+  expect(stderr).toContain('mcp.json" cannot be read: EISDIR')
+  expect(stderr).toContain('leave --write out to see it')
+})
+
 test('a file that is not there is made, for its owner only', async () => {
   const { exitCode } = await init('cursor', '--write')
   expect(exitCode).toBe(0)

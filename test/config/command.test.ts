@@ -100,6 +100,7 @@ describe('config check', () => {
     [['config', 'chekc', 'x'], 'there is no command "config chekc x"'],
     [['config', 'check'], 'there is no command "config check"'],
     [['config', 'check', '/no/such/file'], 'there is no file "/no/such/file"'],
+    [['config', 'check', '/'], '"/" cannot be read: EISDIR'],
   ])('%j is refused', async (args, message) => {
     const { stderr, exitCode } = await run(...args)
     expect(exitCode).toBe(2)
