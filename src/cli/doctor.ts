@@ -3,11 +3,13 @@ import { accessSync, constants } from 'node:fs'
 import { resolveSettings } from '../config/resolve.ts'
 import type { SandboxError } from '../errors.ts'
 import type { BackendKind, Check, Finding } from '../sandbox.ts'
+import { isSandboxed } from '../sessions/mode.ts'
 import { stateDirectory } from '../sessions/state-directory.ts'
 import type { Settings } from '../settings.ts'
 import type { AgentSettings } from './agents.ts'
 import { readArguments } from './arguments.ts'
 import { connect, hasOpenShell } from './engines.ts'
+import { foretell } from './foretell.ts'
 import { readFile } from './read-file.ts'
 import { coloured, print, printJson } from './terminal.ts'
 import { toldError, within } from './within.ts'
@@ -70,7 +72,7 @@ async function judgeMachine(
     const resolved = await resolveSettings(argv, process.env, readFile)
     const read = resolved.filesRead.join(', ')
     const detail = read === '' ? 'no file; the defaults hold' : read
-    const told = resolved.problems.map((problem) => ({
+    const told = foretell(resolved).problems.map((problem) => ({
       name: 'settings',
       finding: failed(problem),
     }))
@@ -168,11 +170,15 @@ function judgedLines({ name, finding }: Judged, indent: string, isGrave: boolean
 }
 
 function verdict(
-  { backend }: Settings,
+  settings: Settings,
   chosen: BackendKind | undefined,
   machine: readonly Judged[],
 ): string {
+  const { backend, mode } = settings
   if (machine.some(({ finding }) => !finding.ok)) return 'The server cannot start as it is.'
+  if (!isSandboxed(settings)) {
+    return `NO SANDBOX: with mode ${mode} commands run on this machine, and nothing confines them.`
+  }
   if (chosen !== undefined) return `Sandboxes are made with ${chosen} (backend ${backend}).`
   return backend === 'auto'
     ? 'No sandbox can be made here: make Docker or bubblewrap work.'

@@ -2,17 +2,15 @@
 import type { Resolved } from '../config/resolve.ts'
 import { type Source, sourceText } from '../config/source.ts'
 import { isOffered } from '../config/tool-policy.ts'
-import { refuseFilesIn, rulingFiles } from '../config/untrusted-file.ts'
 import type { SandboxError } from '../errors.ts'
 import type { Mount } from '../sandbox.ts'
 import { isSandboxed } from '../sessions/mode.ts'
-import { foretellSandbox, type SandboxPlan } from '../sessions/plan-sandbox.ts'
-import { isNobodysChoice } from '../sessions/workspace-directory.ts'
 import { workspaceKind } from '../sessions/workspace-kind.ts'
 import type { Settings, WorkspaceAccess } from '../settings.ts'
 import { tools, toolsFor } from '../tools/all.ts'
-import { attempt, backendFacts } from './backend-facts.ts'
+import { backendFacts } from './backend-facts.ts'
 import { decide, type Explained, type Known, workspaceSource } from './decision.ts'
+import { foretell } from './foretell.ts'
 
 interface ExplainedMount extends Mount {
   /** What the two are to each other. */
@@ -48,14 +46,7 @@ export interface Explanation {
 
 export async function explain(resolved: Resolved): Promise<Explanation> {
   const { settings, origins, filesRead, warnings } = resolved
-  const problems = [...resolved.problems]
-  const plan = planned(settings, problems)
-  attempt(() => {
-    const workspace = settings.workspace?.path ?? process.cwd()
-    const files = rulingFiles(settings, filesRead)
-    if (!isNobodysChoice(workspace)) refuseFilesIn(workspace, files)
-    for (const { host, writable } of plan?.binds ?? []) if (writable) refuseFilesIn(host, files)
-  }, problems)
+  const { plan, problems } = foretell(resolved)
   const from = (key: string) => {
     const found = origins.get(key)
     return found === undefined ? 'default' : shortSource(found.source, filesRead)
@@ -99,20 +90,6 @@ function mountsOf({ settings, plan, from }: Known): ExplainedMount[] {
     how,
     source: source(mount),
   }))
-}
-
-/** Without the binds where those are refused: the rest is told all the same. */
-function planned(settings: Settings, problems: SandboxError[]): SandboxPlan | undefined {
-  const refused: SandboxError[] = []
-  const plan = attempt(() => foretellSandbox(settings), refused)
-  const isTold = ({ setting }: SandboxError) =>
-    setting !== undefined && problems.some((problem) => problem.setting === setting)
-  problems.push(...refused.filter((problem) => !isTold(problem)))
-  if (plan !== undefined || !refused.some(({ setting }) => setting === 'docker.binds')) return plan
-  return attempt(
-    () => foretellSandbox({ ...settings, docker: { ...settings.docker, binds: [] } }),
-    [],
-  )
 }
 
 function toolsOf(settings: Settings, access: WorkspaceAccess, from: Known['from']) {

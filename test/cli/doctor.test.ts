@@ -1,6 +1,6 @@
 /** What works on this machine, and what to do about the rest. */
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { describeWhere } from '../support/available.ts'
 import { type Command, newCommand, noDocker } from './run.ts'
@@ -50,6 +50,28 @@ test('a host that refuses connections is told within its time', async () => {
 })
 
 describeWhere('bubblewrap', 'doctor, with bubblewrap', () => {
+  test('a workspace that cannot be one is a finding: the server would not start', async () => {
+    const { stdout, exitCode } = await command.run(['doctor', '--workspace', '/nope'], noDocker)
+    expect(exitCode).toBe(1)
+    expect(stdout).toContain('\u2716 settings: the workspace "/nope" (--workspace) cannot be used')
+    expect(stdout).toContain('The server cannot start as it is.')
+  })
+
+  test('a file of settings where commands can change it is one too', async () => {
+    const config = join(command.world.workspace, 'config.json5')
+    writeFileSync(config, '{}')
+    const { stdout, exitCode } = await command.run(['doctor', '--config', config], noDocker)
+    expect(exitCode).toBe(1)
+    expect(stdout).toContain('it says what the sandbox may')
+  })
+
+  test('a session without a sandbox is told as such', async () => {
+    const { stdout } = await command.run(['doctor', '--set', 'mode=off'], noDocker)
+    expect(stdout.split('\n').at(-1)).toBe(
+      'NO SANDBOX: with mode off commands run on this machine, and nothing confines them.',
+    )
+  })
+
   test('one that works is enough', async () => {
     const { stdout, exitCode } = await command.run(['doctor'], noDocker)
     expect(exitCode).toBe(0)
