@@ -16,6 +16,8 @@ const secretDirectories = ['.aws', '.cargo', '.config', '.docker', '.gnupg', '.n
 export function workspaceDirectory(asked: string, source: string, home = homedir()): string {
   let path: string
   try {
+    // Resolved it would be the current directory, which nobody named.
+    if (asked === '') throw new Error('it is empty')
     path = realpathSync(resolve(asked))
     if (!statSync(path).isDirectory()) throw new Error('it is not a directory')
   } catch (error) {

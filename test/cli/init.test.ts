@@ -52,6 +52,12 @@ describe('the file of each client', () => {
   })
 })
 
+test('an empty workspace is not the current directory', async () => {
+  const { stdout, stderr, exitCode } = await init('cursor', '--workspace', '')
+  expect([stdout, exitCode]).toEqual(['', 2])
+  expect(stderr).toContain('the workspace "" (--workspace) cannot be used: it is empty')
+})
+
 test('a file that cannot be read is told, and what to do', async () => {
   mkdirSync(at('.cursor/mcp.json'), { recursive: true })
   const { stderr, exitCode } = await init('cursor', '--write')
