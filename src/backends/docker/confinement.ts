@@ -17,7 +17,7 @@ export function userOf({ user }: DockerSettings, owner: SandboxSpec['owner']): U
   if (user === undefined) return { ...owner, text: `${owner.uid}:${owner.gid}` }
   const [, name = '', group] =
     /^(\d+|[a-z_][a-z0-9_.-]*)(?::(\d+|[a-z_][a-z0-9_.-]*))?$/i.exec(user) ?? []
-  const isNumber = (text: string | undefined) => text === undefined || /^\d{1,10}$/.test(text)
+  const isNumber = (text: string | undefined) => text === undefined || /^\d+$/.test(text)
   const tooLarge = [name, group].some((text) => isNumber(text) && Number(text ?? 0) > 4294967294)
   if (name === '' || tooLarge) {
     throw refusal('user', user, 'is not a user', 'Write "uid:gid", as "id -u" and "id -g" tell.')

@@ -75,7 +75,9 @@ const units: Record<string, number> = { b: 0, k: 1, m: 2, g: 3, t: 4, p: 5 }
 function parseBytes(key: 'memory' | 'memorySwap', value: string | number): number {
   const [, digits, unit = 'b'] =
     /^(\d+(?:\.\d+)?) ?(?:([kmgtp])i?b?|b)?$/i.exec(String(value).trim()) ?? []
-  const bytes = Math.floor(Number(digits) * 1024 ** (units[unit.toLowerCase()] ?? 0))
+  const exact = Number(digits) * 1024 ** (units[unit.toLowerCase()] ?? 0)
+  // As Docker reads it; but a part of a byte is too little, not the 0 that means no limit.
+  const bytes = Math.floor(exact) || Math.ceil(exact)
   if (digits !== undefined && Number.isSafeInteger(bytes)) return bytes
   throw refusal(key, value, 'is not an amount of memory', 'Write bytes, or "512m", "2g".')
 }
