@@ -185,6 +185,9 @@ function misplaced(key: string, fields: Readonly<Record<string, unknown>>): stri
   if (['sandbox', 'docker', 'ssh', 'bubblewrap', 'sync', 'openshell'].includes(key)) {
     return `it belongs in ${placeOf(key) ?? 'agents.defaults'}`
   }
-  const near = nearestWord(key, Object.keys(fields))
+  const near = openClawsOwn.includes(key) ? undefined : nearestWord(key, Object.keys(fields))
   return near === undefined ? undefined : `did you mean ${shown(near)}?`
 }
+
+/** Keys of OpenClaw's that are near to ours. */
+const openClawsOwn = ['hooks']

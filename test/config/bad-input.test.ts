@@ -241,6 +241,12 @@ describe('without being wrong, what has no effect is told', () => {
     expect(warnings).toEqual([expect.stringContaining(what)])
   })
 
+  test('OpenClaw’s own keys are not taken for misspelt ones of ours', async () => {
+    const own = 'hooks models env tts talk skills session memory mcp gateway channels browser'
+    const config = `{${own.replaceAll(' ', ': {}, ')}: {}}`
+    expect((await resolved([], { config })).warnings).toEqual([])
+  })
+
   test.each([
     ['SANDBOX_MCP_AGNET', 'did you mean SANDBOX_MCP_AGENT?'],
     ['SANDBOX_MCP_BACKEND', 'use --backend'],
