@@ -25,7 +25,8 @@ OpenClaw's, and OpenClaw's own file works as it is.
 \`\`\`
 
 - **Where.** \`--config FILE\`, else \`$XDG_CONFIG_HOME/sandbox-mcp/config.json5\` (\`~/.config\` where that is
-  not set). A file in the workspace is refused: it could be changed from the sandbox.
+  not set). A file in the workspace, or behind a link in it, is refused: it could be changed from the
+  sandbox.
 - **Which value counts.** Options, \`--set\` among them; then environment variables; then the file; then the
   default. In each of these an agent's own value wins over the one for all agents. \`docker.env\` and
   \`docker.ulimits\` are merged name by name, \`docker.binds\` of all agents and of one are added up, and every

@@ -1,6 +1,6 @@
 /** `sandbox-mcp config`, and a server that is told something by a file. */
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { execa } from 'execa'
@@ -146,6 +146,26 @@ describe('a server', () => {
     const warning = 'sandbox-mcp: browser has no effect: there is no sandboxed'
     await vi.waitFor(() => expect(server.log()).toContain(warning))
     await server.close()
+  })
+
+  test('refuses a file to which a link in its workspace leads: it could lead elsewhere', async () => {
+    const outside = file('{}')
+    const named = join(world.workspace, 'link.json5')
+    symlinkSync(outside, named)
+    // Also where the path is a link outside, to a directory that is a link in the workspace.
+    const inner = join(world.workspace, 'inner')
+    symlinkSync(world.temporary, inner)
+    const around = join(world.temporary, 'around')
+    symlinkSync(relative(world.temporary, inner), around)
+    for (const path of [named, join(inner, 'config.json5'), join(around, 'config.json5')]) {
+      const { stderr, exitCode } = await run('--workspace', world.workspace, '--config', path)
+      expect([exitCode, stderr]).toEqual([
+        2,
+        expect.stringContaining(`${JSON.stringify(path)} is refused: it says what`),
+      ])
+    }
+    const { exitCode } = await run('explain', '--workspace', world.workspace, '--config', outside)
+    expect(exitCode).toBe(0)
   })
 
   test('finds its file where the system keeps such files', async () => {
