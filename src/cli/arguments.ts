@@ -45,7 +45,9 @@ export async function readArguments(
     if (token.kind !== 'option') continue
     if (!known.includes(token.name)) throw unknownOption(name, token.rawName, known)
     const { value } = token
-    if (takesValue(token.name) && value === undefined) {
+    // As for the server, another option is no value.
+    const isOption = token.inlineValue === false && /^-./.test(value ?? '')
+    if (takesValue(token.name) && (value === undefined || isOption)) {
       throw configInvalid(`--${token.name} needs a value`, help(name))
     }
     if (!takesValue(token.name) && value !== undefined) {

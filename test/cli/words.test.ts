@@ -38,6 +38,8 @@ test.each([
   [['list', 'all'], '"all" is not an option', 'sandbox-mcp list --help'],
   [['list', '--json=yes'], '--json takes no value', 'sandbox-mcp list --help'],
   [['prune', '--idle'], '--idle needs a value', 'sandbox-mcp prune --help'],
+  [['explain', '--session', '--ephemeral'], '--session needs a value', 'explain --help'],
+  [['init', 'zed', '--name', '--write'], '--name needs a value', 'sandbox-mcp init --help'],
   [['prune', '--idle', 'soon'], '--idle "soon" is not a duration', '12h'],
   [['recreate'], 'recreate what?', '--all'],
   [['recreate', '--all', '--agent', 'x'], 'one way of choosing', '--session KEY'],
