@@ -129,9 +129,11 @@ function oneOf<const Word extends string>(
   const near = nearestWord(value, words)
   throw configInvalid(
     `there is no ${flag.slice(2)} ${shown(value)}`,
-    near === undefined
-      ? `Use ${words.join(', ')}.`
-      : `Did you mean ${near}? There are ${words.join(', ')}.`,
+    flag === '--backend' && value === 'podman'
+      ? 'Use docker for Podman: its socket is found, or named by DOCKER_HOST.'
+      : near === undefined
+        ? `Use ${words.join(', ')}.`
+        : `Did you mean ${near}? There are ${words.join(', ')}.`,
   )
 }
 

@@ -40,6 +40,7 @@ describe('on the command line', () => {
     [['--config', '/none'], 'there is no file "/none" (--config)', 'docs/configuration.md'],
     [['--access', 'rx'], 'there is no access "rx"', 'There are none, ro, rw.'],
     [['--backend', 'dcoker'], 'there is no backend "dcoker"', 'Did you mean docker?'],
+    [['--backend', 'podman'], 'there is no backend "podman"', 'Use docker for Podman'],
     [['--backend', 'ssh'], 'the backend ssh (--backend) needs a host', 'ssh.target=user@host'],
     [['--network', 'a b'], '"a b" is not a network', 'none, bridge'],
     [['--network', ''], '--network is empty', 'none, bridge'],
