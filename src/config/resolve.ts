@@ -74,7 +74,7 @@ export async function resolveSettings(
 }
 
 const openHandsName =
-  /^(SANDBOX_(?!MCP_)|WORKSPACE_|RUNTIME|RUN_AS_|NO_CHANGE_|INIT_PLUGIN_|OH_RUNTIME_|INSTALL_THIRD_|DOCKER_HOST_ADDR)/
+  /^(SANDBOX_(?!MCP_)|WORKSPACE_|RUNTIME|RUN_AS_|NO_CHANGE_|INIT_PLUGIN_|OH_RUNTIME_|OH_SANDBOX_|AGENT_SERVER_|INSTALL_THIRD_|DOCKER_HOST_ADDR)/
 
 const layersOf = (layers: AgentLayers | undefined): Layer[] =>
   layers === undefined ? [] : [layers.forAll, layers.forAgent]

@@ -127,6 +127,13 @@ describe('without effect', () => {
     [{ SANDBOX_ADDITIONAL_NETWORKS: "['a', 'b', 'c']" }, 'SANDBOX_ADDITIONAL_NETWORKS: "b", "c"'],
     [{ SANDBOX_GROUP_ID: '1' }, 'SANDBOX_GROUP_ID has no effect: SANDBOX_USER_ID is not set'],
     [{ SANDBOX_VSCODE_PORT: '4000' }, `SANDBOX_VSCODE_PORT has no effect: ${noPort}`],
+    [{ RUN_AS_OPENHANDS: 'false' }, 'RUN_AS_OPENHANDS has no effect: no user is made in a sandbox'],
+    [{ SANDBOX_CLOSE_DELAY: '0' }, 'SANDBOX_CLOSE_DELAY has no effect: a sandbox is kept'],
+    [{ AGENT_SERVER_IMAGE_TAG: '1.2' }, 'name an image with SANDBOX_RUNTIME_CONTAINER_IMAGE'],
+    [
+      { AGENT_SERVER_USE_HOST_NETWORK: 'true' },
+      `AGENT_SERVER_USE_HOST_NETWORK has no effect: ${noPort}`,
+    ],
     [{ SANDBOX_VOLUMS: '/a:/b' }, 'SANDBOX_VOLUMS is not read; did you mean SANDBOX_VOLUMES?'],
     [{ WORKSPACE_BASE: '/a', WORKSPACE_MOUNT_PATH: '/b' }, 'names another directory, "/b"'],
   ])('%j', async (env, what) => {

@@ -2,6 +2,8 @@
 
 const remote = 'OpenHands’ remote runtime is no backend here'
 const server = 'no server runs in a sandbox, and no port of it is published'
+const agentServer =
+  'no server runs in a sandbox; name an image with SANDBOX_RUNTIME_CONTAINER_IMAGE'
 const build = 'no image is built; name one with SANDBOX_RUNTIME_CONTAINER_IMAGE'
 const agent = 'it is a matter of OpenHands’ agent'
 const user = 'no user is made in a sandbox; SANDBOX_USER_ID says whose numbers commands have'
@@ -25,8 +27,12 @@ export const ignoredVariables: Readonly<Record<string, string>> = {
   SANDBOX_CONTAINER_URL_PATTERN: server,
   SANDBOX_INITIALIZE_PLUGINS: server,
   SANDBOX_STARTUP_GRACE_SECONDS: server,
+  OH_SANDBOX_CONTAINER_URL_PATTERN: server,
+  AGENT_SERVER_USE_HOST_NETWORK: server,
   DOCKER_HOST_ADDR: server,
   INIT_PLUGIN_TIMEOUT: server,
+  AGENT_SERVER_IMAGE_REPOSITORY: agentServer,
+  AGENT_SERVER_IMAGE_TAG: agentServer,
   SANDBOX_RUNTIME_EXTRA_BUILD_ARGS: build,
   SANDBOX_RUNTIME_EXTRA_DEPS: build,
   SANDBOX_FORCE_REBUILD_RUNTIME: build,
@@ -47,3 +53,6 @@ export const ignoredVariables: Readonly<Record<string, string>> = {
   NO_CHANGE_TIMEOUT_SECONDS: 'a command may be silent for as long as it runs',
   RUNTIME_MEMORY_MONITOR: 'the engine sees to the limit of RUNTIME_MAX_MEMORY_GB',
 }
+
+/** Those of them that say something when they are off. */
+export const onByDefault: readonly string[] = ['RUN_AS_OPENHANDS', 'SANDBOX_CLOSE_DELAY']

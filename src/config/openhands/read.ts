@@ -2,7 +2,7 @@
 import { shown } from '../../errors.ts'
 import { nearestWord } from '../nearest-word.ts'
 import type { Layer, Values } from '../values.ts'
-import { ignoredVariables } from './ignored.ts'
+import { ignoredVariables, onByDefault } from './ignored.ts'
 import { environmentName, isTrue, networkNames, variables } from './variables.ts'
 
 /** What OpenHands' variables come to. */
@@ -45,7 +45,8 @@ function withoutEffect(env: NodeJS.ProcessEnv): string[] {
   const known = [...variables.map(({ name }) => name), ...Object.keys(ignoredVariables), ...helping]
   for (const [name, value = ''] of Object.entries(env)) {
     // What is switched off is as it would be without the variable.
-    if (value === '' || ['false', '0'].includes(value.toLowerCase())) continue
+    const isOff = ['false', '0'].includes(value.toLowerCase()) && !onByDefault.includes(name)
+    if (value === '' || isOff) continue
     const why = Object.hasOwn(ignoredVariables, name) ? ignoredVariables[name] : undefined
     if (why !== undefined) warn(name, why)
     if (known.includes(name) || !/^SANDBOX_(?!MCP_|ENV_)/.test(name)) continue
