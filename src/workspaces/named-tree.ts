@@ -15,10 +15,14 @@ import type { MountTable } from './mount-table.ts'
 export class NamedTree implements Tree {
   readonly #tree: Tree
   readonly #nameOf: (path: string) => string
+  /** Where the tree has it. */
+  readonly recall?: (path: TreePath) => Buffer | undefined
 
   /** `root` is a name of the tree's directory that `table` knows; it is asked when there is an error. */
   constructor(tree: Tree, root: string, table: () => MountTable) {
     this.#tree = tree
+    const { recall } = tree
+    if (recall !== undefined) this.recall = recall.bind(tree)
     this.#nameOf = (path) => table().locate(`${root}/${path}`).shown
   }
 
@@ -28,10 +32,6 @@ export class NamedTree implements Tree {
 
   read(path: TreePath, range?: ByteRange): Promise<FileContent> {
     return this.#named(this.#tree.read(path, range))
-  }
-
-  recall(path: TreePath): Buffer | undefined {
-    return this.#tree.recall?.(path)
   }
 
   list(path: TreePath): Promise<readonly ListedEntry[]> {

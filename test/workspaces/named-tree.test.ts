@@ -132,3 +132,17 @@ test.each(places)('%s: what is at "%s" is called "%s" in errors', async (kind, a
   await expect(tree.apply(there)).rejects.toThrow(`${said('f')} exists already`)
   await expect(tree.replace(directory, Buffer.of())).rejects.toThrow(`${said('d')} is a directory`)
 })
+
+test('a tree recalls what it does without names, and one that recalls nothing does not begin to', async () => {
+  const { workspace, sandbox } = (kinds.remote ?? expect.unreachable())()
+  const { tree, path } = await workspace.locate('f', async () => sandbox)
+  expect(tree.recall?.(path)).toBeUndefined()
+  await tree.read(path)
+  expect(tree.recall?.(path)?.toString()).toBe('f')
+  await expect(tree.apply([change(path, was('g'), '1')])).rejects.toThrow('changed by somebody')
+  expect(tree.recall?.(path)).toBeUndefined()
+
+  const bound = (kinds.bind ?? expect.unreachable())()
+  const located = await bound.workspace.locate('f', async () => bound.sandbox)
+  expect(located.tree.recall).toBeUndefined()
+})
