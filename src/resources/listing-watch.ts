@@ -10,11 +10,13 @@ import type { Named, Sight, Watch, WatchTimes } from './sight.ts'
 export const listingLimits = { directories: 1_000, names: 50_000 }
 /** Between two notifications. */
 const intervalMs = 500
+/** Of the whole workspace: no listing goes through its directory. */
+const outermost = treePath('.git/info/exclude')
 
 /**
  * Calls `changed` when a name appeared in one of the directories that the latest listing went through,
- * or went away, or when an ignore file there was changed; never for what the ignore files leave out,
- * and never before something was listed. As quick as `Subscriptions`. Beyond `listingLimits.names` the
+ * or went away, or when an ignore file there or `.git/info/exclude` was changed; never for what the ignore
+ * files leave out, and never before something was listed. As quick as `Subscriptions`. Beyond `listingLimits.names` the
  * names are not remembered, and any change of the directory counts.
  */
 export class ListingWatch {
@@ -44,6 +46,7 @@ export class ListingWatch {
   /** A page was given; the `first` one begins a new listing. */
   saw(directories: readonly SeenDirectory[], first: boolean): void {
     if (first) this.#forget()
+    this.#watchIgnoreFile(outermost)
     for (const { path, names } of directories) {
       if (this.#seen.has(path)) continue
       if (this.#seen.size >= listingLimits.directories) return
@@ -52,11 +55,14 @@ export class ListingWatch {
       this.#seen.set(path, remembered ? names : undefined)
       void this.#watch.add(path)
       if (names.some(({ key }) => key === '.gitignore')) {
-        const file = treePath(path === '' ? '.gitignore' : `${path}/.gitignore`)
-        this.#ignoreFiles.add(file)
-        void this.#watch.add(file)
+        this.#watchIgnoreFile(treePath(path === '' ? '.gitignore' : `${path}/.gitignore`))
       }
     }
+  }
+
+  #watchIgnoreFile(path: TreePath): void {
+    this.#ignoreFiles.add(path)
+    void this.#watch.add(path)
   }
 
   /** Looks at all soon. */
@@ -102,7 +108,8 @@ export class ListingWatch {
     const rules = await IgnoreRules.at(this.#tree, path)
     const prefix = path === '' ? '' : `${byteText(path)}/`
     const listed = differing.some(({ name, kind }) => {
-      return !rules.ignores(prefix + byteText(name), kind === 'directory')
+      // One that leaves itself out counts for the others all the same.
+      return name === '.gitignore' || !rules.ignores(prefix + byteText(name), kind === 'directory')
     })
     if (listed) this.#tell()
   }

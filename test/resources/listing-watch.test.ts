@@ -65,6 +65,27 @@ describe.each(Object.entries(ways))('a client that has listed hears %s', (_, tim
     writeFileSync(join(place.root, 'd/.gitignore'), '*.tmp')
     await hear()
   })
+
+  test('of a new ignore file that leaves itself out with all the others', async () => {
+    const place = newPlace()
+    place.write('d/f', 'x')
+    const { list, hear } = newWatch(place, times)
+    await list()
+    place.write('d/.gitignore', '*')
+    await hear()
+  })
+
+  test('of .git/info/exclude, made and changed', async () => {
+    const place = newPlace()
+    place.write('d/f', 'x')
+    mkdirSync(join(place.root, '.git'))
+    const { list, hear } = newWatch(place, times)
+    await list()
+    place.write('.git/info/exclude', 'd/\n')
+    await hear()
+    place.write('.git/info/exclude', '*.log\n')
+    await hear()
+  })
 })
 
 describe('a client hears nothing', () => {
@@ -152,7 +173,8 @@ describe('a watched listing', () => {
     await vi.advanceTimersByTimeAsync(times.pollMs)
     looks = 0
     await vi.advanceTimersByTimeAsync(times.pollMs)
-    expect(looks).toBe(directories.length)
+    // One more is of `.git/info/exclude`.
+    expect(looks).toBe(directories.length + 1)
   })
 
   test('costs a bounded number of directories and names', async () => {
