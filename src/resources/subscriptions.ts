@@ -43,12 +43,14 @@ export class Subscriptions {
    */
   async addFile(uri: string, path: TreePath): Promise<void> {
     if (this.#ends.has(uri)) return
-    this.#checkRoom()
     const stat = await this.#tree.stat(path).catch((error: unknown) => {
       if (isSandboxError(error, 'FILE_NOT_FOUND')) return undefined
       throw error
     })
     if (stat?.kind === 'directory') throw notAFile(path, 'a directory')
+    // Others may have been added meanwhile, this one too.
+    if (this.#ends.has(uri)) return
+    this.#checkRoom()
     const uris = this.#uris.get(path) ?? new Set()
     this.#uris.set(path, uris.add(uri))
     this.#ends.set(uri, () => {

@@ -247,6 +247,13 @@ describe('subscriptions', () => {
     await add('more')
   })
 
+  test('have that bound also when they are asked for all at once', async () => {
+    const { add } = newSubscriptions(newPlace())
+    const asked = Array.from({ length: subscriptionLimit + 5 }, (_, i) => add(`f${i}`))
+    const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected')
+    expect(refused).toHaveLength(5)
+  })
+
   test.runIf(process.getuid?.() === 0)('survive a file that may not be read', async () => {
     const place = newPlace()
     place.write('f', 'x')
