@@ -30,6 +30,7 @@ export class ListingWatch {
   #timer: NodeJS.Timeout | undefined
   #comparing: Promise<void> = Promise.resolve()
   #toldMs = 0
+  #closed = false
 
   constructor(tree: Tree, sight: Sight, changed: () => void, times?: WatchTimes) {
     this.#tree = tree
@@ -43,8 +44,9 @@ export class ListingWatch {
     return this.#watch.listeners
   }
 
-  /** A page was given; the `first` one begins a new listing. */
+  /** A page was given; the `first` one begins a new listing. Nothing is watched of one that comes after `close`. */
   saw(directories: readonly SeenDirectory[], first: boolean): void {
+    if (this.#closed) return
     if (first) this.#forget()
     this.#watchIgnoreFile(outermost)
     for (const { path, names } of directories) {
@@ -71,6 +73,7 @@ export class ListingWatch {
   }
 
   close(): void {
+    this.#closed = true
     clearTimeout(this.#timer)
     this.#forget()
   }
@@ -125,6 +128,7 @@ export class ListingWatch {
   }
 
   #tell(): void {
+    if (this.#closed) return
     this.#timer ??= setTimeout(
       () => {
         this.#timer = undefined

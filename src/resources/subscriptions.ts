@@ -24,6 +24,7 @@ export class Subscriptions {
   readonly #ends = new Map<string, () => void>()
   readonly #uris = new Map<TreePath, Set<string>>()
   readonly #digests = new Map<TreePath, string | undefined>()
+  #closed = false
 
   constructor(tree: Tree, sight: Sight, updated: (uri: string) => void, times?: WatchTimes) {
     this.#tree = tree
@@ -39,7 +40,8 @@ export class Subscriptions {
 
   /**
    * The file need not be there yet. `NOT_A_FILE` for a directory, `PATH_OUTSIDE` for a link that leads
-   * out, `ARGUMENT_INVALID` when there are too many subscriptions. Harmless to repeat.
+   * out, `ARGUMENT_INVALID` when there are too many subscriptions. Harmless to repeat, and without effect
+   * after `close`.
    */
   async addFile(uri: string, path: TreePath): Promise<void> {
     if (this.#ends.has(uri)) return
@@ -48,8 +50,8 @@ export class Subscriptions {
       throw error
     })
     if (stat?.kind === 'directory') throw notAFile(path, 'a directory')
-    // Others may have been added meanwhile, this one too.
-    if (this.#ends.has(uri)) return
+    // Others may have been added meanwhile, this one too, and all may have ended.
+    if (this.#closed || this.#ends.has(uri)) return
     this.#checkRoom()
     const uris = this.#uris.get(path) ?? new Set()
     this.#uris.set(path, uris.add(uri))
@@ -98,6 +100,7 @@ export class Subscriptions {
   }
 
   close(): void {
+    this.#closed = true
     for (const uri of [...this.#ends.keys()]) this.delete(uri)
     this.#watch.close()
   }

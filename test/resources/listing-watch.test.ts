@@ -177,6 +177,33 @@ describe('a watched listing', () => {
     expect(looks).toBe(directories.length + 1)
   })
 
+  test('of which a page comes when all has ended is not watched', async () => {
+    const place = newPlace()
+    place.write('d/f', 'x')
+    const { list, watch } = newWatch(place)
+    watch.close()
+    await list()
+    expect(watch.listeners).toBe(0)
+  })
+
+  test('is not told of when all ends while it is compared', async () => {
+    const place = newPlace()
+    const { list, told, watch } = newWatch(place)
+    await list()
+    const compared = new Promise<void>((resolve) => {
+      const read = place.tree.read.bind(place.tree)
+      place.tree.read = (...args) => {
+        watch.close()
+        resolve()
+        return read(...args)
+      }
+    })
+    place.write('f')
+    await compared
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect(told).toEqual([])
+  })
+
   test('costs a bounded number of directories and names', async () => {
     const place = newPlace()
     const count = listingLimits.directories + 300

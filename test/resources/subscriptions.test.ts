@@ -254,6 +254,17 @@ describe('subscriptions', () => {
     expect(refused).toHaveLength(5)
   })
 
+  test('that are asked for as all end are none', async () => {
+    const place = newPlace()
+    place.write('f', 'x')
+    const { add, heard, subscriptions } = newSubscriptions(place, { pollMs: 20, hintMs: 10 })
+    const asked = add('f')
+    subscriptions.close()
+    await asked
+    expect(subscriptions.listeners).toBe(0)
+    expect(heard).toEqual([])
+  })
+
   test.runIf(process.getuid?.() === 0)('survive a file that may not be read', async () => {
     const place = newPlace()
     place.write('f', 'x')
