@@ -4,6 +4,7 @@ import { isSandboxError, type SandboxError, shown } from '../errors.ts'
 import { workspaceUri } from '../resources/workspace-uri.ts'
 import type { ContentBlock, Tool, ToolCall } from '../tools/tool.ts'
 import type { News } from '../workspace.ts'
+import { problemsOf } from './bad-requests.ts'
 
 export interface CallResult {
   readonly content: ContentBlock[]
@@ -79,14 +80,10 @@ async function ran(tool: Tool, args: z.output<Tool['input']>, call: ToolCall): P
 }
 
 function invalidArguments(tool: Tool, error: z.ZodError): CallResult {
-  const problems = error.issues.map(({ path, message }) => {
-    const at = path.length === 0 ? '' : `${path.join('.')}: `
-    return `${at}${message}`
-  })
   const names = Object.keys(tool.input.shape).join(', ')
   return failure(
     'ARGUMENT_INVALID',
-    `the arguments of ${tool.name} are not usable: ${problems.join('; ')}`,
+    `the arguments of ${tool.name} are not usable: ${problemsOf(error)}`,
     `Its arguments are: ${names}.`,
   )
 }

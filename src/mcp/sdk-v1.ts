@@ -11,6 +11,7 @@ import {
   CompleteRequestSchema,
   ErrorCode,
   type JSONRPCMessage,
+  JSONRPCRequestSchema,
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
@@ -19,6 +20,7 @@ import {
   RootsListChangedNotificationSchema,
   type ServerNotification,
   type ServerRequest,
+  type ServerResult,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js'
@@ -28,6 +30,7 @@ import type { OpenContext } from '../sandbox.ts'
 import type { Tool } from '../tools/tool.ts'
 import { answerCall } from './answer-call.ts'
 import type { ListedTool, ResourceRequests } from './answers.ts'
+import { problemsOf, refusalOf } from './bad-requests.ts'
 import { askRoots, type ClientRoots } from './client-roots.ts'
 import { CurrentSession } from './current-session.ts'
 import { answers } from './load-answers.ts'
@@ -35,7 +38,7 @@ import { Progress } from './progress.ts'
 import { RequestError } from './request-error.ts'
 import type { SessionProvider } from './session-provider.ts'
 import { StdioTransport } from './stdio-transport.ts'
-import { ToolCalls } from './tool-calls.ts'
+import { type Send, ToolCalls } from './tool-calls.ts'
 
 export interface ServerOptions {
   readonly version: string
@@ -89,15 +92,16 @@ export function buildServer(options: ServerOptions): BuiltServer {
   answerResources(server, current)
   let calls: ToolCalls | undefined
   const connect = async (transport: Transport) => {
-    const mine = new ToolCalls(
-      (call) => answerCall(call, options.tools, current),
-      (message, about) => transport.send(message as JSONRPCMessage, about),
-    )
+    const send: Send = (message, about) => transport.send(message as JSONRPCMessage, about)
+    const mine = new ToolCalls((call) => answerCall(call, options.tools, current), send)
     calls = mine
     await server.connect(transport)
     const others = transport.onmessage
     transport.onmessage = (message, extra) => {
-      if (!mine.take(message)) others?.(message, extra)
+      if (mine.take(message)) return
+      const refusal = refusalOf(message, JSONRPCRequestSchema)
+      if (refusal === undefined) others?.(message, extra)
+      else void send(refusal, { relatedRequestId: refusal.id }).catch(() => {})
     }
   }
   const closed = new Promise<string>((resolve) => {
@@ -148,7 +152,7 @@ function rootsOf(server: Server): ClientRoots {
 
 function listTools(server: Server, { tools }: ServerOptions): void {
   let listed: readonly ListedTool[] | undefined
-  server.setRequestHandler(ListToolsRequestSchema, async () => {
+  handle(server, ListToolsRequestSchema, async () => {
     const [offered, { listTool }] = await Promise.all([tools(), answers()])
     listed ??= offered.map(listTool)
     return { tools: listed } as never
@@ -164,30 +168,47 @@ function answerResources(server: Server, current: CurrentSession): void {
       const { session, resources } = await current.get()
       return inContext(extra, (context) => session.during(() => run(resources, context)))
     })
-  server.setRequestHandler(ListResourcesRequestSchema, ({ params }, extra) =>
+  handle(server, ListResourcesRequestSchema, ({ params }, extra) =>
     ask(extra, (resources, context) => resources.list(params?.cursor, context)),
   )
-  server.setRequestHandler(ListResourceTemplatesRequestSchema, async () => ({
+  handle(server, ListResourceTemplatesRequestSchema, async () => ({
     resourceTemplates: [...(await answers()).resourceTemplates],
   }))
-  server.setRequestHandler(ReadResourceRequestSchema, ({ params }, extra) =>
+  handle(server, ReadResourceRequestSchema, ({ params }, extra) =>
     ask(extra, (resources, context) => resources.read(params.uri, context)),
   )
-  server.setRequestHandler(SubscribeRequestSchema, async ({ params }, extra) => {
+  handle(server, SubscribeRequestSchema, async ({ params }, extra) => {
     await ask(extra, (resources, context) => resources.subscribe(params.uri, context))
     return {}
   })
-  server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => {
+  handle(server, UnsubscribeRequestSchema, ({ params }) => {
     current.opened?.resources.unsubscribe(params.uri)
     return {}
   })
-  server.setRequestHandler(CompleteRequestSchema, ({ params: { ref, argument } }, extra) =>
+  handle(server, CompleteRequestSchema, ({ params: { ref, argument } }, extra) =>
     ask(extra, async (resources) => {
       if (ref.type !== 'ref/resource') throw new RequestError('there are no prompts')
       const completion = await resources.complete(ref.uri, argument.name, argument.value)
       return { completion: { ...completion } }
     }),
   )
+}
+
+/** What does not fit the schema is the client's mistake: to the SDK it is a failure of ours. */
+function handle<
+  Method extends string,
+  Schema extends z.ZodObject<{ method: z.ZodLiteral<Method> }>,
+>(
+  server: Server,
+  schema: Schema,
+  run: (request: z.output<Schema>, extra: Extra) => ServerResult | Promise<ServerResult>,
+): void {
+  const any = z.looseObject({ method: schema.shape.method })
+  server.setRequestHandler(any, (request, extra) => {
+    const parsed = schema.safeParse(request)
+    if (!parsed.success) throw invalidParams(problemsOf(parsed.error))
+    return run(parsed.data, extra)
+  })
 }
 
 /** What a handler is told besides its request. */

@@ -17,7 +17,7 @@ export interface ToolCallRequest {
 
 /** JSON-RPC's: what identifies a request, and which request a message belongs to. */
 type RequestId = string | number
-type Send = (message: object, options: { relatedRequestId: RequestId }) => Promise<void>
+export type Send = (message: object, options: { relatedRequestId: RequestId }) => Promise<void>
 type Fields = Readonly<Record<string, unknown>>
 
 const invalidParams = -32602

@@ -28,6 +28,23 @@ test.each([
     -32602,
     'there is no tool "run"; the tools',
   ],
+  ['a resource without a URI', 'resources/read', undefined, -32602, 'params: Invalid input'],
+  ['a URI that is no text', 'resources/subscribe', { uri: 7 }, -32602, 'params.uri: Invalid input'],
+  ['a cursor that is no text', 'resources/list', { cursor: 7 }, -32602, 'params.cursor: Invalid'],
+  [
+    'params that are null',
+    'tools/list',
+    null,
+    -32600,
+    'this is no request as MCP has them: params: Invalid input: expected object, received null',
+  ],
+  [
+    'a token for progress that is none',
+    'resources/list',
+    { _meta: { progressToken: {} } },
+    -32600,
+    'this is no request as MCP has them: params._meta.progressToken: ',
+  ],
   ['a method there is not', 'tools/run', { name: 'read' }, -32601, 'Method not found'],
 ])('%s', async (_title, method, params, code, says) => {
   const child = spawn(process.execPath, [entry, '--workspace', world.workspace], {
