@@ -33,6 +33,7 @@ import type { ListedTool, ResourceRequests } from './answers.ts'
 import { problemsOf, refusalOf } from './bad-requests.ts'
 import { askRoots, type ClientRoots } from './client-roots.ts'
 import { CurrentSession } from './current-session.ts'
+import { InTurn } from './in-turn.ts'
 import { answers } from './load-answers.ts'
 import { Progress } from './progress.ts'
 import { RequestError } from './request-error.ts'
@@ -177,12 +178,14 @@ function answerResources(server: Server, current: CurrentSession): void {
   handle(server, ReadResourceRequestSchema, ({ params }, extra) =>
     ask(extra, (resources, context) => resources.read(params.uri, context)),
   )
-  handle(server, SubscribeRequestSchema, async ({ params }, extra) => {
-    await ask(extra, (resources, context) => resources.subscribe(params.uri, context))
+  const subscriptions = new InTurn()
+  handle(server, SubscribeRequestSchema, async ({ params: { uri } }, extra) => {
+    const subscribe = () => ask(extra, (resources, context) => resources.subscribe(uri, context))
+    await subscriptions.run(uri, subscribe)
     return {}
   })
-  handle(server, UnsubscribeRequestSchema, ({ params }) => {
-    current.opened?.resources.unsubscribe(params.uri)
+  handle(server, UnsubscribeRequestSchema, async ({ params: { uri } }) => {
+    await subscriptions.run(uri, async () => current.opened?.resources.unsubscribe(uri))
     return {}
   })
   handle(server, CompleteRequestSchema, ({ params: { ref, argument } }, extra) =>

@@ -279,6 +279,21 @@ describe('a client', () => {
     await expect.poll(() => heard, soon).toEqual(['workspace:///f', 'list', 'list'])
   })
 
+  test('that unsubscribes before the subscription is answered hears nothing', async () => {
+    const { client, heard, write } = await connect()
+    const [f, g] = [{ uri: 'workspace:///f' }, { uri: 'workspace:///g' }]
+    await Promise.all([
+      client.subscribeResource(f),
+      client.subscribeResource(g),
+      client.unsubscribeResource(f),
+      client.unsubscribeResource(g),
+      client.subscribeResource(g),
+    ])
+    write('f', 'x')
+    write('g', 'x')
+    await expect.poll(() => heard, soon).toEqual([g.uri])
+  })
+
   test('may unsubscribe from what it never subscribed to', async () => {
     const { client } = await connect()
     await expect(client.unsubscribeResource({ uri: 'workspace:///x' })).resolves.toEqual({})
