@@ -1,6 +1,5 @@
 /** The workspace's files as resources, page by page in the byte order of their paths. */
 import { isUtf8 } from 'node:buffer'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { argumentInvalid, isSandboxError } from '../errors.ts'
 import type { ByteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
@@ -8,6 +7,7 @@ import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
 import { lastModified } from './last-modified.ts'
 import { mediaTypeByName } from './media-type.ts'
 import type { FileFacts, Named, Sight, SightWalk } from './sight.ts'
+import { Turn } from './turn.ts'
 import { workspaceUri } from './workspace-uri.ts'
 
 export interface ListedFile {
@@ -35,8 +35,6 @@ export interface FilePage {
 export const pageLimits = { files: 200, nameBytes: 512 * 1024, directories: 500 }
 /** Files of one directory that are looked at together. */
 const factsAtOnce = 64
-/** Others get a turn at least so often. */
-const turnMs = 8
 
 /**
  * The page that `cursor` names, the first without one. Left out are `.git`, what the ignore files
@@ -68,9 +66,9 @@ class PageWalk {
   readonly #sight: SightWalk
   readonly #start: ByteText
   readonly #signal: AbortSignal
+  readonly #turn = new Turn()
   #nameBytes = 0
   #entered = 0
-  #turnEnds = performance.now() + turnMs
 
   constructor(sight: SightWalk, start: ByteText, signal: AbortSignal) {
     this.#sight = sight
@@ -94,7 +92,7 @@ class PageWalk {
     for (const [i, { name, kind, key }] of names.entries()) {
       const whole = prefix + key
       if (this.#isBehind(whole)) continue
-      if (performance.now() > this.#turnEnds) await this.#yield()
+      if (this.#turn.isOver) await this.#yield()
       const isDirectory = kind === 'directory'
       const bytes = isDirectory ? whole.slice(0, -1) : whole
       if (rules.ignores(bytes, isDirectory)) continue
@@ -161,9 +159,8 @@ class PageWalk {
   }
 
   async #yield(): Promise<void> {
-    await nextTurn()
+    await this.#turn.next()
     this.#signal.throwIfAborted()
-    this.#turnEnds = performance.now() + turnMs
   }
 }
 

@@ -5,6 +5,7 @@ import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
 import type { SeenDirectory } from './file-pages.ts'
 import type { Named, Sight, Watch, WatchTimes } from './sight.ts'
+import { Turn } from './turn.ts'
 
 /** What is watched of a listing, in its order; a client that lists more hears of that much. */
 export const listingLimits = { directories: 1_000, names: 50_000 }
@@ -108,13 +109,21 @@ export class ListingWatch {
     this.#seen.set(path, after)
     const differing = difference(before, after)
     if (differing.length === 0 || this.#timer !== undefined) return
-    const rules = await IgnoreRules.at(this.#tree, path)
-    const prefix = path === '' ? '' : `${byteText(path)}/`
-    const listed = differing.some(({ name, kind }) => {
+    if (await this.#isListed(path, differing)) this.#tell()
+  }
+
+  /** Whether any of what is in `directory` is not left out. */
+  async #isListed(directory: TreePath, names: readonly Named[]): Promise<boolean> {
+    const rules = await IgnoreRules.at(this.#tree, directory)
+    const prefix = directory === '' ? '' : `${byteText(directory)}/`
+    const turn = new Turn()
+    for (const { name, kind } of names) {
       // One that leaves itself out counts for the others all the same.
-      return name === '.gitignore' || !rules.ignores(prefix + byteText(name), kind === 'directory')
-    })
-    if (listed) this.#tell()
+      if (name === '.gitignore') return true
+      if (!rules.ignores(prefix + byteText(name), kind === 'directory')) return true
+      if (turn.isOver) await turn.next()
+    }
+    return false
   }
 
   /** Undefined while it cannot be seen. */

@@ -4,6 +4,7 @@ import { byteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
 import type { Named, Sight } from './sight.ts'
+import { Turn } from './turn.ts'
 
 /** As `completion/complete` answers. */
 export interface Completion {
@@ -30,8 +31,14 @@ export async function completePath(tree: Tree, sight: Sight, typed: string): Pro
     ({ name }) => name.startsWith(typed.slice(slash)) && isPlain(name),
   )
   const rules = await IgnoreRules.at(tree, directory)
-  const ignored = (one: Named) => rules.ignores(byteText(prefix + one.name), isDirectory(one))
-  const [last, first] = [matching.filter(ignored), matching.filter((one) => !ignored(one))]
+  const [first, last]: [Named[], Named[]] = [[], []]
+  const turn = new Turn()
+  for (const one of matching) {
+    if (turn.isOver) await turn.next()
+    const isIgnored = rules.ignores(byteText(prefix + one.name), isDirectory(one))
+    if (isIgnored) last.push(one)
+    else first.push(one)
+  }
   const ordered = [...first, ...last]
   const values: string[] = []
   let left = matching.length

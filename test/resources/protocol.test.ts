@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { describe, expect, test } from 'vitest'
 import { fileLimitBytes } from '../../src/resources/file-content.ts'
 import { connect } from './connected.ts'
@@ -245,6 +246,23 @@ describe('completion', () => {
       total: 150,
       hasMore: true,
     })
+  })
+
+  test('lets others have their turn, whatever the ignore file', async () => {
+    const { client, write } = await connect()
+    // It does not fit the last name before all of it was tried.
+    write('.gitignore', 'b\n'.repeat(32_000))
+    for (let i = 0; i < 3_000; i++) write(`f${i}`)
+    const delay = monitorEventLoopDelay({ resolution: 1 })
+    await complete(client, 'none')
+    // It measures from one timer to the next.
+    const tick = () => new Promise((resolve) => setTimeout(resolve, 20))
+    delay.enable()
+    await tick()
+    expect((await complete(client, 'f')).total).toBe(3_000)
+    await tick()
+    delay.disable()
+    expect(delay.max / 1e6).toBeLessThan(400)
   })
 
   test('is refused for what is no template or argument of ours', async () => {
