@@ -6,8 +6,13 @@ import { type ByteText, byteText, type IgnorePattern, matches, parseIgnoreLine }
 /** What ignore files are read by. */
 type Reader = Pick<Tree, 'read'>
 
-/** An ignore file that is longer counts up to here. */
+/** An ignore file that is longer counts up to the last line that ends before here. */
 const fileLimitBytes = 64 * 1024
+/**
+ * What those that hold in one directory count for together, the outermost first. A workspace is not trusted:
+ * with a file in each of many nested directories they would take all memory there is.
+ */
+const togetherLimitBytes = 256 * 1024
 
 /**
  * The rules that hold in one directory: those of its own `.gitignore`, then of its parents', then of
@@ -15,23 +20,23 @@ const fileLimitBytes = 64 * 1024
  */
 export class IgnoreRules {
   readonly #outer: IgnoreRules | undefined
+  /** Of the files of these rules and of the outer ones. */
+  readonly #bytes: number
   /** Of the paths below the file's directory, what comes before the part its patterns are about. */
   readonly #prefixLength: number
   readonly #patterns: readonly IgnorePattern[]
 
-  private constructor(
-    outer: IgnoreRules | undefined,
-    prefixLength: number,
-    patterns: readonly IgnorePattern[],
-  ) {
+  private constructor(outer: IgnoreRules | undefined, prefixLength: number, text: ByteText) {
     this.#outer = outer
+    this.#bytes = (outer === undefined ? 0 : outer.#bytes) + text.length
     this.#prefixLength = prefixLength
-    this.#patterns = patterns
+    this.#patterns = text.split('\n').flatMap((line) => parseIgnoreLine(line) ?? [])
   }
 
   /** The rules outside of every `.gitignore`. */
   static async outermost(tree: Reader): Promise<IgnoreRules> {
-    return new IgnoreRules(undefined, 0, await patternsIn(tree, treePath('.git/info/exclude')))
+    const path = treePath('.git/info/exclude')
+    return new IgnoreRules(undefined, 0, await textOf(tree, path, fileLimitBytes))
   }
 
   /** The rules in `directory`. An ignored directory has those of the one it is in. */
@@ -47,9 +52,9 @@ export class IgnoreRules {
   /** These rules and those of `directory`, which is directly below the one they are of. */
   async in(tree: Reader, directory: TreePath): Promise<IgnoreRules> {
     const prefix = directory === treeRoot ? '' : `${directory}/`
-    const patterns = await patternsIn(tree, treePath(`${prefix}.gitignore`))
-    if (patterns.length === 0) return this
-    return new IgnoreRules(this, byteText(prefix).length, patterns)
+    const limit = Math.min(fileLimitBytes, togetherLimitBytes - this.#bytes)
+    const text = await textOf(tree, treePath(`${prefix}.gitignore`), limit)
+    return text === '' ? this : new IgnoreRules(this, byteText(prefix).length, text)
   }
 
   /**
@@ -70,14 +75,17 @@ export class IgnoreRules {
   }
 }
 
-async function patternsIn(tree: Reader, path: TreePath): Promise<readonly IgnorePattern[]> {
+/** Of an ignore file, whole lines of it in `limit` bytes. */
+async function textOf(tree: Reader, path: TreePath, limit: number): Promise<ByteText> {
+  if (limit === 0) return ''
   try {
-    const { bytes } = await tree.read(path, { offset: 0, length: fileLimitBytes })
-    const text = bytes.toString('latin1').replace(/^\xef\xbb\xbf/, '')
-    return text.split('\n').flatMap((line) => parseIgnoreLine(line) ?? [])
+    const { bytes } = await tree.read(path, { offset: 0, length: limit })
+    // What is left of a line that was cut could be a pattern that fits everything.
+    const end = bytes.length < limit ? bytes.length : bytes.lastIndexOf('\n', limit - 1) + 1
+    return bytes.toString('latin1', 0, end).replace(/^\xef\xbb\xbf/, '')
   } catch (error) {
     // There is none, or none that may be read.
-    if (isSandboxError(error)) return []
+    if (isSandboxError(error)) return ''
     throw error
   }
 }

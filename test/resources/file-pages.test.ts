@@ -95,6 +95,27 @@ describe('what is listed', () => {
     expect(gitNames(place)).toEqual(['ka', 'keep/x/y'])
   })
 
+  test('a line of an ignore file that is too long to be read whole means nothing', async () => {
+    const place = newPlace()
+    const comment = `#${' '.repeat(64 * 1024 - 10)}\n`
+    place.write('.gitignore', `${comment}a\n*********b\nb\n`)
+    for (const path of ['a', 'b', 'c']) place.write(path)
+    expect(await allNames(place)).toEqual(['.gitignore', 'b', 'c'])
+  })
+
+  test('nested ignore files count up to a limit, the outermost first', async () => {
+    const place = newPlace()
+    const long = 'x\n'.repeat(30_000)
+    for (let depth = 0; depth < 8; depth++) {
+      const directory = 'd/'.repeat(depth)
+      place.write(`${directory}.gitignore`, `/a\n${long}`)
+      place.write(`${directory}a`)
+    }
+    const all = (await allNames(place)).filter((name) => name.endsWith('a'))
+    // The fifth is read in part: what it says first counts.
+    expect(all).toEqual(['d/d/d/d/d/a', 'd/d/d/d/d/d/a', 'd/d/d/d/d/d/d/a'])
+  })
+
   test('any ignore files mean what git says they mean', async () => {
     const piece = fc.constantFrom(
       'a',
