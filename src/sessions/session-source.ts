@@ -57,10 +57,13 @@ export class SessionSource implements SessionProvider {
   /** What has a sandbox stays where it is; the client is told that only a restart changes that. */
   async rootsChanged(roots: ClientRoots): Promise<boolean> {
     const { settings, log } = this.#options
-    if (!dependsOnRoots(settings) || this.#made === undefined) return false
-    const made = await this.#made.catch(() => undefined)
+    const making = this.#made
+    if (!dependsOnRoots(settings) || making === undefined) return false
+    const made = await making.catch(() => undefined)
     if (made === undefined) return false
     const wanted = chooseWorkspace(settings, await roots.list())
+    // Another change was followed meanwhile, and what is made after it has asked for the roots since.
+    if (this.#made !== making) return false
     const { session, plan } = made
     if (sameDirectory(wanted, plan)) return false
     if (!session.hasOpened) {

@@ -109,6 +109,35 @@ test('roots that change before anything ran are followed', async () => {
   expect(out).not.toContain(one)
 })
 
+test('a change that is told twice, and once slowly, leaves alone what has begun after the first', async () => {
+  let root = ''
+  let asked = 0
+  let slowly = Promise.resolve()
+  const { two, server, pwd } = await start((made) => {
+    root = made.one
+    const roots = async () => {
+      asked += 1
+      if (asked === 3) await slowly
+      return [uri(root)]
+    }
+    return { cwd: made.home, roots }
+  })
+  await server.call('read', { path: 'name' })
+  root = two
+  let answer = () => {}
+  slowly = new Promise((resolve) => {
+    answer = resolve
+  })
+  await server.client.sendRootsListChanged()
+  await server.client.sendRootsListChanged()
+  await expect.poll(() => [asked, server.log()]).toEqual([3, expect.stringContaining('anew')])
+  expect(await pwd()).toContain(two)
+  await server.call('exec', { command: 'sleep 60', background: true })
+  answer()
+  await server.client.ping()
+  expect(textOf(await server.call('process', { action: 'list' }))).toContain('sleep 60')
+})
+
 test('roots that change later are not, and both the log and a result say what to do', async () => {
   let root = ''
   const { one, two, server, pwd } = await start((made) => {
