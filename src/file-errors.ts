@@ -35,6 +35,13 @@ export const fileNotFound = (path: string) =>
     'List the directory with read, or search with exec, to find the right path.',
   )
 
+export const workspaceGone = () =>
+  new SandboxError(
+    'FILE_NOT_FOUND',
+    'there is nothing to list: the workspace directory is gone',
+    'Put it back where it was, or start the server with another --workspace.',
+  )
+
 export const notAFile = (path: string, kind: string) =>
   aboutFiles(
     'NOT_A_FILE',

@@ -1,6 +1,7 @@
 /** The workspace's files as resources, page by page in the byte order of their paths. */
 import { isUtf8 } from 'node:buffer'
 import { argumentInvalid, isSandboxError } from '../errors.ts'
+import { workspaceGone } from '../file-errors.ts'
 import type { ByteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
@@ -141,7 +142,7 @@ class PageWalk {
     } catch (error) {
       // Removed, replaced or made unreadable since its parent was listed.
       if (isSandboxError(error) && directory !== treeRoot) return []
-      throw error
+      throw isSandboxError(error, 'FILE_NOT_FOUND') ? workspaceGone() : error
     }
   }
 

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   symlinkSync,
   truncateSync,
   writeFileSync,
@@ -47,6 +48,15 @@ describe('resources', () => {
       const { contents } = await client.readResource({ uri })
       expect(contents).toMatchObject([{ uri, text: name }])
     }
+  })
+
+  test('say that there is no workspace any more', async () => {
+    const { client, root } = await connect()
+    rmSync(root, { recursive: true })
+    await expect(client.listResources()).rejects.toMatchObject({
+      code: -32602,
+      message: expect.stringContaining('the workspace directory is gone. Put it back'),
+    })
   })
 
   test('say what a bad cursor is', async () => {

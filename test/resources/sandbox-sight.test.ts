@@ -170,11 +170,12 @@ describe.each(Object.entries(shells))('a sandbox with %s', (_, run) => {
     expect(names).toHaveLength(49)
   })
 
-  test('what cannot be listed is told in the words of the tree', async () => {
+  test('a workspace that is gone is told as such', async () => {
     const place = newPlace()
     const { tree, sight } = inside({ ...place, root: join(place.root, 'gone') }, run)
     await expect(listPage(tree, sight, undefined, never)).rejects.toMatchObject({
       code: 'FILE_NOT_FOUND',
+      message: expect.stringContaining('the workspace directory is gone'),
     })
   })
 })
