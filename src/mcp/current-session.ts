@@ -34,16 +34,29 @@ export class CurrentSession {
       answers(),
     ])
     if (this.#opened?.session !== session) {
+      const before = this.#opened?.resources
       const resources = new ResourceRequests(session, sight, this.#events)
-      this.#opened?.resources.close()
       this.#opened = { session, sight, resources }
+      const subscribed = before?.subscribed ?? []
+      before?.close()
+      for (const uri of subscribed) void this.#subscribeAnew(uri, resources)
     }
     return this.#opened
   }
 
   /** The client says that its roots have changed. */
   async rootsChanged(): Promise<void> {
-    if (await this.#sessions.rootsChanged(this.#roots)) this.#events.listChanged()
+    if (!(await this.#sessions.rootsChanged(this.#roots))) return
+    this.#events.listChanged()
+    // Who only listens asks for nothing. What keeps the session from it is told at the next call.
+    if (this.#opened?.resources.subscribed.length) await this.get().catch(() => {})
+  }
+
+  /** What is there now is something else, or nothing: to read it tells. */
+  async #subscribeAnew(uri: string, resources: ResourceRequests): Promise<void> {
+    const { signal } = new AbortController()
+    await resources.subscribe(uri, { signal, report: () => {} }).catch(() => {})
+    this.#events.updated(uri)
   }
 
   /** Lets go of the resources; the session is the provider's. */

@@ -94,6 +94,11 @@ export class ResourceRequests {
     })
   }
 
+  /** The URIs that are subscribed to. */
+  get subscribed(): readonly string[] {
+    return this.#subscriptions.uris
+  }
+
   unsubscribe(uri: string): void {
     this.#subscriptions.delete(uri)
   }

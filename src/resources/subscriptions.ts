@@ -33,6 +33,11 @@ export class Subscriptions {
     this.#watch = sight.watch('files', onChange, times)
   }
 
+  /** What is subscribed to. */
+  get uris(): readonly string[] {
+    return [...this.#ends.keys()]
+  }
+
   /** Directories that are listened at. */
   get listeners(): number {
     return this.#watch.listeners

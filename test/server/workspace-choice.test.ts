@@ -6,6 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test } from 'vitest'
+import { listen } from '../resources/connected.ts'
 import { newWorld, startServer, textOf, type Unnamed } from '../support/stdio-server.ts'
 
 const flags = ['--set', 'mode=off']
@@ -107,6 +108,27 @@ test('roots that change before anything ran are followed', async () => {
   const out = await pwd()
   expect(out).toContain(two)
   expect(out).not.toContain(one)
+})
+
+test('a subscriber hears of the file of that name in the workspace that its new roots name', async () => {
+  let root = ''
+  const { one, two, server } = await start((made) => {
+    root = made.one
+    return { cwd: made.home, roots: async () => [uri(root)] }
+  })
+  const heard = listen(server.client)
+  const name = { uri: 'workspace:///name' }
+  await server.client.subscribeResource(name)
+  root = two
+  await server.client.sendRootsListChanged()
+  await expect.poll(() => heard).toEqual(['list', name.uri])
+  writeFileSync(join(two, 'name'), 'changed')
+  await expect.poll(() => heard).toEqual(['list', name.uri, name.uri])
+  writeFileSync(join(one, 'name'), 'changed')
+  await server.client.unsubscribeResource(name)
+  writeFileSync(join(two, 'name'), 'again')
+  await server.call('read', { path: 'name' })
+  expect(heard).toHaveLength(3)
 })
 
 test('a change that is told twice, and once slowly, leaves alone what has begun after the first', async () => {
