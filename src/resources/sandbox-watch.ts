@@ -117,14 +117,18 @@ export class SandboxWatch implements Watch {
     if (paths.length === 0 || !this.#sight.isReady) return
     const looks = await this.#sight.looks(paths)
     const changes = paths.flatMap((path) => this.#compare(path, looks.get(path)))
-    if (this.#what === 'listing') await this.#sight.listAhead(changes.map(({ path }) => path))
+    if (this.#what === 'listing') {
+      const directories = changes.filter(({ path }) => looks.get(path)?.kind === 'directory')
+      await this.#sight.listAhead(directories.map(({ path }) => path))
+    }
+    // Not before: what could not be listed has to be found changed again.
+    for (const [path, look] of looks) if (this.#watched.has(path)) this.#watched.set(path, look)
     for (const { path, certain } of changes) this.#onChange(path, certain)
   }
 
   #compare(path: TreePath, look: Look | undefined) {
     if (look === undefined || !this.#watched.has(path)) return []
     const before = this.#watched.get(path)
-    this.#watched.set(path, look)
     if (before !== undefined && look.signature !== before.signature)
       return [{ path, certain: true }]
     return before === undefined || before.unsettled ? [{ path, certain: false }] : []

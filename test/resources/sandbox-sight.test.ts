@@ -10,11 +10,12 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { sandboxLost } from '../../src/errors.ts'
 import { type FilePage, listPage, pageLimits } from '../../src/resources/file-pages.ts'
 import { ListingWatch } from '../../src/resources/listing-watch.ts'
 import { completePath } from '../../src/resources/path-completion.ts'
 import { SandboxSight } from '../../src/resources/sandbox-sight.ts'
-import type { Sight } from '../../src/resources/sight.ts'
+import { clockTickMs, type Sight } from '../../src/resources/sight.ts'
 import { Subscriptions } from '../../src/resources/subscriptions.ts'
 import { type Tree, treePath } from '../../src/tree.ts'
 import { SandboxGlance } from '../../src/trees/sandbox-glance.ts'
@@ -295,8 +296,8 @@ describe('a subscriber hears', () => {
 })
 
 describe('a client that has listed hears', () => {
-  const listed = async (place: Place) => {
-    const all = inside(place, shell)
+  const listed = async (place: Place, run = shell) => {
+    const all = inside(place, run)
     const told: number[] = []
     const watch = new ListingWatch(all.tree, all.sight, () => told.push(1), quiet)
     onTestFinished(() => watch.close())
@@ -322,6 +323,27 @@ describe('a client that has listed hears', () => {
     mkdirSync(join(place.root, 'new'))
     await hear()
     rmSync(join(place.root, 'a'), { recursive: true })
+    await hear()
+  })
+
+  test('of what could not be listed when it was seen to have changed', async () => {
+    const place = newPlace()
+    place.write('a/f')
+    let isLost = false
+    let failed = 0
+    const run: ScriptRunner = (...args) => {
+      if (!isLost || !args[0].includes('-mindepth')) return shell(...args)
+      failed += 1
+      throw sandboxLost('test', 'it was stopped')
+    }
+    const { watch, hear } = await listed(place, run)
+    isLost = true
+    place.write('a/g')
+    // What changed just now is looked at once more anyway.
+    await new Promise((resolve) => setTimeout(resolve, clockTickMs + 1_000))
+    watch.checkSoon()
+    await expect.poll(() => failed, soon).toBeGreaterThan(0)
+    isLost = false
     await hear()
   })
 
