@@ -85,25 +85,24 @@ test('one that says nothing is given up in time, and not before', async () => {
   expectNothingLeft(channels, signal)
 })
 
-test('of the wait for one that comes nothing is left', async () => {
+async function readyGuard() {
   const { sandbox, channels } = silentSandbox()
   const { signal } = new AbortController()
   const opening = openGuard(sandbox, signal)
   await settle()
   channels[0]?.stdout.write('ready\n')
-  await opening
+  return { guard: await opening, channels, signal }
+}
+
+test('of the wait for one that comes nothing is left', async () => {
+  const { signal } = await readyGuard()
   await settle()
   expect(getEventListeners(signal, 'abort')).toEqual([])
   expect(vi.getTimerCount()).toBe(0)
 })
 
 test('one that stands still is not waited for when the session ends', async () => {
-  const { sandbox, channels } = silentSandbox()
-  const { signal } = new AbortController()
-  const opening = openGuard(sandbox, signal)
-  await settle()
-  channels[0]?.stdout.write('ready\n')
-  const guard = await opening
+  const { guard, channels, signal } = await readyGuard()
   let hasClosed = false
   const closing = guard.close().then(() => {
     hasClosed = true
@@ -132,12 +131,7 @@ test('a session that ends meanwhile does not wait for it, and closes its sandbox
 })
 
 test('one that is asked and stands still counts as lost in time, and one that answers has its time again', async () => {
-  const { sandbox, channels } = silentSandbox()
-  const { signal } = new AbortController()
-  const opening = openGuard(sandbox, signal)
-  await settle()
-  channels[0]?.stdout.write('ready\n')
-  const guard = await opening
+  const { guard, channels, signal } = await readyGuard()
   const [lost, failed] = [vi.fn(), vi.fn()]
   void guard.lost.then(lost)
   const first = guard.signal('TERM', 500, sessionMark())
@@ -207,6 +201,6 @@ test('a command that a guard that stands still was to end is told as lost, and e
   await ended
   expect(isThere(-command.group)).toBe(true)
   process.kill(pid, 'SIGCONT')
-  await expect.poll(() => isThere(-command.group)).toBe(false)
+  await expect.poll(() => isThere(-command.group), { timeout: 20_000 }).toBe(false)
   local.remove()
 })
