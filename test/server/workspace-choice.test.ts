@@ -121,9 +121,9 @@ test('a subscriber hears of the file of that name in the workspace that its new 
   await server.client.subscribeResource(name)
   root = two
   await server.client.sendRootsListChanged()
-  await expect.poll(() => heard).toEqual(['list', name.uri])
+  await expect.poll(() => heard, { timeout: 10_000 }).toEqual(['list', name.uri])
   writeFileSync(join(two, 'name'), 'changed')
-  await expect.poll(() => heard).toEqual(['list', name.uri, name.uri])
+  await expect.poll(() => heard, { timeout: 10_000 }).toEqual(['list', name.uri, name.uri])
   writeFileSync(join(one, 'name'), 'changed')
   await server.client.unsubscribeResource(name)
   writeFileSync(join(two, 'name'), 'again')
@@ -152,7 +152,9 @@ test('a change that is told twice, and once slowly, leaves alone what has begun 
   })
   await server.client.sendRootsListChanged()
   await server.client.sendRootsListChanged()
-  await expect.poll(() => [asked, server.log()]).toEqual([3, expect.stringContaining('anew')])
+  await expect
+    .poll(() => [asked, server.log()], { timeout: 10_000 })
+    .toEqual([3, expect.stringContaining('anew')])
   expect(await pwd()).toContain(two)
   await server.call('exec', { command: 'sleep 60', background: true })
   answer()
