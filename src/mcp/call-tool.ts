@@ -90,12 +90,19 @@ function invalidArguments(tool: Tool, error: z.ZodError): CallResult {
 
 function failure(code: string, message: string, hint: string, error?: SandboxError): CallResult {
   // The cause is for whoever reads the log; the model gets the message and the way on.
-  if (error?.cause !== undefined) console.error(`${code}: ${message}`, error.cause)
+  const cause = causeOf(error)
+  if (cause !== undefined) console.error(`${code}: ${message}`, cause)
   return {
     content: [{ type: 'text', text: `${code}: ${message}\n${hint}` }],
     structuredContent: { code, message, hint },
     isError: true,
   }
+}
+
+/** What is behind an error, and no error of ours: those have said what they say. */
+function causeOf(error: SandboxError | undefined): unknown {
+  const cause = error?.cause
+  return isSandboxError(cause) ? causeOf(cause) : cause
 }
 
 function bounded(result: CallResult): CallResult {

@@ -165,7 +165,7 @@ function answerResources(server: Server, current: CurrentSession): void {
     extra: Extra,
     run: (resources: ResourceRequests, context: OpenContext) => Promise<T>,
   ) =>
-    asRpc(async () => {
+    asRpc(extra.signal, async () => {
       const { session, resources } = await current.get()
       return inContext(extra, (context) => session.during(() => run(resources, context)))
     })
@@ -240,13 +240,14 @@ async function inContext<T>(extra: Extra, run: (context: OpenContext) => Promise
 }
 
 /** What is nobody's mistake but ours is told without its details: they can hold the host's paths. */
-async function asRpc<T>(run: () => Promise<T>): Promise<T> {
+async function asRpc<T>(signal: AbortSignal, run: () => Promise<T>): Promise<T> {
   try {
     return await run()
   } catch (error) {
     if (error instanceof RequestError) throw invalidParams(error.message, error.data)
     if (isSandboxError(error)) throw new Error(`${error.message}. ${error.hint}`)
-    console.error(error)
+    // Of a request that was cancelled nobody is told anything.
+    if (!signal.aborted) console.error(error)
     throw new Error('sandbox-mcp failed at this request; its log (stderr) has the details')
   }
 }

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { fileLimitBytes } from '../../src/resources/file-content.ts'
 import { longestTurn } from '../support/longest-turn.ts'
 import { connect } from './connected.ts'
@@ -48,6 +48,27 @@ describe('resources', () => {
       const { contents } = await client.readResource({ uri })
       expect(contents).toMatchObject([{ uri, text: name }])
     }
+  })
+
+  test('that are not wanted any more are no failure', async () => {
+    const { client, sight, write } = await connect()
+    write('d/f')
+    const cancel = new AbortController()
+    const names = sight.names.bind(sight)
+    const asked = new Promise<void>((resolve) => {
+      sight.names = async (path) => {
+        cancel.abort()
+        // Longer than a turn, after which it is seen that it was cancelled.
+        await new Promise((wake) => setTimeout(wake, 30))
+        if (path !== '') resolve()
+        return names(path)
+      }
+    })
+    const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
+    await expect(client.listResources({}, { signal: cancel.signal })).rejects.toThrow('abort')
+    await Promise.race([asked, new Promise((resolve) => setTimeout(resolve, 200))])
+    expect(logged).not.toHaveBeenCalled()
+    logged.mockRestore()
   })
 
   test('say that there is no workspace any more', async () => {

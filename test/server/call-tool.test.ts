@@ -1,6 +1,7 @@
 /** Results that would end the connection, and failures that nobody foresaw. */
 import { expect, test, vi } from 'vitest'
 import { z } from 'zod'
+import { sandboxLost } from '../../src/errors.ts'
 import { callTool } from '../../src/mcp/call-tool.ts'
 import { defineTool, type Tool, type ToolCall, text } from '../../src/tools/tool.ts'
 
@@ -57,5 +58,19 @@ test('a defect of the server is told as one, and logged', async () => {
   expect(result.isError).toBe(true)
   expect(result.structuredContent).toMatchObject({ code: 'INTERNAL' })
   expect(logged).toHaveBeenCalledWith(expect.any(TypeError))
+  logged.mockRestore()
+})
+
+test('what is behind an error is logged, and no error of ours that it was made of', async () => {
+  const logged = vi.spyOn(console, 'error').mockImplementation(() => {})
+  const failing = (cause: unknown) =>
+    toolThat(() => {
+      throw sandboxLost('sbx', 'it ended', cause)
+    })
+  await callTool(failing(sandboxLost('sbx', 'its guard ended')), {}, call)
+  expect(logged).not.toHaveBeenCalled()
+  const broken = new Error('EPIPE')
+  await callTool(failing(sandboxLost('sbx', 'its guard ended', broken)), {}, call)
+  expect(logged).toHaveBeenCalledWith('SANDBOX_LOST: sandbox sbx went away: it ended', broken)
   logged.mockRestore()
 })
