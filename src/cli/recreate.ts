@@ -52,7 +52,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       failures += 1
       const { message, hint } = toldError(error)
       say(
-        `${coloured('red', '\u2716')} ${sandbox.info.name} was not removed: ${message}\n  ${hint}`,
+        `${coloured('red', '\u2716')} ${sandbox.info.name} could not be removed: ${message}\n  ${hint}`,
       )
     }
   }

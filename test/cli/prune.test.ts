@@ -247,8 +247,10 @@ test('a private workspace whose sandbox is gone, or that is too large to judge, 
   const { stdout, stderr } = await prune('--workspaces', '--idle', '1d')
   expect([stdout, stderr]).toEqual(['other', expect.stringContaining(unused)])
   expect([used, large, unused].filter(existsSync)).toEqual([used, large])
-  const [line = ''] = stderr.split('\n').filter((one) => one.startsWith('!'))
-  expect(steady(line, command)).toMatchInlineSnapshot(
+  const [line = ''] = steady(stderr, command)
+    .split('\n')
+    .filter((one) => one.startsWith('!'))
+  expect(line).toMatchInlineSnapshot(
     `"! large one (of no sandbox; /world/state/sandbox-mcp/workspaces/large one) is kept: it has more than 10,000 entries, so that it cannot be told whether something in it was changed lately; copy what you need from it, then "rm -rf -- '/world/state/sandbox-mcp/workspaces/large one'" removes it"`,
   )
   const { stdout: json } = await prune('--workspaces', '--idle', '1d', '--json')

@@ -65,10 +65,14 @@ export async function onTerminal(
 /** Docker is set up, and nothing answers. */
 export const noDocker = { DOCKER_HOST: 'unix:///nowhere/docker.sock' }
 
-/** The same in each run: names, times, numbers, and the directories of the world; columns as `|`. */
+/** Said where the machine has no Docker, and nothing is said of it where it has. */
+const withoutDocker = /^\P{L}*docker: no Docker engine is running: .*\n?/gmu
+
+/** The same in each run and with or without Docker: names, times, numbers, and the directories of the world; columns as `|`. */
 export function steady(text: string, { world }: Pick<Command, 'world'>): string {
   const root = world.workspace.replace(/\/workspace$/, '')
   return text
+    .replaceAll(withoutDocker, '')
     .replaceAll(world.workspace, '/project')
     .replaceAll(root, '/world')
     .replaceAll(/\u2026\S*\/workspace(?= )/g, '/project')
