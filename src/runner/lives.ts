@@ -26,9 +26,11 @@ export class RunnerLives {
     return this.#started.size
   }
 
-  /** Rejects when none can be started. `ended` is told when it has ended. */
-  async start(ended: (runner: Runner) => void): Promise<Runner> {
-    const start = Runner.start(this.#sandbox, this.#locale, this.#stop.signal)
+  /** Rejects when none can be started, and when `signal` is aborted before that. `ended` is told when it has ended. */
+  async start(ended: (runner: Runner) => void, signal?: AbortSignal): Promise<Runner> {
+    const stop = this.#stop.signal
+    const either = signal === undefined ? stop : AbortSignal.any([stop, signal])
+    const start = Runner.start(this.#sandbox, this.#locale, either)
     const end = start.then(
       ({ over }) => over,
       () => {},

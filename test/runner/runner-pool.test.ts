@@ -185,6 +185,31 @@ test('where no more can be started, it is tried once in a while and not over and
   expect(tries).toBeLessThan(10)
 })
 
+test('where there is no room for as many as ran at once, those that wait leave theirs to others', async () => {
+  const crowded: LocalSandbox = {
+    ...sandbox,
+    start: async (script, signal) => {
+      while (sandbox.running >= 7) {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        signal.throwIfAborted()
+      }
+      return sandbox.start(script, signal)
+    },
+  }
+  const own = await openGuard(crowded, never)
+  const runs = Array.from({ length: 12 }, async () => {
+    const process = await spawn(own, 'echo on', { workdir: sandbox.root })
+    process.stderr.resume()
+    return text(process.stdout)
+  })
+  expect(await Promise.all(runs)).toEqual(Array(12).fill('on\n'))
+  await expect.poll(() => sandbox.running, soon).toBe(7)
+  const other = await crowded.start('echo of another', AbortSignal.timeout(20_000))
+  other.stderr.resume()
+  expect(await text(other.stdout)).toBe('of another\n')
+  await own.close()
+})
+
 test('a group is watched before it runs anything, and no longer once it is gone or its runner is', async () => {
   const watched = new Set<number>()
   const pool = new RunnerPool(sandbox, {
