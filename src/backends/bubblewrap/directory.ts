@@ -3,7 +3,7 @@
  * sandbox. Sandboxes see a part of theirs, and read-only: nothing in here is theirs to change.
  */
 import { closeSync, constants, fstatSync, openSync } from 'node:fs'
-import { chmod, lstat, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { chmod, lstat, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { cancelled, sandboxStartFailed, shown } from '../../errors.ts'
@@ -37,6 +37,13 @@ export async function runtimeDirectory(chosen: string | undefined): Promise<stri
   const there = await stat(ofSession).catch(() => undefined)
   return there?.uid === uid ? `${ofSession}/sandbox-mcp` : `/tmp/sandbox-mcp-${uid}`
 }
+
+/**
+ * Removes a directory with all that is in it; harmless when there is none. What a server has left running that was
+ * killed may still make something there for a moment.
+ */
+export const removeDirectory = (path: string): Promise<void> =>
+  rm(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 20 })
 
 /**
  * Makes `directory`, or makes sure that it is ours: others could otherwise have put one there to

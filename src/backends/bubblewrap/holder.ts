@@ -5,7 +5,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync, openSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -17,6 +17,7 @@ import {
   claimDirectory,
   descriptor,
   directoryMode,
+  removeDirectory,
   type SandboxRecord,
   writeRecord,
 } from './directory.ts'
@@ -164,7 +165,7 @@ export async function destroyHolder(
     const reason = `processes of sandbox ${name} do not end although they were killed`
     throw sandboxStartFailed(reason, 'Look for processes in state D (ps -ef), then call again.')
   }
-  await rm(join(directory, name), { recursive: true, force: true })
+  await removeDirectory(join(directory, name))
 }
 
 /**

@@ -3,7 +3,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { closeSync } from 'node:fs'
-import { access, mkdir, readdir, rm, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import {
@@ -15,7 +15,7 @@ import {
 import { isAlive } from '../../process-identity.ts'
 import type { Channel, Sandbox } from '../../sandbox.ts'
 import { type ChannelPlace, type Handler, openFifo } from './channel.ts'
-import { connectionName, connectionOwner, directoryMode } from './directory.ts'
+import { connectionName, connectionOwner, directoryMode, removeDirectory } from './directory.ts'
 import { HandlerPool, type Numbers } from './handlers.ts'
 
 /** Handlers can be killed from inside while they wait; this many in a row are no accident. */
@@ -119,7 +119,7 @@ export class BubblewrapSandbox implements Sandbox {
     for (const handler of this.#running) handler.close()
     this.#alive.destroy()
     await this.#handlers.settled()
-    await rm(this.#place.directory, { recursive: true, force: true })
+    await removeDirectory(this.#place.directory)
   }
 
   #end(error: SandboxError): void {
@@ -143,7 +143,7 @@ export async function countConnections(directory: string) {
     if (isAlive(connectionOwner(entry.name))) {
       count.all++
       if (await isThere(join(own, acceptedFile))) count.inUse++
-    } else await rm(own, { recursive: true, force: true })
+    } else await removeDirectory(own)
   }
   return count
 }
