@@ -1,6 +1,7 @@
 /** How a command begins that a runner was given, and how it is given up. */
 import { cancelled, commandNotStarted, commandUncertain, isSandboxError } from '../errors.ts'
 import { settledWithin } from '../settled-within.ts'
+import { unlessAborted } from '../unless-aborted.ts'
 import { type RunnerCommand, RunnerEnded, RunnerSilent, silenceMs } from './command.ts'
 import type { Runner } from './runner.ts'
 
@@ -28,7 +29,8 @@ export async function beginCommand(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   try {
-    await unlessAborted(command.started, signal)
+    const { started } = command
+    await (signal === undefined ? started : unlessAborted(started, signal, 'the command'))
   } catch (error) {
     command.stdout.drop()
     command.stderr.drop()
@@ -51,17 +53,6 @@ const hasNeverBegun = ({ exit, isTaken }: RunnerCommand) =>
     () => !isTaken,
     () => false,
   )
-
-/** `promise`, or a rejection as soon as `signal` is aborted. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
-    if (signal.aborted) abort()
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
-  })
-}
 
 function silent(isUnread: boolean): Error {
   const said = `the sandbox took it and said nothing for ${silenceMs / 1000} s`
