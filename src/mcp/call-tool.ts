@@ -8,9 +8,12 @@ import { problemsOf } from './bad-requests.ts'
 
 export interface CallResult {
   readonly content: ContentBlock[]
-  readonly structuredContent?: Record<string, unknown>
+  /** All that the text says: there are clients that show their model one, and such that show it the other. */
+  readonly structuredContent: StructuredContent
   readonly isError?: boolean
 }
+
+type StructuredContent = Record<string, unknown> & { readonly notes?: readonly string[] }
 
 /** A tool as `tools/list` shows it. */
 export interface ListedTool {
@@ -50,7 +53,20 @@ export async function callTool(tool: Tool, args: unknown, call: ToolCall): Promi
   const result = await call.session.during(() => ran(tool, parsed.data, call))
   // Nobody sees the result of a call that was cancelled; the next one tells.
   const news = call.signal.aborted ? [] : call.session.takeNews()
-  return { ...result, content: [...result.content, ...news.flatMap(newsBlocks)] }
+  const { content, structuredContent } = result
+  return {
+    ...result,
+    content: [...content, ...news.flatMap(newsBlocks)],
+    structuredContent: noted(
+      structuredContent,
+      news.map(({ text }) => text),
+    ),
+  }
+}
+
+/** Facts with more notes. */
+function noted(facts: StructuredContent, notes: readonly string[]): StructuredContent {
+  return notes.length === 0 ? facts : { ...facts, notes: [...(facts.notes ?? []), ...notes] }
 }
 
 function newsBlocks({ text, file }: News): ContentBlock[] {
@@ -72,8 +88,8 @@ export function refusedCall(error: unknown): CallResult {
 
 async function ran(tool: Tool, args: z.output<Tool['input']>, call: ToolCall): Promise<CallResult> {
   try {
-    const { content, facts } = await tool.run(args, call)
-    return bounded({ content: [...content], structuredContent: facts })
+    const { content, facts, notes = [] } = await tool.run(args, call)
+    return bounded({ content: [...content], structuredContent: noted(facts, notes) })
   } catch (error) {
     return refusedCall(error)
   }
@@ -152,11 +168,12 @@ function withErrorShape(schema: Record<string, unknown>): object {
     type: 'object',
     properties: {
       ...properties,
+      notes: { type: 'array', items: { type: 'string' } },
       code: { type: 'string' },
       message: { type: 'string' },
       hint: { type: 'string' },
     },
-    anyOf: [{ required: required ?? [] }, { required: ['code', 'message', 'hint'] }],
+    anyOf: [{ required: required ?? [] }, { required: ['code'] }],
   }
 }
 

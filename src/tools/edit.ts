@@ -58,18 +58,19 @@ export const edit = defineTool({
 
       const excerpt = excerptOf(content, replacements)
       const count = replacements.length
-      const lines = [
-        `Edited ${located.shown}: ${count} ${count === 1 ? 'replacement' : 'replacements'}.`,
+      const notes = [
         ...tolerant.map(
           (index) =>
             `edits[${index}] matched only with trailing blanks, quotes, dashes or spaces differing.`,
         ),
         excerpt.text,
       ]
+      const times = `${count} ${count === 1 ? 'replacement' : 'replacements'}`
       const { firstChangedLine } = excerpt
       return {
-        content: text(lines.join('\n')),
+        content: text([`Edited ${located.shown}: ${times}.`, ...notes].join('\n')),
         facts: { path: located.shown, replacements: count, firstChangedLine },
+        notes,
       }
     }
     return inTurn(located.tree, [located.path], 'edit', signal, () => changeBytes(located, change))

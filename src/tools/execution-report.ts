@@ -64,10 +64,11 @@ export async function reportExecution(
       : `the rest: resource ${uri}, or process action "log" with id ${execution.id}`
   const view = await viewOutput(output, from, to, where)
 
-  const lines = [...notes, ending(execution, state, from)]
-  if (view.changes !== undefined) lines.unshift(`for reading: ${view.changes}; raw: ${uri}`)
+  const changes = view.changes === undefined ? [] : [`for reading: ${view.changes}; raw: ${uri}`]
+  const said = [...changes, ...notes]
+  const end = ending(execution, state, from)
   const printed = view.text === '' ? nothing(execution, from) : view.text.replace(/\n$/, '')
-  const told = `${printed}\n\n${lines.map((line) => `[${line}]`).join('\n')}`
+  const told = `${printed}\n\n${[...said, end].map((line) => `[${line}]`).join('\n')}`
   const content: ContentBlock[] = [{ type: 'text', text: told }]
   if (view.omittedBytes > 0) {
     content.push({ type: 'resource_link', uri, name: 'all output', mimeType: 'text/plain' })
@@ -76,6 +77,8 @@ export async function reportExecution(
   return {
     content,
     facts: { ...state, output: text, omittedBytes, cursor: to.bytes },
+    // An exit code by itself is a fact.
+    notes: state.outcome === 'exited' && state.signal === undefined ? said : [...said, end],
   }
 }
 

@@ -100,6 +100,7 @@ async function log(execution: Execution, { offset, limit, cursor }: Args) {
   return {
     content: text(`${printed}\n\n${notes}`),
     facts: { ...state, output: page.text, cursor: page.cursor },
+    notes: page.notes,
   }
 }
 

@@ -94,6 +94,7 @@ function directory(
       size: entries.length,
       ...(isMore ? { nextOffset: next + 1 } : {}),
     },
+    notes,
   }
 }
 
@@ -164,6 +165,7 @@ async function page(
       ...(isNumbered && next !== undefined ? { nextOffset: next.line } : {}),
       ...(next === undefined ? {} : { nextCursor: next.cursor }),
     },
+    notes,
   }
 }
 

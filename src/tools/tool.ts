@@ -46,6 +46,8 @@ export interface ToolResult<Facts> {
   readonly content: readonly ContentBlock[]
   /** The same as data, for clients that prefer it. */
   readonly facts: Facts
+  /** What the content says and the facts do not: some clients show their model the facts in its place. */
+  readonly notes?: readonly string[]
 }
 
 export type ContentBlock =

@@ -22,6 +22,7 @@ import { openShellSettings } from './openshell-settings.ts'
 import { settingsWith } from './settings.ts'
 import { type SshServer, startSshServer } from './ssh-server.ts'
 import { Ssh2Server } from './ssh2-server.ts'
+import { toldInFacts } from './told-in-facts.ts'
 
 const never = new AbortController().signal
 
@@ -274,6 +275,7 @@ export async function openSession(
     })
     // As a client gets it.
     const { content, structuredContent, isError } = JSON.parse(JSON.stringify(result))
+    toldInFacts(content, structuredContent)
     return {
       text: content.map((block: { text?: string }) => block.text ?? '').join('\n'),
       facts: structuredContent,

@@ -140,6 +140,7 @@ describeFiles('read', (newPlace) => {
           'kind',
           'path',
           'size',
+          ...('notes' in facts ? ['notes'] : []),
           ...('nextCursor' in facts ? ['nextCursor'] : []),
         ].sort(),
       )
