@@ -1,5 +1,6 @@
 /** A call of the client's, answered by the tool of that name in the session that is served now. */
 import type { Tool } from '../tools/tool.ts'
+import type { CallResult } from './answers.ts'
 import type { CurrentSession } from './current-session.ts'
 import { answers } from './load-answers.ts'
 import { Progress } from './progress.ts'
@@ -14,7 +15,7 @@ export async function answerCall(
   { name, args, signal, sendProgress }: ToolCallRequest,
   tools: () => Promise<readonly Tool[]>,
   current: CurrentSession,
-): Promise<object> {
+): Promise<CallResult> {
   const [offered, { callTool, refusedCall, unknownTool }] = await Promise.all([tools(), answers()])
   const tool = offered.find((one) => one.name === name)
   if (tool === undefined) throw new RequestError(unknownTool(name, offered))

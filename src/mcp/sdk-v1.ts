@@ -29,7 +29,7 @@ import { isSandboxError } from '../errors.ts'
 import type { OpenContext } from '../sandbox.ts'
 import type { Tool } from '../tools/tool.ts'
 import { answerCall } from './answer-call.ts'
-import type { ListedTool, ResourceRequests } from './answers.ts'
+import type { ResourceRequests } from './answers.ts'
 import { problemsOf, refusalOf } from './bad-requests.ts'
 import { askRoots, type ClientRoots } from './client-roots.ts'
 import { CurrentSession } from './current-session.ts'
@@ -39,6 +39,7 @@ import { Progress } from './progress.ts'
 import { RequestError } from './request-error.ts'
 import type { SessionProvider } from './session-provider.ts'
 import { StdioTransport } from './stdio-transport.ts'
+import { listedFor, resultFor } from './structured-content.ts'
 import { type Send, ToolCalls } from './tool-calls.ts'
 
 export interface ServerOptions {
@@ -94,7 +95,10 @@ export function buildServer(options: ServerOptions): BuiltServer {
   let calls: ToolCalls | undefined
   const connect = async (transport: Transport) => {
     const send: Send = (message, about) => transport.send(message as JSONRPCMessage, about)
-    const mine = new ToolCalls((call) => answerCall(call, options.tools, current), send)
+    const mine = new ToolCalls(async (call) => {
+      const result = await answerCall(call, options.tools, current)
+      return resultFor(server.getClientVersion()?.name, result)
+    }, send)
     calls = mine
     await server.connect(transport)
     const others = transport.onmessage
@@ -152,10 +156,10 @@ function rootsOf(server: Server): ClientRoots {
 }
 
 function listTools(server: Server, { tools }: ServerOptions): void {
-  let listed: readonly ListedTool[] | undefined
+  let listed: readonly object[] | undefined
   handle(server, ListToolsRequestSchema, async () => {
     const [offered, { listTool }] = await Promise.all([tools(), answers()])
-    listed ??= offered.map(listTool)
+    listed ??= offered.map((tool) => listedFor(server.getClientVersion()?.name, listTool(tool)))
     return { tools: listed } as never
   })
 }
