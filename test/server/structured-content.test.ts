@@ -47,16 +47,20 @@ test.each([
   'Visual Studio Code - Insiders',
   'Code - OSS',
   'github-copilot-developer',
-])('%s, which would show its model facts in place of the text, gets none', async (name) => {
-  const { client, call } = await connect(name)
-  for (const tool of (await client.listTools()).tools) expect(tool.outputSchema).toBeUndefined()
-  const read = await call('read', { path: 'a' })
-  expect(read).toEqual({ content: [{ type: 'text', text: 'one\ntwo “three”\n' }] })
-  const { content } = await call('read', { path: 'dot.png' })
-  expect(content.map(({ type }) => type)).toEqual(['text', 'image'])
-  const refused = await call('read', { path: 'none' })
-  expect(Object.keys(refused).sort()).toEqual(['content', 'isError'])
-})
+  'gemini-cli-mcp-client',
+])(
+  '%s, which would show its model facts in place of the text or beside it, gets none',
+  async (name) => {
+    const { client, call } = await connect(name)
+    for (const tool of (await client.listTools()).tools) expect(tool.outputSchema).toBeUndefined()
+    const read = await call('read', { path: 'a' })
+    expect(read).toEqual({ content: [{ type: 'text', text: 'one\ntwo “three”\n' }] })
+    const { content } = await call('read', { path: 'dot.png' })
+    expect(content.map(({ type }) => type)).toEqual(['text', 'image'])
+    const refused = await call('read', { path: 'none' })
+    expect(Object.keys(refused).sort()).toEqual(['content', 'isError'])
+  },
+)
 
 test.each(['claude-ai', 'cursor-vscode', 'a program', 'not opencode', ''])(
   'a client that is called %j gets both',
