@@ -34,7 +34,7 @@ export function replaceFile(
     }
     const real = realpathSync(path)
     const mode = statSync(real).mode & 0o777
-    const stamp = new Date().toISOString().replaceAll(/[-:]|\..*/g, '')
+    const stamp = new Date().toISOString().replaceAll(/[-:.Z]/g, '')
     const copy = `${real}.before-sandbox-mcp-${stamp}`
     copyFileSync(real, copy, constants.COPYFILE_EXCL)
     chmodSync(copy, mode)
