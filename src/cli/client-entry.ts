@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser'
 import { parse as parseToml, stringify } from 'smol-toml'
 import { configInvalid, shown } from '../errors.ts'
-import type { Client } from './clients.ts'
+import { type Client, isServerCommand } from './clients.ts'
 
 export interface Entry {
   readonly name: string
@@ -113,8 +113,7 @@ function withTomlEntry(client: Client, entry: Entry, text: string, path: string)
 function isThere(there: unknown, value: object, { name }: Entry, path: string): boolean {
   if (there === undefined) return false
   if (isDeepStrictEqual(plain(there), plain(value))) return true
-  if (isRecord(there) && Array.isArray(there.args) && there.args.includes('sandbox-mcp'))
-    return false
+  if (isRecord(there) && Array.isArray(there.args) && isServerCommand(there.args)) return false
   throw configInvalid(
     `${shown(path)} has a server ${shown(name)} already, and it is another one`,
     'Give --name another name.',

@@ -104,10 +104,21 @@ export const clients: Readonly<Record<ClientName, Client>> = {
   },
 }
 
-/** What the client starts. */
-export function serverCommand(workspace: string, platform: NodeJS.Platform) {
-  const npx = ['npx', '-y', 'sandbox-mcp', '--workspace', workspace]
+/**
+ * What the client starts: the package by its name where `program`, the file that runs now, belongs to one that npm
+ * has installed, and else that file. By its name npm would take the package from its registry.
+ */
+export function serverCommand(workspace: string, platform: NodeJS.Platform, program: string) {
+  const flags = ['--workspace', workspace]
+  if (!/[\\/]node_modules[\\/]sandbox-mcp[\\/]/.test(program)) {
+    return { command: 'node', args: [program, ...flags] }
+  }
+  const npx = ['npx', '-y', 'sandbox-mcp', ...flags]
   // There npx is no program but a script, which only the shell starts.
   const [command = '', ...args] = platform === 'win32' ? ['cmd', '/c', ...npx] : npx
   return { command, args }
 }
+
+/** Whether that starts this server, however it is installed. */
+export const isServerCommand = (args: readonly unknown[]): boolean =>
+  args.some((one) => /^(?:sandbox-mcp|.*[\\/]dist[\\/]main\.js)$/.test(String(one)))

@@ -1,4 +1,5 @@
 /** `sandbox-mcp init CLIENT`: the settings for a client, printed, or put into its file. */
+import { realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { nearestWord } from '../config/nearest-word.ts'
 import { configInvalid, shown } from '../errors.ts'
@@ -24,7 +25,7 @@ export async function run(argv: readonly string[]): Promise<number> {
       'Use letters, digits, - and _.',
     )
   }
-  const entry = { name, ...serverCommand(workspace, process.platform) }
+  const entry = { name, ...serverCommand(workspace, process.platform, program()) }
   const { platform, env } = process
   const path = client.file({ platform, home: env.HOME || homedir(), env })
   if (write !== undefined) return writeEntry(client, entry, path)
@@ -33,6 +34,9 @@ export async function run(argv: readonly string[]): Promise<number> {
   say(`Put this into ${path}${how}.`)
   return 0
 }
+
+/** The file that runs; npm starts it by a link. */
+const program = () => realpathSync(process.argv[1] ?? '')
 
 function clientOf([name, ...more]: readonly string[]): ClientName {
   const found = clientNames.find((client) => client === name)

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -13,6 +14,7 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { clients, serverCommand } from '../../src/cli/clients.ts'
 import { clientNames } from '../../src/cli/commands.ts'
+import { entry } from '../support/stdio-server.ts'
 import { type Command, newCommand, steady } from './run.ts'
 
 let command: Command
@@ -43,12 +45,45 @@ describe('the file of each client', () => {
     const files = clientNames.map((name) => clients[name].file({ platform, home: '/home/me', env }))
     expect(files.join('\n')).toMatchSnapshot()
   })
+})
+
+describe('what a client starts', () => {
+  const flags = (workspace: string) => ['--workspace', workspace]
+
+  test('is the package by its name where npm has installed it', () => {
+    const installed = '/home/me/.npm/_npx/1/node_modules/sandbox-mcp/dist/main.js'
+    expect(serverCommand('/project', 'linux', installed)).toEqual({
+      command: 'npx',
+      args: ['-y', 'sandbox-mcp', ...flags('/project')],
+    })
+  })
 
   test('on Windows npx is a script, which the shell starts', () => {
-    expect(serverCommand('C:\\project', 'win32')).toEqual({
+    const installed = 'C:\\npm\\node_modules\\sandbox-mcp\\dist\\main.js'
+    expect(serverCommand('C:\\project', 'win32', installed)).toEqual({
       command: 'cmd',
-      args: ['/c', 'npx', '-y', 'sandbox-mcp', '--workspace', 'C:\\project'],
+      args: ['/c', 'npx', '-y', 'sandbox-mcp', ...flags('C:\\project')],
     })
+  })
+
+  test('is the file itself in a clone, whose name npm may know of somebody else', async () => {
+    const { stdout } = await init('cursor')
+    const { sandbox } = JSON.parse(stdout).mcpServers
+    expect([sandbox.command, sandbox.args[0]]).toEqual(['node', realpathSync(entry)])
+  })
+
+  test('takes the place of what started it otherwise, and of nothing else', async () => {
+    const servers = (args: string[]) => ({ mcpServers: { sandbox: { command: 'x', args } } })
+    for (const args of [
+      ['-y', 'sandbox-mcp'],
+      ['/old/clone/dist/main.js', '--workspace', '/a'],
+    ]) {
+      given('.cursor/mcp.json', JSON.stringify(servers(args)))
+      expect((await init('cursor', '--write')).exitCode).toBe(0)
+    }
+    given('.cursor/mcp.json', JSON.stringify(servers(['other-sandbox', 'main.js'])))
+    const { stderr, exitCode } = await init('cursor', '--write')
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('it is another one')])
   })
 })
 
@@ -96,10 +131,9 @@ test('what else is in a file stays to the letter, comments too, and a copy of it
      | "command": "x"
      | },
      | "sandbox": {
-     | "command": "npx",
+     | "command": "node",
      | "args": [
-     | "-y",
-     | "sandbox-mcp",
+     | "/clone/dist/main.js",
      | "--workspace",
      | "/project"
      | ],

@@ -1,5 +1,5 @@
 /** The built command, run as a person runs it. */
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { entry, newWorld, type World } from '../support/stdio-server.ts'
@@ -73,6 +73,7 @@ export function steady(text: string, { world }: Pick<Command, 'world'>): string 
   const root = world.workspace.replace(/\/workspace$/, '')
   return text
     .replaceAll(withoutDocker, '')
+    .replaceAll(realpathSync(entry), '/clone/dist/main.js')
     .replaceAll(world.workspace, '/project')
     .replaceAll(root, '/world')
     .replaceAll(/\u2026\S*\/workspace(?= )/g, '/project')
