@@ -238,6 +238,34 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
       expect([textOf('d/x'), textOf(`d/${beside}`)]).toEqual(['theirs\n', 'old written\n'])
     })
 
+    test.each(['nothing', 'a file'] as const)(
+      'what was removed with its directory after somebody wrote to it is there, with %s in the place of that',
+      async (what) => {
+        begin([
+          'mv',
+          (real) =>
+            `[ -e ${sandbox.folder}/once ] || { : >${sandbox.folder}/once; echo written >>${inside('d/e/x')}; }; ${real} "$@"`,
+        ])
+        put(inside('d/e/x'), 'old ')
+        put(onHost('d'), 'ours')
+        const after = what === 'a file' ? file('ours') : undefined
+        const changes = [
+          change('d/e/x', file('old ')),
+          change('d/e', directory),
+          change('d', directory, after),
+        ]
+        expect(await send(changes)).toEqual({ stale: ['d/e/x'], refused: [] })
+        const [place = '', beside] = readdirSync(sandbox.root).filter(
+          (name) => !name.startsWith('x.'),
+        )
+        expect([place, beside]).toEqual(['d', undefined])
+        const [kept] = readdirSync(sandbox.root).filter((name) => name.startsWith('x.'))
+        expect(textOf(kept ?? 'd/e/x')).toBe('old written\n')
+        if (after !== undefined) expect(textOf('d')).toBe('ours')
+        expect(isClean()).toBe(true)
+      },
+    )
+
     test('digests take as long as they take', async () => {
       begin(['sha256sum', (real) => `sleep 0.3; ${real} "$@"`])
       expect(await replacing()).toEqual({ stale: [], refused: [] })

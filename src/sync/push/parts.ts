@@ -2,6 +2,23 @@
 
 export const pushExits = { noRoot: 79, noSpace: 84, cut: 85 } as const
 
+/** Gives what is at `$old` the place that it had, `$path`, or one beside it, or at the top where its directory cannot be. */
+const giveBack = `absent() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
+# Makes the directories of $path that are missing, through no link.
+within() {
+  at=. below=\${path#./}
+  while [ "$below" != "\${below#*/}" ]; do
+    at=$at/\${below%%/*} below=\${below#*/}
+    { [ -d "$at" ] && [ ! -L "$at" ]; } || mkdir "$at" 2>/dev/null || return 1
+  done
+}
+give_back() {
+  to=$path
+  within || to=./\${path##*/}.$n
+  absent "$to" || to=$to.\${stage##*/.sbx-}
+  mv -n "$old" "$to"
+}`
+
 /** Removes what was left at the root by a push that was cut off: a directory with a name of ours. */
 export const sweep = `for left in ./.sbx-*; do
   if [ "\${#left}" -eq 39 ] && [ -d "$left" ] && [ ! -L "$left" ]; then rm -rf "$left"; fi
@@ -14,7 +31,7 @@ cd -P "$root" 2>/dev/null || exit ${pushExits.noRoot}
 base=$PWD
 ${sweep}
 stage=$base/$stage
-absent() { [ ! -e "$1" ] && [ ! -L "$1" ]; }`
+${giveBack}`
 
 /** Nothing of ours is left by a script that fails or is ended. */
 export const clearing = `trap 'wait; rm -rf "$stage"' EXIT
@@ -76,12 +93,10 @@ export const confirmed = `refused=
   }`
 
 /** Somebody has written to it meanwhile, or put something else there: beside what is in its place by now, if anything is. */
-export const putBack = `case $verb in
-    rm)
-      to=$path
-      absent "$to" || to=$to.\${stage##*/.sbx-}
-      mv -n "$stage/old/$path" "$to" ;;
-    put) mv -f "$stage/old/$path" "$path" ;;
+export const putBack = `old=$stage/old/$path
+  case $verb in
+    rm) give_back ;;
+    put) mv -f "$old" "$path" ;;
   esac
   echo "stale $n"`
 
