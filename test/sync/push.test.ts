@@ -6,6 +6,8 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
+  rmdirSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -79,6 +81,7 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
       ...(full.size > 0 && { full: [...full].sort() }),
     }
   }
+  const clean = { stale: [], refused: [] }
   const isClean = () => !readdirSync(sandbox.root).some((entry) => entry.startsWith('.sbx-'))
 
   test('every kind of change, in one', async () => {
@@ -263,6 +266,32 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
         expect(textOf(kept ?? 'd/e/x')).toBe('old written\n')
         if (after !== undefined) expect(textOf('d')).toBe('ours')
         expect(isClean()).toBe(true)
+      },
+    )
+
+    test.each(['TERM', 'KILL'])(
+      'what was written to what a push took away is there, where that is ended by %s',
+      async (signal) => {
+        const writes = (path: string) =>
+          `[ ! -f ${inside(path)} ] || echo written >>${inside(path)}`
+        begin([
+          'mv',
+          (real) =>
+            `if [ -e ${sandbox.folder}/once ]; then exec ${real} "$@"; fi; : >${sandbox.folder}/once; ${writes('d/x')}; ${real} "$@"; kill -${signal} $PPID`,
+        ])
+        for (const after of [undefined, file('ours')]) {
+          rmSync(join(sandbox.folder, 'once'), { force: true })
+          put(inside('d/x'), 'old ')
+          put(onHost('d/x'), 'ours')
+          await expect(send([change('d/x', file('old '), after)])).rejects.toThrow()
+          await sandbox.quiet()
+          expect(await send([change('made', undefined, directory)])).toEqual(clean)
+          rmdirSync(inside('made'))
+          const [place = '', beside] = readdirSync(inside('d')).sort()
+          expect([place, textOf(`d/${beside ?? place}`)]).toEqual(['x', 'old written\n'])
+          if (after !== undefined) expect(textOf('d/x')).toBe('ours')
+          expect(isClean()).toBe(true)
+        }
       },
     )
 

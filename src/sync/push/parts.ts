@@ -2,7 +2,7 @@
 
 export const pushExits = { noRoot: 79, noSpace: 84, cut: 85 } as const
 
-/** Gives what is at `$old` the place that it had, `$path`, or one beside it, or at the top where its directory cannot be. */
+/** `give_back` gives what is at `$old` the place that it had, `$path`, or one beside it, or at the top where its directory cannot be. */
 const giveBack = `absent() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
 # Makes the directories of $path that are missing, through no link.
 within() {
@@ -17,11 +17,43 @@ give_back() {
   within || to=./\${path##*/}.$n
   absent "$to" || to=$to.\${stage##*/.sbx-}
   mv -n "$old" "$to"
+  absent "$old"
+}`
+
+/**
+ * `undone` gives back what a push that was cut off has kept in `$stage`, where somebody wrote to it: that is in no other
+ * place. Fails where that cannot be known or done now; what is kept stays then.
+ */
+const undoing = `${giveBack}
+undone() {
+  cd -P "$root" 2>/dev/null || return 1
+  [ -s "$stage/plan" ] && [ -d "$stage/old" ] || return 0
+  n=0
+  while IFS= read -r line; do
+    n=$((n + 1)) verb=\${line%% *} rest=\${line#* } path=\${line#* * }
+    before=\${rest%% *}
+    [ "$before" != @ ] || IFS= read -r target
+    case $verb in rm | put) ;; *) continue ;; esac
+    old=$stage/old/$path
+    if absent "$old"; then continue; fi
+    if [ -L "$old" ]; then
+      if [ "$before" = @ ] && [ "$(readlink -n "$old"; echo .)" = "$target." ]; then continue; fi
+    elif [ -f "$old" ]; then
+      # It was not replaced yet.
+      if [ ! -L "$path" ] && [ "$old" -ef "$path" ]; then continue; fi
+      sum=$(sha256sum <"$old" 2>/dev/null) || return 1
+      if [ "\${sum%% *}" = "$before" ]; then continue; fi
+    fi
+    give_back || return 1
+  done <"$stage/plan"
 }`
 
 /** Removes what was left at the root by a push that was cut off: a directory with a name of ours. */
-export const sweep = `for left in ./.sbx-*; do
-  if [ "\${#left}" -eq 39 ] && [ -d "$left" ] && [ ! -L "$left" ]; then rm -rf "$left"; fi
+export const sweep = `${undoing}
+for left in ./.sbx-*; do
+  if [ "\${#left}" -eq 39 ] && [ -d "$left" ] && [ ! -L "$left" ]; then
+    (stage=$left; undone) >/dev/null && rm -rf "$left"
+  fi
 done`
 
 /** Goes to `root`, which is `base` then, and makes `stage` a path of its own. */
@@ -30,11 +62,10 @@ export LC_ALL
 cd -P "$root" 2>/dev/null || exit ${pushExits.noRoot}
 base=$PWD
 ${sweep}
-stage=$base/$stage
-${giveBack}`
+stage=$base/$stage`
 
 /** Nothing of ours is left by a script that fails or is ended. */
-export const clearing = `trap 'wait; rm -rf "$stage"' EXIT
+export const clearing = `trap 'wait; undone >/dev/null && rm -rf "$stage"' EXIT
 trap 'exit 129' HUP
 trap 'exit 143' TERM`
 

@@ -175,5 +175,7 @@ ${flushed}
 ) &
 flushing=$!
 ${confirm}
+# What is kept still is not needed any more.
+: > "$stage/plan"
 wait "$flushing"
 echo done`
