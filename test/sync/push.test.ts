@@ -295,6 +295,19 @@ describe.each(cases)('%s, %s', (name, _, tools, bytes) => {
       },
     )
 
+    test('nothing more is taken away once another server has cleared away what is kept', async () => {
+      begin([
+        'mv',
+        (real) =>
+          `${real} "$@"; [ ! -e ${inside('e/y')} ] || { rm -rf ${inside('.sbx-')}*; echo theirs >${inside('e/y')}; }`,
+      ])
+      for (const path of ['d/x', 'e/y']) put(inside(path), 'old')
+      const changes = [change('d/x', file('old')), change('e/y', file('old'))]
+      await expect(send(changes)).rejects.toMatchObject({ code: 'SYNC_INTERRUPTED' })
+      expect(textOf('e/y')).toBe('theirs\n')
+      expect(isClean()).toBe(true)
+    })
+
     test('digests take as long as they take', async () => {
       begin(['sha256sum', (real) => `sleep 0.3; ${real} "$@"`])
       expect(await replacing()).toEqual({ stale: [], refused: [] })

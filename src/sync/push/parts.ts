@@ -71,6 +71,9 @@ trap 'exit 143' TERM`
 
 export const unpack = `(umask 0; cd "$stage" && tar -xomf -)`
 
+/** Ends it where not all has arrived, or where the server that goes on for a killed one has cleared away what is kept. */
+export const uncut = `[ -f "$stage/plan" ] || exit ${pushExits.cut}`
+
 /**
  * Does `doing` to the names that are its arguments, all of the directory `dir`. Nothing is changed before `arrived` has
  * returned; what is replaced is kept in `old` meanwhile.

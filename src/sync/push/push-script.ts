@@ -12,6 +12,7 @@ import {
   pushExits,
   pushOpening,
   putBack,
+  uncut,
   unpack,
 } from './parts.ts'
 
@@ -92,7 +93,7 @@ whole "$held" "$stage/todo"
 
 /** Names of one directory gather in the arguments, and are carried out together. */
 const carryOut = `
-arrived() { :; }
+arrived() { ${uncut}; }
 ${flush}
 doing= dir=
 set --
@@ -166,7 +167,7 @@ ${pushOpening}
 ${clearing}
 mkdir -m 700 "$stage" "$stage/new" "$stage/old" || exit ${pushExits.noSpace}
 ${unpack} || exit ${pushExits.noSpace}
-[ -f "$stage/plan" ] || exit ${pushExits.cut}
+${uncut}
 plan=$stage/plan
 ${judge}
 ${carryOut}

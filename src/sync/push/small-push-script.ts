@@ -12,6 +12,7 @@ import {
   pushExits,
   pushOpening,
   putBack,
+  uncut,
   unpack,
 } from './parts.ts'
 import { keptDirectories, type PushLine, planWords } from './plan.ts'
@@ -72,10 +73,9 @@ done`
 
 /** Names of one directory are carried out together. */
 const carryOut = `arrived() {
-  [ -n "$unpacking" ] || return 0
-  wait "$unpacking" || exit ${pushExits.noSpace}
+  [ -z "$unpacking" ] || wait "$unpacking" || exit ${pushExits.noSpace}
   unpacking=
-  [ -f "$stage/plan" ] || exit ${pushExits.cut}
+  ${uncut}
 }
 ${flush}
 doing= dir= names=
