@@ -90,4 +90,19 @@ describe.each(Object.entries(others))('%s', (_, { shell, path }) => {
       expect((await scanner.scan()).snapshot).toEqual(await truth())
     },
   )
+
+  test.each([true, false])(
+    'what goes away while it is read is gone, and no problem (of what is recent: %s)',
+    async (isRecent) => {
+      const scanner = scannerWith(waiting('sha256sum', isRecent))
+      await scanner.scan()
+      for (const file of ['goes', 'd/goes', 'd/stays']) writeFileSync(join(root, file), file)
+      writeFileSync(at('armed'), '')
+      const looked = scanner.scan()
+      await expect.poll(isNew, { timeout: 20_000 }).toBe(true)
+      for (const file of ['goes', 'd/goes']) rmSync(join(root, file))
+      writeFileSync(at('go'), '')
+      expect(await looked).toEqual({ snapshot: await truth(), problems: [] })
+    },
+  )
 })

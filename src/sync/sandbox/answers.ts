@@ -2,6 +2,7 @@
 
 import { atOnce, type Steps } from '../slices.ts'
 import { linesOf, readDigests, readTargets } from './lines.ts'
+import type { RecentChanges } from './recent-changes.ts'
 import type { Told } from './told-files.ts'
 import type { Moment } from './vantage.ts'
 
@@ -93,6 +94,27 @@ export interface DetailAnswer {
 export function readDetail(stdout: Buffer, links: number): DetailAnswer | undefined {
   const detail = detailOf(new Words(stdout))
   return detail?.targets.size === links ? detail : undefined
+}
+
+/** Of what was told with the look that which is about these changes; undefined where something is missing. */
+export function detailsAbout(
+  { links }: RecentChanges,
+  files: ReadonlySet<string>,
+  { lines, digests, targets, told }: DetailAnswer,
+): DetailAnswer | undefined {
+  if (links.some((path) => !targets.has(path))) return undefined
+  const some = new Map<string, string>()
+  for (const path of files) {
+    const digest = digests.get(path)
+    if (digest === undefined) return undefined
+    some.set(path, digest)
+  }
+  return {
+    lines,
+    digests: some,
+    targets: new Map(links.map((path) => [path, targets.get(path) ?? ''])),
+    told,
+  }
 }
 
 function detailOf(words: Words): DetailAnswer | undefined {

@@ -16,6 +16,7 @@ import { syncFunctions } from '../sync-functions.ts'
 import type { SyncRules } from '../sync-rules.ts'
 import {
   type DetailAnswer,
+  detailsAbout,
   type RecentAnswer,
   readDetail,
   readRecent,
@@ -29,7 +30,7 @@ import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes
 import { detailScript, recentCall } from './recent-scripts.ts'
 import { fewEnough, nothingRecent } from './recent-shortcut.ts'
 import { digestScript, newListing, scanExits, scanScript } from './scan-script.ts'
-import { nextScan, scanOf } from './snapshot.ts'
+import { nextScan, scanOf, unreadIn } from './snapshot.ts'
 import { fitting, type ToldFile, toldFiles } from './told-files.ts'
 import { isLocal, isSteady, type Moment, youngerThan } from './vantage.ts'
 
@@ -46,7 +47,7 @@ export interface SandboxScannerOptions {
 /** After more than this has changed all is listed once more. */
 const manyLines = 2_000
 
-/** So often a listing may be disturbed by what another server has left running. */
+/** So often a listing may be disturbed by what another server has left running, and a look by what goes away meanwhile. */
 const attempts = 3
 
 /**
@@ -74,6 +75,8 @@ export class SandboxScanner {
   #told: ReadonlyMap<string, ToldFile> = new Map()
   /** Since the latest look. */
   #came: readonly TreePath[] = []
+  /** Could not be read: what went away meanwhile is gone with the next look. */
+  #unread: ReadonlySet<TreePath> = new Set()
   /** The latest, as long as nothing has changed since. */
   #latest: Scan | undefined
 
@@ -87,10 +90,16 @@ export class SandboxScanner {
   /** `SYNC_HALTED` when the directory is gone; `SANDBOX_LOST`, `CANCELLED` as the runner says. */
   async scan(signal?: AbortSignal): Promise<Scan> {
     this.#told = new Map()
-    if (!(await this.#scanRecent(signal))) await this.#scanWhole(signal)
-    this.#came = []
-    this.#latest ??= await inSlices(scanOf(this.#known, this.#options.rules), signal)
-    return this.#latest
+    for (let attempt = 1; ; attempt++) {
+      if (!(await this.#scanRecent(signal))) await this.#scanWhole(signal)
+      this.#latest ??= await inSlices(scanOf(this.#known, this.#options.rules), signal)
+      const before = this.#unread
+      this.#unread = unreadIn(this.#latest)
+      const isRead = [...this.#unread].every((path) => before.has(path))
+      if (!isRead && attempt < attempts) continue
+      this.#came = []
+      return this.#latest
+    }
   }
 
   /** How large the file at `path` was when it was looked at; 0 for what was not there. */
@@ -223,26 +232,5 @@ export class SandboxScanner {
     const script = detailScript(this.#options.root, directories, links, [...files])
     const { code, stdout } = await this.#ask(script, undefined, signal)
     return code === 0 ? readDetail(stdout, links.length) : undefined
-  }
-}
-
-/** Of what was told with the look that which is about these changes; undefined where something is missing. */
-function detailsAbout(
-  { links }: RecentChanges,
-  files: ReadonlySet<string>,
-  { lines, digests, targets, told }: DetailAnswer,
-): DetailAnswer | undefined {
-  if (links.some((path) => !targets.has(path))) return undefined
-  const some = new Map<string, string>()
-  for (const path of files) {
-    const digest = digests.get(path)
-    if (digest === undefined) return undefined
-    some.set(path, digest)
-  }
-  return {
-    lines,
-    digests: some,
-    targets: new Map(links.map((path) => [path, targets.get(path) ?? ''])),
-    told,
   }
 }

@@ -87,6 +87,11 @@ export function* nextScan(
   return { snapshot, problems }
 }
 
+/** Files and links that were there and could not be read. */
+export function unreadIn({ problems }: Scan): Set<TreePath> {
+  return new Set(problems.flatMap(({ path, reason }) => (reason === reasons.failed ? path : [])))
+}
+
 function isIn(snapshot: ReadonlyMap<TreePath, Entry>, path: TreePath): boolean {
   const parent = parentOf(path)
   return parent === '' || snapshot.get(parent)?.kind === 'directory'
