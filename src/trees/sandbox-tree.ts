@@ -123,8 +123,7 @@ export class SandboxTree implements Tree {
     }
     const from = range.offset % block
     const bytes = sent.subarray(from, from + range.length)
-    // Files of the kernel say 0 and have content.
-    const whole = Math.max(size, bytes.length && range.offset + bytes.length)
+    const whole = wholeSize(size, range, bytes.length)
     if (bytes.length === whole) this.#seen.put(path, bytes)
     return { bytes, size: whole, ...facts }
   }
@@ -241,6 +240,12 @@ function blockOf({ offset, length }: ByteRange): number {
 }
 
 const largeBlock = 65_536
+
+/** Files of the kernel say 0 and have content, or say a page and have a line: what came tells more than what they say. */
+function wholeSize(said: number, { offset, length }: ByteRange, came: number): number {
+  if (came === length) return Math.max(said, came && offset + came)
+  return came === 0 ? Math.min(said, offset) : offset + came
+}
 
 const told = (code: number, stdout: string, stderr = ''): Told => ({ code, stdout, stderr })
 

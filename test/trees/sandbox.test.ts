@@ -25,6 +25,8 @@ const run = promisify(execFile)
 
 /** Of several megabytes. */
 const kernelFile = 'proc/kallsyms'
+/** Of one line, and of a page by what it says. */
+const kernelLine = 'sys/class/net/lo/address'
 
 const shells = await localShells()
 test.runIf(process.env.CI)('BusyBox is here, so that its scripts are tested', () => {
@@ -75,6 +77,22 @@ for (const [shell, scripts] of Object.entries(shells)) {
           const { bytes } = await tree.read(treePath(kernelFile), { offset, length: 200_000 })
           expect(bytes.equals(expected.subarray(offset, offset + 200_000))).toBe(true)
         }
+      },
+    )
+
+    test.runIf(existsSync(`/${kernelLine}`))(
+      'a file of the kernel ends where its content does, whatever size it says',
+      async () => {
+        const tree = new SandboxTree(scripts, { root: '/' })
+        const { length: size } = readFileSync(`/${kernelLine}`)
+        expect(statSync(`/${kernelLine}`).size).not.toBe(size)
+        for (const offset of [0, size - 2, size]) {
+          const part = await tree.read(treePath(kernelLine), { offset, length: 100_000 })
+          expect(part).toMatchObject({ size, bytes: { length: size - offset } })
+        }
+        expect((await tree.read(treePath(kernelLine), { offset: 0, length: 2 })).bytes.length).toBe(
+          2,
+        )
       },
     )
 
