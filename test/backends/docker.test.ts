@@ -1,7 +1,9 @@
+import { expect, test } from 'vitest'
 import { DockerEngine } from '../../src/backends/docker/engine.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 import { describeBackend } from '../contract/backend.ts'
 import { describeWhere, images } from '../support/available.ts'
+import { DockerWorld } from '../support/docker-world.ts'
 
 const never = new AbortController().signal
 
@@ -23,4 +25,19 @@ describeWhere('docker', 'docker', () => {
     }),
     process.getuid?.() === 0 ? { owner: { uid: 4321, gid: 4321 } } : {},
   )
+
+  test('nothing starts in a container that has ended or was removed: it is lost, with what became of it', async () => {
+    const world = new DockerWorld()
+    const sandbox = await world.open()
+    const container = world.docker.getContainer(world.spec.name)
+    await container.kill()
+    for (const why of ['it is exited', 'it was removed']) {
+      await expect(sandbox.start('true', never)).rejects.toMatchObject({
+        code: 'SANDBOX_LOST',
+        message: expect.stringContaining(why),
+      })
+      if (why === 'it is exited') await container.remove()
+    }
+    await world.close()
+  })
 })

@@ -1,6 +1,7 @@
 /** How a program that ran in a container ended, once its connection has. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isSandboxError, sandboxLost } from '../../errors.ts'
+import type { EngineError } from './engine-error.ts'
 
 /** Engines note an exit a little after they have closed the connection. */
 const patienceMs = 5_000
@@ -23,18 +24,35 @@ export async function execExit(
   }
 }
 
+/** For `catch` where a program was to start: `SANDBOX_LOST` when the container does not run; other errors stay. */
+export function unlessGone(
+  sandbox: string,
+  inspectContainer: InspectContainer,
+): (error: EngineError) => Promise<never> {
+  return async (error) => {
+    // What the engine answers then, it has several words and codes for.
+    if (error.statusCode !== undefined) await checkRuns(sandbox, inspectContainer, error)
+    throw error
+  }
+}
+
+async function checkRuns(
+  sandbox: string,
+  inspectContainer: InspectContainer,
+  cause?: Error,
+): Promise<void> {
+  const container = await inspectContainer()
+  if (container?.status === 'running') return
+  const why = container === undefined ? 'it was removed' : `it is ${container.status}`
+  throw sandboxLost(sandbox, why, cause)
+}
+
 async function askExit(
   sandbox: string,
   inspectContainer: InspectContainer,
   inspectExec: InspectExec,
 ): Promise<number> {
-  const container = await inspectContainer()
-  if (container?.status !== 'running') {
-    throw sandboxLost(
-      sandbox,
-      container === undefined ? 'it was removed' : `it is ${container.status}`,
-    )
-  }
+  await checkRuns(sandbox, inspectContainer)
   for (let pause = 5; pause < patienceMs; pause *= 2) {
     const state = await inspectExec()
     if (!state.Running && typeof state.ExitCode === 'number') return state.ExitCode

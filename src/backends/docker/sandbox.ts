@@ -1,6 +1,7 @@
 /** An open sandbox in a container: scripts are execs of the engine. */
 import type { Channel, Sandbox, SandboxSpec } from '../../sandbox.ts'
 import type { DockerEngine } from './engine.ts'
+import { unlessGone } from './exec-exit.ts'
 
 const agentTarget = '/agent'
 
@@ -25,7 +26,10 @@ export class DockerSandbox implements Sandbox {
 
   async start(script: string, signal: AbortSignal): Promise<Channel> {
     const argv = ['sh', '-c', script]
-    const channel = await this.#engine.exec(this.#id, this.name, argv, signal)
+    const look = () => this.#engine.inspect(this.#id, signal)
+    const channel = await this.#engine
+      .exec(this.#id, this.name, argv, signal)
+      .catch(unlessGone(this.name, look))
     this.#channels.add(channel)
     channel.exit.catch(() => {}).finally(() => this.#channels.delete(channel))
     return channel
