@@ -42,10 +42,20 @@ const longBytes: Readonly<Record<Shell, number>> = {
 /** Linux takes 128 KiB in one argument of a program. */
 const isTooLong = (text: string) => Buffer.byteLength(text) > 120_000
 
+/** What bash lets nobody set who is in it, or not for others: with those it has to be started. */
+const setAtStart =
+  /^(?:E?UID|PPID|GROUPS|FUNCNAME|DIRSTACK|SHELLOPTS|BASHOPTS|BASH_(?!ENV$|XTRACEFD$)\w*)$/
+
 /** What a launcher is told, to become the command. */
 export function commandText(token: string, shell: Shell, line: CommandLine): Buffer {
   const { run, workdir, env, digits, stdin, input } = line
-  const exports = exportsOf(env)
+  const isLong = typeof run === 'string' && isTooLong(run)
+  const isForStart = ([name]: [string, string]) =>
+    shell !== 'sh' && !isLong && setAtStart.test(name)
+  const forStart = Object.entries(env).filter(isForStart)
+  const exports = exportsOf(
+    Object.fromEntries(Object.entries(env).filter((one) => !isForStart(one))),
+  )
   const wear = digits === undefined ? [] : [wearDigits(digits, shell !== 'sh')]
   // Redirected once: that is eight system calls each time.
   const prologue = (...also: readonly string[]) => [
@@ -61,11 +71,12 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   const read = `dd bs=${bytes.length} count=1 iflag=fullblock 2>/dev/null |`
   // What takes them is waited for, also when both are asked to end: it may have something to take back.
   const waits = bytes.length > 0 ? ['trap : TERM'] : []
-  const isTaken =
-    typeof run === 'string' && (isTooLong(run) || (shell !== 'sh' && isSameInEval(run, env)))
+  const isTaken = typeof run === 'string' && (isLong || (shell !== 'sh' && isSameInEval(run, env)))
   const argv = () => {
     const program = shell === 'sh' ? shell : 'bash'
-    return (typeof run === 'string' ? [program, '-c', run] : run).map(quote).join(' ')
+    const own = typeof run === 'string' ? [program, '-c', run] : run
+    const start = forStart.map(([name, value]) => `${name}=${value}`)
+    return (start.length === 0 ? own : ['env', ...start, ...own]).map(quote).join(' ')
   }
   const text = (lines: readonly string[]) => framed(shell, lines.join('\n'))
   if (stdin === 'open') {
@@ -75,9 +86,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     // As a word of its own, so that what the shell cannot read of it takes nothing along of what follows here. bash counts
     // its lines from where the word before it ends.
     const command =
-      typeof run === 'string' && isTooLong(run)
-        ? `eval ${quote(taken)} ${quote(run)}`
-        : `exec ${argv()}`
+      typeof run === 'string' && isLong ? `eval ${quote(taken)} ${quote(run)}` : `exec ${argv()}`
     // A shell tells of a child that a signal ends, and bash with all of its text: no words of the command's.
     // A FIFO whose other end is closed cannot be opened by name, nor can a socket: a pipe can.
     const piped = input === undefined ? '' : 'cat | '

@@ -110,6 +110,17 @@ for (const [name, { shell, path }] of Object.entries({ ...shells(), ...withoutBa
       }
     })
 
+    // So long a text as the last one cannot be given to a shell that starts.
+    test.each(ways.slice(0, -1))(
+      '%s, with what a shell has of its own',
+      async (_way, run, stdin) => {
+        const names = ['UID', 'EUID', 'GROUPS', 'FUNCNAME', 'DIRSTACK', 'BASH_LINENO', 'BASH_ARGC']
+        const env = Object.fromEntries(names.map((name) => [name, `7 of '${name}'`]))
+        const options = stdin === undefined ? {} : { stdin }
+        expect(await seen(run, { ...options, env })).toEqual(fresh(env))
+      },
+    )
+
     test('no word of ours is among what a shell knows', async () => {
       const plain = localSandbox({ shell, path })
       const own = await openGuard(plain, never)
