@@ -37,10 +37,16 @@ distinct() {
 `
 
 const stage = `
+# A file system of the kernel's own has no blocks at all, and root may write where nobody can by BusyBox's \`test\`.
 why() {
   if ! [ -w . ]; then echo permission; return; fi
-  free=$(df -kP . | tail -n 1 | { read -r _ _ _ free _; echo "$free"; })
-  if [ "\${free:-9999}" -lt 64 ] 2>/dev/null; then echo space; else echo failed; fi
+  df -kP . | tail -n 1 | {
+    read -r _ size _ free _ at
+    options=
+    while read -r _ place _ known _; do [ "$place" != "$at" ] || options=$known; done </proc/mounts
+    case $options in ro|ro,*) echo permission; return ;; esac
+    if [ "\${size:-0}" -gt 0 ] && [ "\${free:-9999}" -lt 64 ]; then echo space; else echo failed; fi
+  } 2>/dev/null
 }
 # Prints what dd says, and in between what is known of both files: two programs at the same time.
 take() {

@@ -2,11 +2,12 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { BubblewrapBackend } from '../../src/backends/bubblewrap.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 import type { Backend, Sandbox } from '../../src/sandbox.ts'
 import { runScript } from '../../src/scripts/script.ts'
+import { treePath } from '../../src/tree.ts'
 import { SandboxTree, type ScriptRunner } from '../../src/trees/sandbox-tree.ts'
 import { workspaceMount } from '../../src/workspace.ts'
 import { increment } from '../contract/increment.ts'
@@ -79,6 +80,14 @@ for (const [engine, { part, backend: make }] of Object.entries(engines)) {
         close: async () => void (await run(`chmod -R u+rwx ${root}; rm -rf ${root}`)),
       }
     }
+    test('why nothing can be written outside is told as it is', async () => {
+      const tree = new SandboxTree(run, { root: '/' })
+      const told = (path: string) =>
+        tree.replace(treePath(path), Buffer.from('x')).catch(({ message }: Error) => message)
+      expect(await told('usr/new')).toContain('read-only')
+      expect(await told('proc/new')).not.toContain('space')
+    })
+
     // Twenty that race make some four hundred round trips.
     describeTree(`SandboxTree in ${engine}`, open, { timeoutMs: 180_000 })
   })
