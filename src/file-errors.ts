@@ -46,7 +46,9 @@ export const notAFile = (path: string, kind: string) =>
   aboutFiles(
     'NOT_A_FILE',
     (named) => `${named(path)} is ${kind}, not a file`,
-    'Name a file inside it, or use read to list a directory.',
+    kind === 'a directory'
+      ? 'Name a file inside it, or use read to list a directory.'
+      : 'Use exec for it, or choose another path.',
   )
 
 export const notADirectory = (path: string) =>

@@ -177,6 +177,11 @@ export const reading: Readonly<Record<string, TreeCase>> = {
     for (const path of ['d', 'p', 'to-d', 'to-p', 'f/below', '']) {
       await expect(tree.read(treePath(path))).rejects.toMatchObject({ code: 'NOT_A_FILE' })
     }
+    for (const path of ['d', 'p']) {
+      const hint = path === 'd' ? /file inside it/ : /^Use exec/
+      const error: unknown = await tree.read(treePath(path)).catch((error: unknown) => error)
+      expect(error).toMatchObject({ hint: expect.stringMatching(hint) })
+    }
     for (const path of ['p', 'f', 'f/below']) {
       await expect(tree.list(treePath(path))).rejects.toMatchObject({ code: 'NOT_A_FILE' })
     }
