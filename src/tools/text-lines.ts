@@ -50,9 +50,13 @@ export function countNewlines(text: string, from: number, to: number): number {
   return count
 }
 
-/** The line cut to `limit` code units, never inside a character. */
+/**
+ * The line to be told: cut to `limit` code units, never inside a character. Bytes that are not UTF-8 are U+FFFD in
+ * it, because many clients cannot read an answer with the lone surrogates that stand for them.
+ */
 export function cutLine(line: string, limit: number): string {
-  if (line.length <= limit) return line
+  if (line.length <= limit) return line.toWellFormed()
   const last = line.charCodeAt(limit - 1)
-  return `${line.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit)}\u2026`
+  const cut = line.slice(0, last >= 0xd800 && last <= 0xdbff ? limit - 1 : limit)
+  return `${cut.toWellFormed()}\u2026`
 }

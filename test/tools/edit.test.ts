@@ -326,6 +326,17 @@ describeFiles('edit', (newPlace) => {
     expect(contentsOf(root)).toEqual({ 'a*': '\xef\xbb\xbfcaf\xe9\r\nzw\xc3\xb6lf\nna\xefve' })
   })
 
+  test('answers in well-formed text also where bytes are not UTF-8', async () => {
+    const { run } = calls({ a: Buffer.from('caf\xe9 = one\n', 'latin1') }, newPlace())
+    const missed = await run('a', from('cafe = one', '1')).catch(({ message }: Error) => message)
+    const { content } = await run('a', from('one', '1'))
+    const [told] = content
+    for (const text of [missed, told?.type === 'text' ? told.text : '']) {
+      expect(text).toContain('caf\u{fffd} = ')
+      expect(String(text).isWellFormed()).toBe(true)
+    }
+  })
+
   test('edits a file outside the workspace in the other tree', async () => {
     const { inside, run } = calls({}, newPlace())
     writeFileSync(join(inside, 'b'), 'one\n')
