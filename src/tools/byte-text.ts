@@ -48,6 +48,10 @@ export function encodeText(text: string): Buffer {
   return Buffer.concat(parts)
 }
 
+/** Whether `wanted` has what a reader was shown in the place of bytes, which only other bytes could name. */
+export const isOfShownBytes = (wanted: string, text: string) =>
+  wanted.includes('\u{fffd}') && !text.isWellFormed()
+
 /** Length of the well-formed UTF-8 sequence at `at` (RFC 3629, table of section 4), or 0. */
 function sequenceLength(bytes: Buffer, at: number): number {
   const lead = byteAt(bytes, at)

@@ -337,6 +337,18 @@ describeFiles('edit', (newPlace) => {
     }
   })
 
+  test('what is shown in the place of bytes that are not UTF-8 is told to be no text of the file', async () => {
+    const { run } = calls({ a: Buffer.from('caf\xe9\n', 'latin1'), b: 'cafe\n' }, newPlace())
+    const shown = from('caf\u{fffd}', 'cafe')
+    await expect(run('a', shown)).rejects.toMatchObject({
+      code: 'EDIT_NO_MATCH',
+      hint: expect.stringMatching(/^Leave out of oldText what read shows as \u{fffd}.*exec/u),
+    })
+    await expect(run('b', shown)).rejects.toMatchObject({
+      hint: expect.stringContaining('copy oldText from it'),
+    })
+  })
+
   test('edits a file outside the workspace in the other tree', async () => {
     const { inside, run } = calls({}, newPlace())
     writeFileSync(join(inside, 'b'), 'one\n')

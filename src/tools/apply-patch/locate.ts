@@ -1,5 +1,6 @@
 /** Where a chunk goes in a file. Fails rather than guess which of several places is meant. */
 import { editNoMatch } from '../../file-errors.ts'
+import { isOfShownBytes } from '../byte-text.ts'
 import { describeNearest } from '../nearest.ts'
 import type { FileLines, Range } from './file-lines.ts'
 import type { BodyLine, Chunk } from './parse.ts'
@@ -162,7 +163,8 @@ function missing(
         : appendedHint,
     )
   }
-  return editNoMatch(`${start} were not found${describeNearest(file.lines, wanted)}`, readHint)
+  const hint = isOfShownBytes(wanted.join('\n'), file.lines.join('\n')) ? bytesHint : readHint
+  return editNoMatch(`${start} were not found${describeNearest(file.lines, wanted)}`, hint)
 }
 
 function contextMissing(
@@ -200,3 +202,6 @@ function numbers(places: readonly number[]): string {
   const more = places.length > told.length ? ` and ${places.length - told.length} more` : ''
   return `${places.length === 1 ? 'line' : 'lines'} ${told.join(', ')}${more}`
 }
+
+const bytesHint =
+  'Leave out the lines in which read shows \u{fffd}: it stands for bytes that are not UTF-8, which only exec can change; nothing was written.'

@@ -1,5 +1,6 @@
 /** The text core of `edit`: several replacements in one text, all found in the original. */
 import { editNoMatch, fileTooLarge } from '../../file-errors.ts'
+import { isOfShownBytes } from '../byte-text.ts'
 import { describeNearest } from '../nearest.ts'
 import { countNewlines, cutLine, splitLines, withLineFeeds } from '../text-lines.ts'
 import { LineEndings } from './line-endings.ts'
@@ -31,6 +32,8 @@ const resultLimit = 16 * 1024 * 1024
 const toldProblems = 5
 
 const copyHint = 'Read the file again and copy oldText from it exactly; nothing was written.'
+const bytesHint =
+  'Leave out of oldText what read shows as \u{fffd}: it stands for bytes that are not UTF-8, which only exec can change; nothing was written.'
 const uniqueHint =
   'Add neighbouring lines to oldText until it is unique, or set replaceAll to change every place; nothing was written.'
 
@@ -55,7 +58,7 @@ export function locateEdits(text: string, edits: readonly Edit[], shownPath: str
     const found = locator.find(edit.oldText, edit.replaceAll === true)
     if (found.spans.length === 0) {
       const message = () => missing(text, locator, edit, name, shownPath)
-      problems.push({ message, hint: copyHint })
+      problems.push({ message, hint: isOfShownBytes(edit.oldText, text) ? bytesHint : copyHint })
       return
     }
     if (found.spans.length > 1 && edit.replaceAll !== true) {
