@@ -74,12 +74,20 @@ export function digestOfFile(file: OpenFile): string {
   return hash.digest('hex')
 }
 
-/** The file's bytes in turn; each is valid until the next is asked for. */
+const chunkBytes = 1024 * 1024
+
+/**
+ * The file's bytes in turn; each is valid until the next is asked for. Of one that grows meanwhile little more than it had:
+ * whoever can write to it could make it larger than can ever be read.
+ */
 export function* chunks({ descriptor, stats }: OpenFile): Generator<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.min(Math.max(stats.size, 4096), 1024 * 1024))
-  for (;;) {
+  const buffer = Buffer.allocUnsafe(Math.min(Math.max(stats.size, 4096), chunkBytes))
+  // Some file systems say of every file that it is empty.
+  const most = Math.max(stats.size, chunkBytes)
+  for (let read = 0; read <= most; ) {
     const count = readSync(descriptor, buffer, 0, buffer.length, null)
     if (count === 0) return
+    read += count
     yield buffer.subarray(0, count)
   }
 }
