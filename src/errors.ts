@@ -123,6 +123,14 @@ export const sandboxStill = (name: string, afterMs: number) =>
     'Look at what still runs there before you call again; when it stays like this, remove the sandbox or restart the engine.',
   )
 
+/** Nothing of ours prints so much: what runs inside can write into any pipe of its user's. */
+export const sandboxFloods = (name: string, mostBytes: number) =>
+  new SandboxError(
+    'SANDBOX_LOST',
+    `sandbox ${name} says more than ${mostBytes} bytes where a script of the server has to answer, and was not listened to any longer`,
+    'Something inside writes where only the server listens: end what runs there, or recreate the sandbox, then call again.',
+  )
+
 export const cancelled = (what: string) =>
   new SandboxError('CANCELLED', `${what} was cancelled`, 'Call again if it is still wanted.')
 

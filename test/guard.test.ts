@@ -152,6 +152,25 @@ test('one that is asked and stands still counts as lost in time, and one that an
   expectNothingLeft(channels, signal)
 })
 
+test('one into whose answers something writes without end counts as lost', async () => {
+  const { guard, channels, signal } = await readyGuard()
+  const lost = vi.fn()
+  void guard.lost.then(lost)
+  const asked = expect(guard.hasProcesses()).rejects.toMatchObject({ code: 'SANDBOX_LOST' })
+  const zeros = Buffer.alloc(1024 * 1024)
+  for (let i = 0; i < 600 && !channels[0]?.isClosed; i++) {
+    channels[0]?.stdout.write(zeros)
+    await settle()
+  }
+  await asked
+  expect(lost).toHaveBeenCalledWith(
+    expect.objectContaining({
+      message: expect.stringContaining('sandbox sbx says more than 65536 bytes'),
+    }),
+  )
+  expectNothingLeft(channels, signal)
+})
+
 /** Closing it does not end the script, as on a connection. */
 function leftRunning(channel: Channel): Channel {
   let cut = (_: Error) => {}

@@ -6,13 +6,19 @@
  * every group it knows and every process that carries the session's mark, so that one that left its
  * group (setsid, a daemon) is reached too.
  */
-import { createInterface } from 'node:readline'
-import { backendUnavailable, cancelled, sandboxLost, sandboxStill } from '../errors.ts'
+import {
+  backendUnavailable,
+  cancelled,
+  sandboxFloods,
+  sandboxLost,
+  sandboxStill,
+} from '../errors.ts'
 import { RunnerPool } from '../runner/pool.ts'
 import type { Locale } from '../runner/runner-script.ts'
 import type { Channel, Sandbox } from '../sandbox.ts'
 import { settledWithin } from '../settled-within.ts'
 import { unlessAborted } from '../unless-aborted.ts'
+import { answerLines, longestAnswer } from './answer-lines.ts'
 import { guardScript } from './guard-script.ts'
 import { type Mark, sessionMark } from './process-mark.ts'
 
@@ -132,13 +138,13 @@ class ChannelGuard implements Guard {
     this.ready = new Promise((resolve) => {
       tellReady = resolve
     })
-    createInterface({ input: channel.stdout }).on('line', (line) => {
+    const heard = (line: string) => {
       if (line === 'ready') return tellReady()
       const [request, answer] = line.split(' ')
       this.#waiting.get(Number(request))?.(answer)
-      this.#waiting.delete(Number(request))
-      this.#expectAnswer()
-    })
+      if (this.#waiting.delete(Number(request))) this.#expectAnswer()
+    }
+    answerLines(channel.stdout, heard, () => this.#cut(sandboxFloods(sandbox.name, longestAnswer)))
     this.lost = new Promise((resolve) => {
       this.#tellLost = resolve
     })
@@ -205,14 +211,16 @@ class ChannelGuard implements Guard {
   #expectAnswer(): void {
     clearTimeout(this.#silence)
     if (this.#waiting.size === 0) return
-    this.#silence = setTimeout(() => {
-      const why = sandboxStill(this.sandbox.name, answerMs)
-      this.#lose(why)
-      this.runners.cut(why)
-      // Its end is what the guard is told by, when it goes on: it ends all.
-      this.#channel.stdin.end()
-      this.#channel.close()
-    }, answerMs).unref()
+    const still = () => this.#cut(sandboxStill(this.sandbox.name, answerMs))
+    this.#silence = setTimeout(still, answerMs).unref()
+  }
+
+  #cut(why: Error): void {
+    this.#lose(why)
+    this.runners.cut(why)
+    // Its end is what the guard is told by, when it goes on: it ends all.
+    this.#channel.stdin.end()
+    this.#channel.close()
   }
 
   #lose(why: Error): void {
