@@ -124,6 +124,16 @@ export const streams: Record<string, Scenario> = {
     assert.deepEqual(channels.sort(), ['alive', 'handler', 'holder', 'requests'])
   },
 
+  async 'a channel whose exit code is written without end is given up'(world) {
+    const sandbox = await world.open()
+    const flood = 'for fd in /proc/[0-9]*/fd/9; do case $(readlink $fd) in *.exit*)'
+    const channel = await sandbox.start(`${flood} cat /dev/zero >$fd & esac; done; wait`, signal)
+    await assert.rejects(channel.exit, { code: 'SANDBOX_LOST' })
+    assert(process.memoryUsage().rss < 500 << 20)
+    await until(async () => (await run(sandbox, 'exit 3').catch(() => undefined))?.code === 3)
+    await sandbox.close()
+  },
+
   async 'an open connection keeps no server from ending'(world) {
     await world.open()
   },

@@ -22,6 +22,9 @@ import type { Channel } from '../../sandbox.ts'
 /** The FIFOs of a channel, by the end of their names. */
 export const fifoKinds = ['in', 'out', 'err', 'exit'] as const
 
+/** In bytes: a handler says a letter, and then an exit code. More comes from something else inside. */
+const longestSaid = 64
+
 /** Host directory of a connection, and the numbers that the sandbox's processes have. */
 export interface ChannelPlace {
   readonly sandbox: string
@@ -85,6 +88,7 @@ export class Handler {
       this.#exit
         .on('error', () => {})
         .on('data', (bytes: Buffer) => {
+          if (this.#said.length + bytes.length > longestSaid) return this.close()
           this.#said += bytes.toString('latin1')
           if (this.#keepers.length > 0) this.#releaseNames()
           resolve(this.#said === 's\n')
