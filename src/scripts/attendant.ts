@@ -16,6 +16,7 @@ import {
   perlRequest,
   request,
 } from './attendant-script.ts'
+import { HeldOutput } from './held-output.ts'
 import type { Alone, ScriptResult, Shortcut } from './script.ts'
 import { framedBytes, spawnScript } from './spawn-script.ts'
 
@@ -73,7 +74,8 @@ export class Attendant {
         stdin: 'open',
         marked: false,
       })
-      const shell = new Shell(process, token, this.#shortcuts === undefined)
+      const { name } = this.guard.sandbox
+      const shell = new Shell(name, process, token, this.#shortcuts === undefined)
       this.#shell = shell
       void shell.over.then(() => {
         this.#shell = undefined
@@ -91,13 +93,14 @@ interface Running {
   readonly stdin: Uint8Array
   readonly script: string
   readonly alone: Alone | undefined
-  readonly stdout: Buffer[]
-  stderr: string
+  readonly stdout: HeldOutput
+  readonly stderr: HeldOutput
   end(code: number): void
   fail(error: unknown): void
 }
 
 class Shell {
+  readonly #sandbox: string
   readonly #process: Process
   readonly #token: string
   /** Settles when it has ended. */
@@ -111,17 +114,16 @@ class Shell {
   /** How many scripts have told their result and are not at their end. */
   #cleaning = 0
 
-  constructor(process: Process, token: string, isReady: boolean) {
+  constructor(sandbox: string, process: Process, token: string, isReady: boolean) {
+    this.#sandbox = sandbox
     this.#process = process
     this.#token = token
     this.#isReady = isReady
     process.stdin.on('error', () => {})
-    process.stderr.on('data', (bytes: Buffer) => {
-      if (this.#running !== undefined) this.#running.stderr += bytes.toString()
-    })
+    process.stderr.on('data', (bytes: Buffer) => this.#printed('stderr', bytes))
     const events = {
       data: (bytes: Buffer) => {
-        this.#running?.stdout.push(bytes)
+        this.#printed('stdout', bytes)
         return true
       },
       mark: (text: string) => this.#marked(text),
@@ -154,11 +156,8 @@ class Shell {
   ): Promise<ScriptResult> {
     return new Promise((resolve, reject) => {
       if (signal.aborted) throw cancelled('the operation')
-      const abort = () => {
-        // What it had begun is taken back before it ends.
-        this.#isOver = true
-        void this.#process.kill().catch(() => {})
-      }
+      // What it had begun is taken back before it ends.
+      const abort = () => this.#end()
       const settle = (action: () => void) => {
         signal.removeEventListener('abort', abort)
         if (signal.aborted) reject(cancelled('the operation'))
@@ -168,11 +167,11 @@ class Shell {
         stdin,
         script,
         alone,
-        stdout: [],
-        stderr: '',
+        stdout: new HeldOutput(this.#sandbox, 'stdout'),
+        stderr: new HeldOutput(this.#sandbox, 'stderr'),
         end(code) {
           const { stdout, stderr } = running
-          settle(() => resolve({ code, stdout: Buffer.concat(stdout), stderr }))
+          settle(() => resolve({ code, stdout: stdout.bytes, stderr: stderr.bytes.toString() }))
         },
         fail: (error) => settle(() => reject(error)),
       }
@@ -183,6 +182,22 @@ class Shell {
         this.#isPerl ? perlRequest(this.#token, asked) : request(this.#token, script, stdin),
       )
     })
+  }
+
+  #end(): void {
+    this.#isOver = true
+    void this.#process.kill().catch(() => {})
+  }
+
+  #printed(stream: 'stdout' | 'stderr', bytes: Buffer): void {
+    const running = this.#running
+    try {
+      running?.[stream].add(bytes)
+    } catch (error) {
+      this.#running = undefined
+      running?.fail(error)
+      this.#end()
+    }
   }
 
   #marked(text: string): void {

@@ -1,8 +1,8 @@
 /** A short script of our own in a sandbox: it is read to its end, and is no command of the model's. */
 import { Readable } from 'node:stream'
-import { buffer, text } from 'node:stream/consumers'
 import { cancelled } from '../errors.ts'
 import type { Sandbox, Traffic } from '../sandbox.ts'
+import { held } from './held-output.ts'
 
 export interface ScriptResult {
   readonly code: number
@@ -45,12 +45,13 @@ export async function runScript(
   else channel.stdin.end(stdin)
   try {
     const [stdout, stderr, code] = await Promise.all([
-      buffer(channel.stdout),
-      text(channel.stderr),
+      held(sandbox.name, 'stdout', channel.stdout),
+      held(sandbox.name, 'stderr', channel.stderr),
       channel.exit,
     ])
-    return { code, stdout, stderr }
+    return { code, stdout, stderr: stderr.toString() }
   } catch (error) {
+    channel.close()
     throw signal.aborted ? cancelled('the operation') : error
   } finally {
     signal.removeEventListener('abort', giveUp)
@@ -117,9 +118,10 @@ export async function streamScript(
   if (signal.aborted) giveUp()
   channel.stdin.on('error', () => {})
   channel.stdin.end(stdin)
-  const end = Promise.all([channel.exit, text(channel.stderr)])
-    .then(([code, stderr]) => ({ code, stderr }))
+  const end = Promise.all([channel.exit, held(sandbox.name, 'stderr', channel.stderr)])
+    .then(([code, stderr]) => ({ code, stderr: stderr.toString() }))
     .catch((error: unknown) => {
+      channel.close()
       throw signal.aborted ? cancelled('the operation') : error
     })
     .finally(() => signal.removeEventListener('abort', giveUp))

@@ -1,9 +1,9 @@
 /** Short scripts of our own in a session's sandbox, by what runs its commands: they cost no new channel. */
 import { Readable } from 'node:stream'
-import { buffer, text } from 'node:stream/consumers'
 import { cancelled } from '../errors.ts'
 import type { Guard } from '../guard/guard.ts'
 import { type Process, spawn } from '../process.ts'
+import { held } from './held-output.ts'
 import {
   runScript,
   type ScriptResult,
@@ -26,9 +26,15 @@ export async function spawnScript(
   signal: AbortSignal,
 ): Promise<ScriptResult> {
   if (!isFramed(stdin)) return runScript(guard.sandbox, script, stdin, signal)
-  const { stdout, end } = await started(guard, script, stdin, signal)
-  const [output, { code, stderr }] = await Promise.all([buffer(stdout), end])
-  return { code, stdout: output, stderr }
+  const { stdout, end, close } = await started(guard, script, stdin, signal)
+  try {
+    const all = [held(guard.sandbox.name, 'stdout', stdout), end] as const
+    const [output, { code, stderr }] = await Promise.all(all)
+    return { code, stdout: output, stderr }
+  } catch (error) {
+    close()
+    throw error
+  }
 }
 
 /** What is bulk, or has a large stdin, has a channel of its own; all else is run as `spawnScript` does. */
@@ -63,13 +69,15 @@ async function started(
   const close = () => void process.kill().catch(() => {})
   signal.addEventListener('abort', close, { once: true })
   if (signal.aborted) close()
-  const end = ending(process, signal).finally(() => signal.removeEventListener('abort', close))
+  const end = ending(guard.sandbox.name, process, signal).finally(() =>
+    signal.removeEventListener('abort', close),
+  )
   end.catch(() => {})
   return { stdout: process.stdout, end, close }
 }
 
-async function ending({ exit, stderr }: Process, signal: AbortSignal) {
-  const [code, words] = await Promise.all([exit, text(stderr)])
+async function ending(sandbox: string, { exit, stderr }: Process, signal: AbortSignal) {
+  const [code, words] = await Promise.all([exit, held(sandbox, 'stderr', stderr)])
   if (signal.aborted) throw cancelled('the operation')
-  return { code, stderr: words }
+  return { code, stderr: words.toString() }
 }

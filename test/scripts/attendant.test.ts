@@ -8,6 +8,7 @@ import { attendedScripts } from '../../src/attended-scripts.ts'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import { Attendant } from '../../src/scripts/attendant.ts'
 import { attendantScript } from '../../src/scripts/attendant-script.ts'
+import { mostPrinted } from '../../src/scripts/held-output.ts'
 import { spawnedScripts, spawnScript } from '../../src/scripts/spawn-script.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 import { hasPerl } from '../support/perl-attendant.ts'
@@ -169,6 +170,21 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
       await writeFile(file('wait'), 'first\n')
       expect(await first).toBe('0 first\n')
     })
+
+    test.each(['the attendant', 'a runner'])(
+      'a script of %s whose errors do not end is given up',
+      async (who) => {
+        const shell = await attended()
+        const { run } = who === 'a runner' ? spawnedScripts(guard) : attendedScripts(attendant)
+        const flooding = run('cat /dev/zero >&2', undefined, never, 'command', functions)
+        await expect(flooding).rejects.toMatchObject({
+          code: 'SANDBOX_LOST',
+          message: expect.stringContaining(`says more than ${mostPrinted.stderr} bytes`),
+        })
+        expect(await told('echo next')).toBe('0 next\n')
+        if (who === 'the attendant') expect(await attended()).not.toBe(shell)
+      },
+    )
 
     test.each([
       ['the attendant', 'no stdin', undefined],

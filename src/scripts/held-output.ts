@@ -1,0 +1,46 @@
+/**
+ * What a script of our own prints, held in memory. What else runs in the sandbox can write to the same pipes, so that there
+ * is an end to it.
+ */
+import type { Readable } from 'node:stream'
+import { sandboxFloods } from '../errors.ts'
+
+/** In bytes, beyond what a script prints about millions of files. What is text is read as one string, and fits one. */
+export const mostPrinted = { stdout: 500 * 1024 * 1024, stderr: 1024 * 1024 } as const
+
+export class HeldOutput {
+  readonly #sandbox: string
+  readonly #most: number
+  #chunks: Buffer[] = []
+  #bytes = 0
+
+  /** Messages call the sandbox so. */
+  constructor(sandbox: string, stream: keyof typeof mostPrinted) {
+    this.#sandbox = sandbox
+    this.#most = mostPrinted[stream]
+  }
+
+  /** Throws, and lets go of all, when it is more than any script prints. */
+  add(chunk: Buffer): void {
+    this.#bytes += chunk.length
+    this.#chunks.push(chunk)
+    if (this.#bytes <= this.#most) return
+    this.#chunks = []
+    throw sandboxFloods(this.#sandbox, this.#most)
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks)
+  }
+}
+
+/** All that comes; rejects, and ends the stream, when it is more than any script prints. */
+export async function held(
+  sandbox: string,
+  stream: keyof typeof mostPrinted,
+  source: Readable,
+): Promise<Buffer> {
+  const output = new HeldOutput(sandbox, stream)
+  for await (const chunk of source) output.add(chunk)
+  return output.bytes
+}
