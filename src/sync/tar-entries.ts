@@ -20,6 +20,8 @@ export interface IncomingEntry extends TarHeader {
 }
 
 const block = 512
+/** Of what a header says about the next entry; a name is far shorter. */
+const longestNote = 1024 * 1024
 const kinds: Readonly<Record<string, TarHeader['kind']>> = {
   '0': 'file',
   '\0': 'file',
@@ -29,7 +31,10 @@ const kinds: Readonly<Record<string, TarHeader['kind']>> = {
   '5': 'directory',
 }
 
-/** Throws when the stream ends inside of an entry, or holds what is no tar header. */
+/**
+ * Throws when the stream ends inside of an entry, or holds what is no tar header. Whoever sends it is not trusted: no more
+ * than a header and what it says is held.
+ */
 export async function* tarEntries(source: AsyncIterable<Buffer>): AsyncGenerator<IncomingEntry> {
   const bytes = new ByteSource(source)
   let next: { path?: string; target?: string; size?: number } = {}
@@ -40,6 +45,7 @@ export async function* tarEntries(source: AsyncIterable<Buffer>): AsyncGenerator
     const header = parseHeader(raw)
     const type = String.fromCharCode(raw[156] ?? 0)
     if (type === 'L' || type === 'K' || type === 'x' || type === 'g') {
+      if (!isSize(header.size) || header.size > longestNote) throw damaged()
       const text = await bytes.must(header.size)
       await bytes.must(padding(header.size))
       if (type === 'L') next.path = untilNul(text)
@@ -48,6 +54,7 @@ export async function* tarEntries(source: AsyncIterable<Buffer>): AsyncGenerator
       continue
     }
     const entry = { ...header, ...next }
+    if (!isSize(entry.size)) throw damaged()
     next = {}
     const content = bytes.piece(entry.kind === 'file' ? entry.size : 0)
     yield { ...entry, content }
@@ -58,11 +65,16 @@ export async function* tarEntries(source: AsyncIterable<Buffer>): AsyncGenerator
   }
 }
 
+/** Numbers may be negative in GNU's binary form, and anything at all in a header of pax. */
+const isSize = (size: number) => Number.isSafeInteger(size) && size >= 0
+
+const damaged = () => new Error('the archive is damaged')
+
 function parseHeader(raw: Buffer): TarHeader {
   const stored = octal(raw.subarray(148, 156))
   let sum = 0
   for (let at = 0; at < block; at++) sum += at >= 148 && at < 156 ? 0x20 : (raw[at] ?? 0)
-  if (sum !== stored) throw new Error('the archive is damaged')
+  if (sum !== stored) throw damaged()
   const name = untilNul(raw.subarray(0, 100))
   // GNU's own format has other things in the place of the prefix.
   const isUstar = raw.toString('latin1', 257, 263) === 'ustar\0'
@@ -85,7 +97,7 @@ function number(field: Buffer): number {
 
 function octal(field: Buffer): number {
   const digits = untilNul(field).trim()
-  if (!/^[0-7]*$/.test(digits)) throw new Error('the archive is damaged')
+  if (!/^[0-7]*$/.test(digits)) throw damaged()
   return digits === '' ? 0 : Number.parseInt(digits, 8)
 }
 
