@@ -1,5 +1,5 @@
 /** The sandboxes there are, and beginning anew. */
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { takeLease } from '../../src/sessions/lease.ts'
@@ -288,6 +288,32 @@ describeWhere('ssh', 'list and recreate, over SSH', () => {
       const removed = await command.run(['recreate', name, '--force'])
       expect([removed.stdout, removed.exitCode]).toEqual([name, 0])
       expect(await rows()).toEqual([])
+    } finally {
+      await server.close()
+    }
+  })
+
+  test('a record that a command wrote there names no file of this machine', async () => {
+    const server = await startSshServer()
+    try {
+      const { settings } = server
+      const file = { agents: { defaults: { sandbox: { backend: 'ssh', ssh: settings } } } }
+      mkdirSync(dirname(command.config), { recursive: true })
+      writeFileSync(command.config, JSON.stringify(file))
+      const name = await leaveSandbox()
+      const victim = join(command.world.env.XDG_STATE_HOME ?? '', 'victim')
+      writeFileSync(victim, 'mine')
+      const root = settings.workspaceRoot ?? ''
+      const record = JSON.parse(readFileSync(join(root, name, 'record'), 'utf8'))
+      for (const [at, other] of ['../../victim', '../../new', 'sbx-1\u001b[2J'].entries()) {
+        mkdirSync(join(root, `sbx-planted${at}`), { mode: 0o700 })
+        const line = `${JSON.stringify({ ...record, name: other })}\n`
+        writeFileSync(join(root, `sbx-planted${at}`, 'record'), line)
+      }
+      expect(await rows()).toMatchObject([{ name }])
+      expect((await command.run(['prune', '--idle', '1h'])).exitCode).toBe(0)
+      expect(readFileSync(victim, 'utf8')).toBe('mine')
+      expect(existsSync(join(dirname(victim), 'new'))).toBe(false)
     } finally {
       await server.close()
     }

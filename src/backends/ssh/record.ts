@@ -29,7 +29,10 @@ export function recordField(key: keyof SandboxRecord, value: string): string {
   return `${JSON.stringify(key)}:${JSON.stringify(value)}`
 }
 
-/** Undefined for anything but a line of ours. */
+/**
+ * Undefined for anything but a line of ours. What runs in a sandbox can write records, and their names become names of files on
+ * this machine.
+ */
 export function parseRecord(line: string): SandboxRecord | undefined {
   let value: unknown
   try {
@@ -41,6 +44,7 @@ export function parseRecord(line: string): SandboxRecord | undefined {
   const { createdMs, ...rest } = value as SandboxRecord
   const { name, installation, scopeKey, agent, workspace, target } = rest
   const texts = [name, installation, scopeKey, agent, workspace, target]
+  if (typeof name !== 'string' || !/^sbx-[a-z0-9]+$/.test(name)) return undefined
   if (!texts.every((text) => typeof text === 'string') || typeof createdMs !== 'number') {
     return undefined
   }
