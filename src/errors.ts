@@ -75,6 +75,11 @@ function printable(text: string): string {
   )
 }
 
+/** Of what others have written, for a line that a person reads: a terminal obeys some characters, and a line feed begins a line. */
+export const oneLine = (text: string) =>
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '\u{fffd}')
+
 /** How a value is shown in a message: quoted, escaped, and cut when it is long. */
 export function shown(value: string): string {
   return JSON.stringify(value.length > 200 ? `${value.slice(0, 200)}\u2026` : value)

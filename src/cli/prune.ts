@@ -1,4 +1,5 @@
 /** `sandbox-mcp prune`: what has not been used for long is removed, and never what is in use. */
+import { oneLine } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
 import {
   type PruneCandidate,
@@ -142,7 +143,8 @@ export function removeWorkspace(orphan: OrphanWorkspace, dry: boolean): Outcome 
 }
 
 async function printOutcomes(outcomes: readonly Outcome[], dry: boolean): Promise<void> {
-  for (const { name, outcome, reason, why, workspace } of outcomes) {
+  for (const { name, outcome, reason, why, workspace: path } of outcomes) {
+    const workspace = oneLine(path)
     const line = `${name} (${reason}; ${workspace})`
     if (outcome === 'removed') await print(`${name}\n`)
     else if (outcome === 'would be removed') await print(`${line}\n`)

@@ -1,4 +1,5 @@
 /** Rows in aligned columns. */
+import { oneLine } from '../errors.ts'
 
 const gap = '  '
 
@@ -13,7 +14,8 @@ export interface Fit {
 }
 
 /** Columns as wide as their widest cell, unless they have to `fit`. Without trailing blanks. */
-export function table(rows: readonly (readonly string[])[], fit?: Fit): string[] {
+export function table(given: readonly (readonly string[])[], fit?: Fit): string[] {
+  const rows = given.map((row) => row.map(oneLine))
   const flexible = fit?.flexible
   const count = Math.max(0, ...rows.map((row) => row.length))
   const widths = Array.from({ length: count }, (_, at) =>

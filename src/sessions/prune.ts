@@ -1,5 +1,5 @@
 /** Which sandboxes are removed by themselves, and the removing of them. */
-import { isSandboxError, shown } from '../errors.ts'
+import { isSandboxError, oneLine, shown } from '../errors.ts'
 import { isAlive } from '../process-identity.ts'
 import type { Backend, SandboxInfo } from '../sandbox.ts'
 import type { PruneSettings, Settings } from '../settings.ts'
@@ -139,7 +139,7 @@ export async function pruneSandboxes(
   try {
     for (const one of await pruneCandidates(scope, signal)) {
       const { info, reason, kept } = one
-      const called = `sandbox ${info.name} of ${info.workspace}`
+      const called = `sandbox ${info.name} of ${oneLine(info.workspace)}`
       if (kept !== undefined) {
         report(`${called} is ${reason} and is kept, because ${kept.why}: ${kept.help}`)
         continue

@@ -103,3 +103,14 @@ describe('a duration', () => {
     [-5, '0s'],
   ])('%d ms is %s', (ms, text) => expect(durationText(ms)).toBe(text))
 })
+
+test('a table shows no character that a terminal obeys, and each row is a line', () => {
+  const rows = table([
+    ['NAME', 'WORKSPACE'],
+    ['\u001b]0;title\u0007sbx', '/a\nsbx-forged  running\u009b2J\r'],
+  ])
+  expect(rows).toEqual([
+    'NAME           WORKSPACE',
+    '\ufffd]0;title\ufffdsbx  /a\ufffdsbx-forged  running\ufffd2J\ufffd',
+  ])
+})
