@@ -3,9 +3,9 @@
  * it does not depend on what the sandbox has where the host has something. As in `SyncRules`, a pattern for directories
  * fits files too, unless it takes back.
  */
-import { readFileSync } from 'node:fs'
 import { byteText, type IgnorePattern, matches, parseIgnoreLine } from '../ignore/pattern.ts'
-import { digestOf, type TreePath, treeRoot } from '../tree.ts'
+import { digestOf, readLimitBytes, type TreePath, treeRoot } from '../tree.ts'
+import { readWhole, withFile } from '../trees/host-file.ts'
 import { factsAt } from './host/glance.ts'
 import type { LeavingOut } from './seed/archive.ts'
 import { copied, Pace, type Steps } from './slices.ts'
@@ -194,10 +194,13 @@ export class WorkspaceIgnore {
     return false
   }
 
-  /** Undefined where there is none, or none any more. */
+  /** Undefined where there is none, or none any more. As for git a link is none, and nothing else than a file is waited for. */
   #read(path: TreePath): IgnoreFile | undefined {
     try {
-      const bytes = readFileSync(`${this.#host}/${path}`)
+      const bytes = withFile(`${this.#host}/${path}`, (file) =>
+        file.stats.isFile() ? readWhole(file, readLimitBytes) : undefined,
+      )
+      if (bytes === undefined) return undefined
       const text = bytes.toString('latin1').replace(/^\xef\xbb\xbf/, '')
       const patterns = text.split('\n').flatMap((line) => parseIgnoreLine(line) ?? [])
       return { digest: digestOf(bytes), patterns: patterns.reverse() }

@@ -1,4 +1,5 @@
 /** What the workspace's own ignore files leave out, as scans follow one another. */
+import { execFileSync } from 'node:child_process'
 import {
   existsSync,
   mkdirSync,
@@ -30,6 +31,18 @@ beforeEach(() => {
   writeFileSync(join(host, '.gitignore'), '*.log\n/out\n')
 })
 afterEach(() => rmSync(host, { recursive: true }))
+
+test('an ignore file that is a link or a FIFO is none, and nobody waits for it', () => {
+  const ignore = new WorkspaceIgnore(host)
+  writeFileSync(join(host, 'patterns'), 'a\n')
+  symlinkSync('../patterns', join(host, 'd/.gitignore'))
+  ignore.entering(treePath('d'))
+  expect(ignore.leavesOut(treePath('d/a'), () => false)).toBe(false)
+  rmSync(join(host, 'd/.gitignore'))
+  execFileSync('mkfifo', [join(host, 'd/.gitignore')])
+  ignore.entering(treePath('d'))
+  expect(ignore.leavesOut(treePath('d/a'), () => false)).toBe(false)
+})
 
 const file = (text: string): Entry => ({
   kind: 'file',
