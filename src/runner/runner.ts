@@ -198,7 +198,8 @@ export class Runner {
 
   #ended(stream: 'stdout' | 'stderr', text: string): void {
     const command = this.#command
-    if (command === undefined) return
+    // A command can find the token, and write marks that the script never does.
+    if (command === undefined || !/^\d{1,3}$/.test(text)) return
     if (!command.isTaken) {
       // The streams overtake each other.
       if (stream === 'stdout') command.earlyEnd = text

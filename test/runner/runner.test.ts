@@ -117,6 +117,18 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       own.remove()
     })
 
+    test('a command that writes marks of its own has no exit code that none has', async () => {
+      const words = `cat /proc/$$/cmdline /proc/$PPID/cmdline | tr '\\0' ' ' | grep -o '036[0-9a-f]*:ready' | head -1`
+      const forged = ['many', '-5', '1e400', ''].map(
+        (code) => `printf '\\036%s:${code}\\036' "$t"; printf '\\036%s:${code}\\036' "$t" >&2;`,
+      )
+      const find = `t=$(${words}); t=\${t#036}; t=\${t%:ready}; echo "\${#t}"`
+      expect(await sh(`${find}; ${forged.join('')} exit 3`)).toMatchObject({
+        stdout: '18\n',
+        code: 3,
+      })
+    })
+
     test('output that overtakes the answer of the launcher is read', async () => {
       const own = localSandbox({
         shell,
