@@ -237,6 +237,27 @@ test('a file of many equal lines is searched in linear time', () => {
   expect(() => patched(text, `@@\n${wanted}`)).toThrow('were not found')
 }, 20_000)
 
+describe('thousands of chunks in a file of five megabytes', () => {
+  const heads = Array.from({ length: 60_000 }, (_, i) => `def f\n  x${i} = "${'y'.repeat(60)}"\n\n`)
+  const line = (i: number) => `  x${i} = "${'y'.repeat(60)}"`
+  const chunks = (mark: string, loose = '') =>
+    Array.from({ length: 2000 }, (_, i) => `${mark}\n-${line(i * 30)}${loose}\n+  z${i}`)
+
+  test.each([
+    ['by their lines', chunks('@@'), 1.2],
+    ['with blanks that differ', chunks('@@', ' '), 1.5],
+    ['below one of very many equal headings', chunks('@@ def f'), 4],
+  ])(
+    '%s',
+    (_, asked, seconds) => {
+      const { user } = process.cpuUsage()
+      expect(patched(heads.join(''), ...asked)).toContain('\n  z1999\n')
+      expect(process.cpuUsage().user - user).toBeLessThan(seconds * 1_000_000)
+    },
+    60_000,
+  )
+})
+
 test('what the model is told about the tool stays small', () => {
   const { name, title, description, input, output, annotations } = applyPatch
   const [inputSchema, outputSchema] = [input, output].map((schema) => {

@@ -28,11 +28,10 @@ export function locateChunk(
   if (oldLines(chunk.body).length === 0) return placeInsertion(file, chunk, contexts)
 
   const rest: Range = { from: below(contexts) ?? from, to: file.lines.length }
-  const headings = new Set(contexts)
   for (let body = chunk.body; ; ) {
     const wanted = oldLines(body)
     const found = chunk.atEnd ? atEnd(file, wanted, rest) : inScopes(file, wanted, contexts, rest)
-    const headed = found.filter((place) => headings.has(place - 1))
+    const headed = belowOne(found, contexts)
     const [place, second] = headed.length === 1 ? headed : found
     if (place !== undefined && second === undefined) return { at: place, body }
     if (second !== undefined) throw ambiguous(chunk, 'its old lines are', found)
@@ -86,16 +85,25 @@ function inScopes(
   let next = 0
   let covered = 0
   for (const context of contexts ?? []) {
+    if (next === found.length) break
     // Scopes nest or follow each other: what an outer one held needs no second look.
     if (context < covered) continue
-    const { from, to } = file.scope(context)
-    covered = to
-    for (let place = found[next]; place !== undefined && place < to; place = found[next]) {
-      if (place >= from && place + wanted.length <= to) held.push(place)
+    covered = file.scopeEnd(context)
+    for (let place = found[next]; place !== undefined && place < covered; place = found[next]) {
+      if (place > context && place + wanted.length <= covered) held.push(place)
       next += 1
     }
   }
   return held.length > 0 ? held : found
+}
+
+/** Those of the places that are directly below one of the contexts; both ascend. */
+function belowOne(places: readonly number[], contexts: readonly number[] = []): number[] {
+  let next = 0
+  return places.filter((place) => {
+    while ((contexts[next] ?? place) < place - 1) next += 1
+    return contexts[next] === place - 1
+  })
 }
 
 function atEnd(file: FileLines, wanted: readonly string[], rest: Range): number[] {
