@@ -155,12 +155,16 @@ class Parser {
       this.#at += 1
       const context = contextOf(mark[1] ?? '')
       if (context !== undefined) contexts.push(context)
+      this.#skipToMark()
     }
     if (!marked && !first) throw this.#unexpected(['"@@"', ...operationStarts.map(quote)])
 
     const body = this.#body()
     const atEnd = body.length > 0 && this.#line.trim() === endOfFile
-    if (atEnd) this.#at += 1
+    if (atEnd) {
+      this.#at += 1
+      this.#skipBlank()
+    }
     if (body.length === 0) throw this.#unexpected(bodyStarts.slice(0, marked ? 1 : 2))
     if (!atEnd && !this.#endsOperation('update') && !this.#line.startsWith('@@')) {
       throw this.#unexpected([...bodyStarts, ...operationStarts.map(quote)])
@@ -182,6 +186,13 @@ class Parser {
     // Empty lines between an insertion and what follows it separate; they are no context to find.
     const inserts = body.every(({ sign, text }) => sign === '+' || text === '')
     return inserts ? body.slice(0, body.length - separating) : body
+  }
+
+  /** Empty lines between two marks separate, as those above one do anywhere else. */
+  #skipToMark(): void {
+    let at = this.#at
+    while (this.#lines[at] === '') at += 1
+    if (this.#lines[at]?.startsWith('@@') === true) this.#at = at
   }
 
   /** True before the next operation and at the end; skips the blank lines that lead there. */
