@@ -30,7 +30,14 @@ const often = <T>(usual: T, ...others: T[]) =>
   fc.oneof({ weight: 10, arbitrary: fc.constant(usual) }, fc.constantFrom(...others))
 
 const file = fc.record({
-  lines: fc.array(text, { maxLength: 14 }),
+  lines: fc.oneof(
+    { weight: 12, arbitrary: fc.array(text, { maxLength: 14 }) },
+    {
+      weight: 3,
+      arbitrary: fc.array(fc.constantFrom<string>('a', 'b', '', ' ', '  a'), { maxLength: 8 }),
+    },
+    { weight: 1, arbitrary: fc.constant<string[]>([]) },
+  ),
   endings: often<string[]>(['\n'], ['\r\n'], ['\n', '\r\n'], ['\r\n', '\n', '\n']),
   final: often(true, false),
   start: often('', '\ufeff'),
@@ -47,18 +54,26 @@ const chunk = fc.record({
   removed: fc.constantFrom(0, 1, 1, 1, 2, 3),
   before: fc.constantFrom(0, 1, 1, 2, 3),
   after: fc.constantFrom(0, 1, 1, 2),
+  /** How many lines of the chunk before are context of this one too. */
+  overlap: often(0, 1, 2),
   added: fc.array(text, { maxLength: 2 }),
-  mark: fc.oneof(often('@@', 'none', '@@ -1,2 +1,2 @@'), often('heading', 'two headings')),
+  mark: fc.oneof(
+    often('@@', 'none', '@@ -1,2 +1,2 @@', 'twice', 'apart'),
+    often('heading', 'two headings', 'headings apart'),
+  ),
   loose: fc.oneof(
     often('exact', 'wrong'),
-    often('exact', 'trailing', 'indent', 'ascii', 'blank', 'bare', 'blanks'),
+    often(
+      'exact',
+      ...['trailing', 'indent', 'ascii', 'typographic', 'blank', 'two blanks', 'bare', 'blanks'],
+    ),
   ),
   atEnd: often(false, true),
 })
 type Chunk = typeof chunk extends fc.Arbitrary<infer T> ? T : never
 
 const operation = fc.record({
-  kind: fc.oneof(often('update', 'move'), often('update', 'add', 'delete', 'rename')),
+  kind: fc.oneof(often('update', 'move'), often('update', 'add', 'delete', 'rename', 'replace')),
   /** Whether it is about a file of the kind that the operation wants. */
   fits: often(true, false),
   path: fc.nat(),
@@ -70,14 +85,20 @@ const operation = fc.record({
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never
 
 const fault = fc.record({
-  kind: fc.constantFrom('drop', 'twice', 'blank', 'unsigned', 'padded', 'spaced', 'outside'),
+  kind: fc.constantFrom(
+    ...['drop', 'twice', 'blank', 'unsigned', 'padded', 'spaced', 'outside'],
+    ...['above', 'spaces', 'tab', 'end', 'mark', 'heading', 'indented', 'inside', 'nbsp'],
+  ),
   at: fc.nat(),
 })
 const faults = fc.oneof(
   { weight: 4, arbitrary: fc.constant([]) },
   { weight: 1, arbitrary: fc.array(fault, { minLength: 1, maxLength: 2 }) },
 )
-const wrapping = often('none', 'heredoc', 'command', 'crlf', 'blank')
+const wrapping = often(
+  'none',
+  ...['heredoc', 'double', 'bare', 'command', 'crlf', 'mixed', 'blank', 'indented', 'fence', 'cut'],
+)
 
 export const patchCases: fc.Arbitrary<PatchCase> = fc
   .record({
@@ -125,6 +146,10 @@ function write(operation: Operation, there: Map<string, File>): string[] {
   }
   there.delete(from)
   if (kind === 'delete') return [`*** Delete File: ${from}`]
+  if (kind === 'replace') {
+    const added = operation.lines.map((line) => `+${line}`)
+    return [`*** Delete File: ${from}`, `*** Add File: ${from}`, ...added]
+  }
   const head = [`*** Update File: ${from}`]
   if (kind !== 'update') head.push(`*** Move to: ${target}`)
   if (kind === 'rename') return head
@@ -150,13 +175,16 @@ function writeChunk(
   const end = chunk.atEnd ? lines.length : Math.min(start + chunk.removed, lines.length)
   const tail = chunk.atEnd ? [] : lines.slice(end, end + chunk.after)
   const old = (line: string) => loosened(line, chunk.loose)
-  const top = Math.max(from, start - chunk.before)
+  const top = Math.max(from - chunk.overlap, start - chunk.before, 0)
   const before = lines.slice(top, start)
   const above = lines.slice(from, top).filter((line) => line !== '')
   const heading = above.findLast((line) => !line.startsWith(' ')) ?? above.at(-1)
   const marks: Record<string, string[]> = {
     none: first ? [] : ['@@'],
     heading: [heading === undefined ? '@@' : `@@ ${heading}`],
+    twice: ['@@', '@@'],
+    apart: ['@@', '', '@@'],
+    'headings apart': [`@@ ${above[0] ?? 'a'}`, '', '', `@@ ${heading ?? 'a'}`],
     'two headings': [`@@ ${above[0] ?? 'a'}`, `@@ ${heading ?? 'a'}`],
   }
   const body = [
@@ -169,6 +197,7 @@ function writeChunk(
     ...(marks[chunk.mark] ?? [chunk.mark]),
     ...(chunk.loose === 'bare' ? body.map((line) => (line === ' ' ? '' : line)) : body),
     ...(chunk.loose === 'blank' ? [''] : []),
+    ...(chunk.loose === 'two blanks' ? [' ', ''] : []),
     ...(chunk.loose === 'blanks' ? ['+', '-'] : []),
     ...(chunk.atEnd ? ['*** End of File'] : []),
   ]
@@ -178,6 +207,9 @@ function writeChunk(
 function loosened(line: string, how: string): string {
   if (how === 'trailing') return `${line}  `
   if (how === 'indent') return `  ${line}`
+  if (how === 'typographic') {
+    return line.replaceAll(' ', '\u00a0').replaceAll("'", '\u2019').replaceAll('-', '\u2011')
+  }
   if (how === 'wrong') return `${line}?`
   if (how === 'ascii') return line.replace(/[\u2018\u2019]/g, "'").replace(/[\u2013\u2014]/g, '-')
   return line
@@ -189,6 +221,16 @@ function spoil(lines: string[], kind: string, at: number): void {
     drop: [],
     twice: [line, line],
     blank: [line, ''],
+    above: ['', line],
+    spaces: [line, '   '],
+    tab: [line, ' \t'],
+    end: [line, '*** End of File'],
+    mark: [line, '@@'],
+    heading: [line, '@@ a'],
+    indented: [`  ${line}`],
+    // Only where the reference finds nothing: it writes wherever it is told to.
+    inside: [line.replace(/^(\*\*\* (?:Update|Delete) File: )/, '$1/workspace/')],
+    nbsp: [line.replace(/^(\S)\s*$/, '$1\u00a0')],
     unsigned: [line.slice(1)],
     padded: [`${line}  `],
     spaced: [line.replace(/(File|to): /, '$1:  ')],
@@ -200,6 +242,12 @@ function spoil(lines: string[], kind: string, at: number): void {
 function wrap(lines: readonly string[], how: string): string {
   const patch = lines.join('\n')
   if (how === 'heredoc') return `<<'EOF'\n${patch}\nEOF\n`
+  if (how === 'double') return `<<"EOF"\n${patch}\nEOF`
+  if (how === 'bare') return `<<EOF\n${patch}\nEOF\n`
+  if (how === 'mixed') return lines.map((line, i) => `${line}${i % 3 ? '\n' : '\r\n'}`).join('')
+  if (how === 'indented') return lines.map((line) => `  ${line}`).join('\n')
+  if (how === 'fence') return `\`\`\`diff\n${patch}\n\`\`\``
+  if (how === 'cut') return lines.slice(0, -1).join('\n')
   if (how === 'command') return `apply_patch <<'EOF'\n${patch}\nEOF`
   if (how === 'crlf') return `${lines.join('\r\n')}\r\n`
   return how === 'blank' ? `\n${patch}\n\n` : patch

@@ -168,6 +168,12 @@ export const deviations: readonly Deviation[] = [
     rephrase: inPatch(phrase.withoutSeparators),
   },
   {
+    name: 'Several blank lines that are not there are left out',
+    example: { files: { a: '1\n' }, patch: update('@@', '-1', '+2', ' ', ' ') },
+    rephrase: inPatch(phrase.withoutOldBlanksAtEnd),
+    alone: true,
+  },
+  {
     name: 'A move needs no chunk',
     example: { files: { a: '1\n' }, patch: update('*** Move to: b') },
     rephrase: inPatch(phrase.bareMovesWithEmptyChunks),

@@ -68,20 +68,22 @@ export function bareMovesWithEmptyChunks(patch: string): string {
   )
 }
 
-/** True when a file's chunk that only adds, and has no context, is followed by another chunk. */
+/** True when a file's chunk that only adds, and has no context or is at the end, is followed by another chunk. */
 export function insertsBeforeMore(patch: string): boolean {
   const lines = patch.split(/\r?\n/)
   return lines.some((line, i) => {
-    if (line.trim() !== '@@' && !line.startsWith('*** Update File: ')) return false
+    if (!/^(?:@@|\*\*\* Update File: )/.test(line)) return false
     const body = bodyBelow(lines, i)
     const below = lines.slice(i + 1 + body.length)
-    const next = below[0] === '*** End of File' ? below[1] : below[0]
+    const atEnd = below[0]?.trim() === '*** End of File'
+    if (/^@@ .*\S/.test(line) && !atEnd) return false
+    const next = atEnd ? below.slice(1).find((one) => one !== '') : below[0]
     return body.length > 0 && body.every((one) => /^(\+|$)/.test(one)) && /^@@/.test(next ?? '')
   })
 }
 
 export function hasEmptyChunk(patch: string): boolean {
-  return /^(?:@@|\*\*\* Update File: ).*\n(?:[^\S\n]*\n)+\*\*\* /m.test(patch)
+  return /^(?:@@|\*\*\* (?:Update File|Move to): ).*\n(?:[^\S\n]*\n)*\s*\*\*\* /m.test(patch)
 }
 
 /** True when the only old line of the chunk that a refusal names is blank. */
@@ -90,7 +92,11 @@ export function hasOnlyBlankContext(patch: string, refusal: string): boolean {
   const at = Number(/chunk at line (\d+) of the patch/.exec(refusal)?.[1]) - 1
   // One without a mark is named by its first line.
   let mark = lines[at]?.startsWith('@@') ? at : at - 1
-  while (lines[mark + 1]?.startsWith('@@')) mark += 1
+  for (let next = mark; lines[next]?.startsWith('@@'); ) {
+    mark = next
+    do next += 1
+    while (lines[next] === '')
+  }
   const old = bodyBelow(lines, mark).filter((one) => !one.startsWith('+'))
   return old.length === 1 && isBlank(old[0])
 }
@@ -106,6 +112,24 @@ export function withoutLastOldBlank(patch: string): string {
       const last = body.findLastIndex((one) => !one.startsWith('-'))
       if (old === last || !isBlank(body[old]) || !isBlank(body[last])) continue
       written.splice(mark + 1 + old, 1, ...(body[old] === '-' ? [] : ['+']))
+    }
+    return written
+  })
+}
+
+/** Of each chunk, the blank lines that are its last old ones as none, or as added where something is added below them. */
+export function withoutOldBlanksAtEnd(patch: string): string {
+  return rewrite(patch, (lines) => {
+    const written = [...lines]
+    for (let mark = lines.length - 1; mark >= 0; mark -= 1) {
+      if (!isMark(lines[mark] ?? '')) continue
+      const body = bodyBelow(lines, mark)
+      for (let at = body.length - 1, added = false; at > 0; at -= 1) {
+        const line = body[at] ?? ''
+        if (line.startsWith('+')) added = true
+        else if (!isBlank(line)) break
+        else written.splice(mark + 1 + at, 1, ...(line !== '-' && added ? ['+'] : []))
+      }
     }
     return written
   })
