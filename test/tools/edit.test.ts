@@ -308,6 +308,13 @@ describeFiles('edit', (newPlace) => {
     expect(contentsOf(root)).toEqual({ 'a.ts': 'one\ntwo\nthree and\nmore\nfour\nfive\n' })
   })
 
+  test('the lines of a CRLF file are told without their endings', async () => {
+    const { run } = calls({ 'a.txt': '\r\n.\r\n\r\nc' })
+    const { content, facts } = await run('a.txt', from('\n.', ''))
+    expect(facts).toMatchObject({ firstChangedLine: 2 })
+    expect(content).toEqual([{ type: 'text', text: 'Edited a.txt: 1 replacement.\n@@ line 2\n-.' }])
+  })
+
   test('stays short however much is changed', async () => {
     const long = 'x'.repeat(500)
     const { run } = calls({ a: `${long}\n`.repeat(1000) }, newPlace())

@@ -92,8 +92,9 @@ function lineStart(text: string, at: number): number {
   return at === 0 ? 0 : text.lastIndexOf('\n', at - 1) + 1
 }
 
-/** Where the newline after `at` is, or the end. */
+/** Where the newline after `at` is, be it CRLF or LF, or the end. */
 function lineEnd(text: string, at: number): number {
   const newline = text.indexOf('\n', at)
-  return newline === -1 ? text.length : newline
+  if (newline === -1) return text.length
+  return newline > at && text[newline - 1] === '\r' ? newline - 1 : newline
 }
