@@ -6,27 +6,30 @@ import type { Readable } from 'node:stream'
 import { sandboxFloods } from '../errors.ts'
 
 /** In bytes, beyond what a script prints about millions of files. What is text is read as one string, and fits one. */
-export const mostPrinted = { stdout: 500 * 1024 * 1024, stderr: 1024 * 1024 } as const
+export const mostPrinted = 500 * 1024 * 1024
+
+/** In bytes, of what is kept. tar says a line of each file that finds no room. */
+const mostKept = { stdout: mostPrinted, stderr: 1024 * 1024 } as const
 
 export class HeldOutput {
   readonly #sandbox: string
-  readonly #most: number
+  readonly #mostKept: number
   #chunks: Buffer[] = []
   #bytes = 0
 
   /** Messages call the sandbox so. */
-  constructor(sandbox: string, stream: keyof typeof mostPrinted) {
+  constructor(sandbox: string, stream: keyof typeof mostKept) {
     this.#sandbox = sandbox
-    this.#most = mostPrinted[stream]
+    this.#mostKept = mostKept[stream]
   }
 
   /** Throws, and lets go of all, when it is more than any script prints. */
   add(chunk: Buffer): void {
+    if (this.#bytes < this.#mostKept) this.#chunks.push(chunk)
     this.#bytes += chunk.length
-    this.#chunks.push(chunk)
-    if (this.#bytes <= this.#most) return
+    if (this.#bytes <= mostPrinted) return
     this.#chunks = []
-    throw sandboxFloods(this.#sandbox, this.#most)
+    throw sandboxFloods(this.#sandbox, mostPrinted)
   }
 
   get bytes(): Buffer {
@@ -37,7 +40,7 @@ export class HeldOutput {
 /** All that comes; rejects, and ends the stream, when it is more than any script prints. */
 export async function held(
   sandbox: string,
-  stream: keyof typeof mostPrinted,
+  stream: keyof typeof mostKept,
   source: Readable,
 ): Promise<Buffer> {
   const output = new HeldOutput(sandbox, stream)

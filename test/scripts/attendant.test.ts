@@ -179,10 +179,22 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
         const flooding = run('cat /dev/zero >&2', undefined, never, 'command', functions)
         await expect(flooding).rejects.toMatchObject({
           code: 'SANDBOX_LOST',
-          message: expect.stringContaining(`says more than ${mostPrinted.stderr} bytes`),
+          message: expect.stringContaining(`says more than ${mostPrinted} bytes`),
         })
         expect(await told('echo next')).toBe('0 next\n')
         if (who === 'the attendant') expect(await attended()).not.toBe(shell)
+      },
+    )
+
+    test.each(['the attendant', 'a runner'])(
+      'of the errors of a script of %s the first are kept, and it ends as it does',
+      async (who) => {
+        await attended()
+        const { run } = who === 'a runner' ? spawnedScripts(guard) : attendedScripts(attendant)
+        const script = `head -c 3000000 /dev/zero | tr '\\0' x >&2; exit 3`
+        const { code, stderr } = await run(script, undefined, never, 'command', functions)
+        expect(code).toBe(3)
+        expect(stderr).toMatch(/^x{1048576,1200000}$/)
       },
     )
 
