@@ -28,6 +28,14 @@ export const pathInvalid = (path: string, reason: string) =>
     'Give a path relative to the workspace.',
   )
 
+/** A directory of that name in the workspace would wait there for somebody's `rm -r`. */
+export const homePath = (path: string) =>
+  new SandboxError(
+    'ARGUMENT_INVALID',
+    `${shown(path)} is not a usable path: only a shell takes ~ for the home directory`,
+    `Give the home directory's absolute path, which "echo ~" tells with exec; for that name in the workspace write ${shown(`./${path}`)}.`,
+  )
+
 export const fileNotFound = (path: string) =>
   aboutFiles(
     'FILE_NOT_FOUND',

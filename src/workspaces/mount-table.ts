@@ -4,7 +4,7 @@
  */
 import { isAbsolute, relative } from 'node:path/posix'
 import { argumentInvalid } from '../errors.ts'
-import { pathInvalid } from '../file-errors.ts'
+import { homePath, pathInvalid } from '../file-errors.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 
@@ -52,7 +52,7 @@ export class MountTable {
   /**
    * Where a path leads that is relative to the workspace, absolute in the sandbox, or written as the
    * host spells what is mounted. `PATH_OUTSIDE` for one that climbs out of the workspace by `..`,
-   * `ARGUMENT_INVALID` for one that no file system can hold.
+   * `ARGUMENT_INVALID` for one that no file system can hold, and for `~`, which only a shell takes for the home directory.
    */
   locate(path: string): Place {
     const inside = this.#inside(path)
@@ -61,7 +61,7 @@ export class MountTable {
       const rest = below(inside, mount.sandbox)
       if (rest === undefined) continue
       const { tree, at = '', alias } = mount
-      const shown = inWorkspace === undefined ? under(alias, rest) : inWorkspace || '.'
+      const shown = inWorkspace === undefined ? under(alias, rest) : asAsked(inWorkspace)
       return { tree, path: treePath(at === '' ? rest : under(at, rest)), shown, inside }
     }
     return { tree: this.#rest, path: treePath(inside.slice(1)), shown: inside, inside }
@@ -79,6 +79,7 @@ export class MountTable {
   /** The absolute path in the sandbox that is meant. */
   #inside(path: string): string {
     if (path === '') throw pathInvalid(path, 'it is empty')
+    if (isHome(path)) throw homePath(path)
     if (!isAbsolute(path)) return under(this.#workspace.sandbox, treePath(path))
     const clean = `/${treePath(path.replace(/^\/+/, ''))}`
     for (const { root, sandbox } of this.#names) {
@@ -88,6 +89,11 @@ export class MountTable {
     return clean
   }
 }
+
+const isHome = (path: string) => /^~(?:\/|$)/.test(path)
+
+/** How a path relative to the workspace is asked for. */
+const asAsked = (path: string) => (isHome(path) ? `./${path}` : path || '.')
 
 const under = (root: string, rest: string) => (rest === '' ? root : `${root}/${rest}`)
 
