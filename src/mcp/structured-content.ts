@@ -1,10 +1,10 @@
 /**
- * Which clients get structured content, and the shape of it in `tools/list`.
+ * Which clients get structured content, and output schemas in `tools/list`.
  *
  * MCP leaves open what of a result a model is shown. Those named here show it the structured content, as JSON, in
- * place of the text: Claude Code (its issue 79944), Codex and opencode drop images as well, Visual Studio Code does
- * not, GitHub Copilot tells both, and Gemini CLI both of an error. Code is hard to read in JSON, and dear. Without structured content all of them
- * show text and images as they are.
+ * place of the text (Claude Code, says its issue 79944, Codex and opencode, without images; Visual Studio Code, with
+ * them) or beside it (GitHub Copilot; Gemini CLI, of an error). Code is hard to read in JSON, and dear. Without
+ * structured content all of them show text and images as they are.
  */
 import type { CallResult, ListedTool } from './call-tool.ts'
 
