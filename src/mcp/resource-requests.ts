@@ -5,6 +5,7 @@ import { type ResourceContent, readFileContent } from '../resources/file-content
 import { type ListedFile, listPage } from '../resources/file-pages.ts'
 import { ListingWatch } from '../resources/listing-watch.ts'
 import { type Completion, completeFrom, completePath } from '../resources/path-completion.ts'
+import { PutOffListing } from '../resources/put-off-listing.ts'
 import type { Sight } from '../resources/sight.ts'
 import { Subscriptions } from '../resources/subscriptions.ts'
 import { parseWorkspaceUri } from '../resources/workspace-uri.ts'
@@ -41,6 +42,7 @@ export class ResourceRequests {
   readonly #sight: Sight
   readonly #subscriptions: Subscriptions
   readonly #listing: ListingWatch
+  readonly #putOff: PutOffListing
 
   /**
    * `sight` is the one of the session's workspace. Nothing is watched until it is asked for. What has to
@@ -52,13 +54,18 @@ export class ResourceRequests {
     this.#sight = sight
     this.#subscriptions = new Subscriptions(files, sight, (uri) => events.updated(uri))
     this.#listing = new ListingWatch(files, sight, () => events.listChanged())
+    this.#putOff = new PutOffListing(session, sight, () => events.listChanged())
   }
 
+  /** `waits`: the client asked for progress; else a list that has to open the sandbox may be put off once. */
   async list(
     cursor: string | undefined,
     context: OpenContext,
+    waits: boolean,
   ): Promise<{ resources: ListedFile[]; nextCursor?: string }> {
     const { files } = this.#session.workspace
+    if (!waits && cursor === undefined && (await this.#putOff.puts(context)))
+      return { resources: [] }
     const page = await answer(undefined, async () => {
       await this.#sight.ready(context)
       return listPage(files, this.#sight, cursor, context.signal)
@@ -123,12 +130,14 @@ export class ResourceRequests {
   afterCall(): void {
     this.#subscriptions.checkSoon()
     this.#listing.checkSoon()
+    this.#putOff.checkSoon()
   }
 
   /** Nothing is told afterwards, and nothing is watched. */
   close(): void {
     this.#subscriptions.close()
     this.#listing.close()
+    this.#putOff.close()
   }
 }
 

@@ -174,7 +174,10 @@ function answerResources(server: Server, current: CurrentSession): void {
       return inContext(extra, (context) => session.during(() => run(resources, context)))
     })
   handle(server, ListResourcesRequestSchema, ({ params }, extra) =>
-    ask(extra, (resources, context) => resources.list(params?.cursor, context)),
+    ask(extra, (resources, context) => {
+      const waits = extra._meta?.progressToken !== undefined
+      return resources.list(params?.cursor, context, waits)
+    }),
   )
   handle(server, ListResourceTemplatesRequestSchema, async () => ({
     resourceTemplates: [...(await answers()).resourceTemplates],

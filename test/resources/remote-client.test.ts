@@ -24,6 +24,13 @@ function prepare(host: string): void {
   writeFileSync(join(host, 'x.log'), '')
 }
 
+/** So much that to fill the workspace takes a while. */
+function prepareBig(host: string): void {
+  prepare(host)
+  writeFileSync(join(host, 'big'), '')
+  truncateSync(join(host, 'big'), bigBytes)
+}
+
 interface Connected extends TestSession {
   readonly client: Client
   readonly heard: string[]
@@ -45,8 +52,10 @@ async function withClient(
   }
 }
 
+/** Who asks for progress waits until there is a list. */
+const waits = { onprogress: () => {} }
 const namesIn = async (client: Client) =>
-  (await client.listResources()).resources.map(({ name }) => name)
+  (await client.listResources(undefined, waits)).resources.map(({ name }) => name)
 
 describeFarSessions('resources of a workspace on another machine', (open) => {
   test('a list opens the sandbox, says so, and is of the files there', () =>
@@ -64,27 +73,26 @@ describeFarSessions('resources of a workspace on another machine', (open) => {
     }))
 
   test('a list that is cancelled while the workspace is filled ends that', () =>
-    withClient(
-      open,
-      {
-        prepare: (host) => {
-          prepare(host)
-          writeFileSync(join(host, 'big'), '')
-          truncateSync(join(host, 'big'), bigBytes)
-        },
-      },
-      async (it) => {
-        const { client, session } = it
-        const abort = new AbortController()
-        const listing = client.listResources(undefined, { signal: abort.signal })
-        listing.catch(() => {})
-        await seedUnderWay(() => it.files)
-        abort.abort()
-        await expect(listing).rejects.toThrow()
-        expect(session.current).toBeUndefined()
-        expect(await namesIn(client)).toContain('big')
-      },
-    ))
+    withClient(open, { prepare: prepareBig }, async (it) => {
+      const { client, session } = it
+      const abort = new AbortController()
+      const listing = client.listResources(undefined, { signal: abort.signal, ...waits })
+      listing.catch(() => {})
+      await seedUnderWay(() => it.files)
+      abort.abort()
+      await expect(listing).rejects.toThrow()
+      expect(session.current).toBeUndefined()
+      expect(await namesIn(client)).toContain('big')
+    }))
+
+  test('the first list, without progress, is put off while the workspace is filled, and told of then', () =>
+    withClient(open, { prepare: prepareBig }, async ({ client, heard, session }) => {
+      expect(await client.listResources()).toEqual({ resources: [] })
+      expect(session.current).toBeUndefined()
+      await expect.poll(() => heard, soon).toEqual(['list'])
+      const { resources } = await client.listResources()
+      expect(resources.map(({ name }) => name)).toContain('big')
+    }))
 
   test('completion opens nothing, and completes once it is open', () =>
     withClient(open, {}, async ({ client, session }) => {
@@ -139,11 +147,25 @@ describeSshSessions('resources of a workspace on an SSH host', (open) => {
       expect(contents).toMatchObject([{ text: 'a' }])
     }))
 
+  test('a machine that cannot be reached does not fail the first list, but the next', async () => {
+    const it = await open({ warm: false, settings: { ssh: { target: 'nobody@127.0.0.1:1' } } })
+    const { client } = await clientOf(it.session, it.sight)
+    try {
+      expect(await client.listResources()).toEqual({ resources: [] })
+      await expect(client.listResources()).rejects.toThrow(/BACKEND_UNAVAILABLE/)
+    } finally {
+      await client.close()
+      await it.end()
+      rmSync(join(it.host, '..'), { recursive: true })
+    }
+  })
+
   test('a machine that cannot be reached is told as such', async () => {
     const it = await open({ warm: false, settings: { ssh: { target: 'nobody@127.0.0.1:1' } } })
     const { client } = await clientOf(it.session, it.sight)
     try {
-      await expect(client.listResources()).rejects.toThrow(/BACKEND_UNAVAILABLE/)
+      const listing = client.listResources(undefined, waits)
+      await expect(listing).rejects.toThrow(/BACKEND_UNAVAILABLE/)
     } finally {
       await client.close()
       await it.end()
