@@ -9,8 +9,11 @@ import { imageSize } from './read/image-size.ts'
 import { chunkBytes, textPage } from './read/text-page.ts'
 import { defineTool, openContext, text } from './tool.ts'
 
-/** A page's limits: what OpenClaw's users know. */
-const pageLimits = { lines: 2_000, bytes: 50 * 1024 }
+/**
+ * A page's limits. Clients cut what is longer, and the model is not shown what it was told it was: Gemini CLI leaves
+ * out the middle from 40,000 characters on, Codex from 48,000, and Claude Code shows 2,000 of 50,000, counted as JSON.
+ */
+const pageLimits = { lines: 2_000, bytes: 38 * 1024 }
 /** Base64 of it stays well below what clients accept in one message. */
 const imageLimitBytes = 3_500_000
 

@@ -7,15 +7,17 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, onTestFinished, test } from 'vitest'
 import { describeWhere, programPath } from '../support/available.ts'
-import { entry, newWorld } from '../support/stdio-server.ts'
+import { entry, newWorld, type World } from '../support/stdio-server.ts'
 
 interface Item {
   readonly type: string
   readonly output?: unknown
 }
 
+type Calls = readonly (readonly [tool: string, args: object])[]
+
 /** Asks for one call after another, and keeps what it is shown of each. */
-async function modelThatCalls(calls: readonly (readonly [tool: string, args: object])[]) {
+async function modelThatCalls(calls: Calls) {
   let answered = 0
   let input: readonly Item[] = []
   const server = createServer(async (request, response) => {
@@ -55,28 +57,18 @@ async function modelThatCalls(calls: readonly (readonly [tool: string, args: obj
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, shown }
 }
 
-describeWhere('codex', 'Codex', () => {
-  test('its model is shown text and images, and no JSON', async () => {
-    const world = newWorld()
-    onTestFinished(() => world.remove())
-    const png =
-      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
-    writeFileSync(join(world.workspace, 'dot.png'), Buffer.from(png, 'base64'))
-    const model = await modelThatCalls([
-      ['write', { path: 'a', content: '"one"\n' }],
-      ['read', { path: 'a' }],
-      ['read', { path: 'dot.png' }],
-      ['read', { path: 'none' }],
-    ])
-    const home = join(world.temporary, 'codex')
-    mkdirSync(home)
-    // Without a sandbox: what is looked at is between Codex and the server.
-    const settings = join(home, 'settings.json5')
-    writeFileSync(settings, '{ agents: { defaults: { sandbox: { mode: "off" } } } }')
-    const args = [entry, '--workspace', world.workspace, '--config', settings]
-    writeFileSync(
-      join(home, 'config.toml'),
-      `model = "none"
+/** Has Codex work with a model that asks for those calls; what it was shown of each. */
+async function shownTo(world: World, calls: Calls): Promise<unknown[]> {
+  const model = await modelThatCalls(calls)
+  const home = join(world.temporary, 'codex')
+  mkdirSync(home)
+  // Without a sandbox: what is looked at is between Codex and the server.
+  const settings = join(home, 'settings.json5')
+  writeFileSync(settings, '{ agents: { defaults: { sandbox: { mode: "off" } } } }')
+  const args = [entry, '--workspace', world.workspace, '--config', settings]
+  writeFileSync(
+    join(home, 'config.toml'),
+    `model = "gpt-5.5"
 model_provider = "none"
 [model_providers.none]
 name = "none"
@@ -86,26 +78,62 @@ wire_api = "responses"
 command = "node"
 args = ${JSON.stringify(args)}
 `,
-    )
-    const options = ['--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox']
-    const run = promisify(execFile)(
-      programPath('codex'),
-      ['exec', ...options, '-C', world.workspace, 'go'],
-      {
-        // It asks for nothing that is not on this machine.
-        env: { ...world.env, CODEX_HOME: home, HTTPS_PROXY: 'http://127.0.0.1:9' },
-        timeout: 60_000,
-      },
-    )
-    run.child.stdin?.end()
-    await run
-    // Its own line, and then the blocks of the result.
-    const text = (value: string) => [{ type: 'input_text' }, { type: 'input_text', text: value }]
-    expect(model.shown()).toMatchObject([
+  )
+  const options = ['--skip-git-repo-check', '--dangerously-bypass-approvals-and-sandbox']
+  const run = promisify(execFile)(
+    programPath('codex'),
+    ['exec', ...options, '-C', world.workspace, 'go'],
+    {
+      // It asks for nothing that is not on this machine.
+      env: { ...world.env, CODEX_HOME: home, HTTPS_PROXY: 'http://127.0.0.1:9' },
+      timeout: 60_000,
+    },
+  )
+  run.child.stdin?.end()
+  await run
+  return model.shown()
+}
+
+/** Its own line, and then the blocks of the result. */
+const text = (value: unknown) => [{ type: 'input_text' }, { type: 'input_text', text: value }]
+
+describeWhere('codex', 'Codex', () => {
+  test('its model is shown text and images, and no JSON', async () => {
+    const world = newWorld()
+    onTestFinished(() => world.remove())
+    const png =
+      'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=='
+    writeFileSync(join(world.workspace, 'dot.png'), Buffer.from(png, 'base64'))
+    const shown = await shownTo(world, [
+      ['write', { path: 'a', content: '"one"\n' }],
+      ['read', { path: 'a' }],
+      ['read', { path: 'dot.png' }],
+      ['read', { path: 'none' }],
+    ])
+    expect(shown).toMatchObject([
       text('Created a, 6 bytes.'),
       text('"one"\n'),
       [...text('dot.png, image/png, 1 x 1, 70 bytes'), { type: 'input_image' }],
       text(expect.stringMatching(/^FILE_NOT_FOUND: /)),
+    ])
+  }, 90_000)
+
+  test('its model is shown all of a page, and all that exec shows', async () => {
+    const world = newWorld()
+    onTestFinished(() => world.remove())
+    const line = `const name = "${'x'.repeat(80)}"\n`
+    writeFileSync(join(world.workspace, 'long.ts'), line.repeat(2_000))
+    const shown = await shownTo(world, [
+      ['read', { path: 'long.ts' }],
+      ['exec', { command: 'cat long.ts' }],
+    ])
+    // What Codex cuts itself, it says so.
+    expect(JSON.stringify(shown)).not.toMatch(/tokens truncated/)
+    const page = new RegExp(`^(?:${line}){400,}\\[more lines follow`)
+    const ends = new RegExp(`^${line}[^]*\n\\[exit code 0`)
+    expect(shown).toMatchObject([
+      text(expect.stringMatching(page)),
+      [...text(expect.stringMatching(ends)), { text: expect.stringContaining('exec://') }],
     ])
   }, 90_000)
 })
