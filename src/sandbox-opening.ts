@@ -14,6 +14,8 @@ export class SandboxOpening {
   readonly #locale: Locale
   readonly #guard: OpenOnce<Guard>
   #hasOpened = false
+  #wasOpen = false
+  #isCancelled = false
   #untoldLoss: string | undefined
 
   /** `tell` is told what the client should know of a sandbox that was opened; `locale` as for `openGuard`. */
@@ -38,6 +40,11 @@ export class SandboxOpening {
   /** Whether there is or was a sandbox, or is about to be one. */
   get hasOpened(): boolean {
     return this.#hasOpened
+  }
+
+  /** Whether all there has been of it is an opening that was cancelled: no command and no tool has used it. */
+  get isGivenUp(): boolean {
+    return this.#isCancelled && !this.#wasOpen
   }
 
   /** Rejects with `SANDBOX_LOST`, and lets go of it, when the workspace is not in the sandbox any more. */
@@ -80,6 +87,17 @@ export class SandboxOpening {
 
   async #open(context: OpenContext): Promise<Guard> {
     this.#hasOpened = true
+    try {
+      const guard = await this.#openNow(context)
+      this.#wasOpen = true
+      return guard
+    } catch (error) {
+      this.#isCancelled = context.signal.aborted
+      throw error
+    }
+  }
+
+  async #openNow(context: OpenContext): Promise<Guard> {
     const sandbox = await this.#workspace.open(context).catch((error: Error) => {
       this.#use.failed(error)
       throw error

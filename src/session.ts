@@ -24,6 +24,9 @@ import { SessionScripts } from './session-scripts.ts'
 import { SyncSteps } from './sync-steps.ts'
 import type { Located, News, Workspace } from './workspace.ts'
 
+/** How long the end of a session waits for a sandbox that was never open to go. */
+const removeMs = 3_000
+
 export class Session {
   readonly workspace: Workspace
   readonly commandTimeoutSeconds: number
@@ -200,7 +203,7 @@ export class Session {
       // Its runners have ended with it.
       await this.#steps.close(channelScripts(guard.sandbox))
     }
-    const isGone = this.#ephemeral && guard !== undefined && (await this.#removed(guard.sandbox))
+    const isGone = this.#ephemeral && (await this.#removed(guard?.sandbox))
     await guard?.sandbox.close()
     await this.workspace.close?.()
     await this.#activity.close()
@@ -209,7 +212,9 @@ export class Session {
   }
 
   /** What did not come back to the host is in the sandbox alone. */
-  async #removed({ name }: Sandbox): Promise<boolean> {
+  async #removed(sandbox: Sandbox | undefined): Promise<boolean> {
+    if (sandbox === undefined) return this.#opening.isGivenUp && (await this.#halfOpenRemoved())
+    const { name } = sandbox
     if (this.workspace.sync !== undefined && !this.#steps.isSettled) {
       console.error(
         `sandbox-mcp: sandbox ${name} is kept, because not all that was changed in its workspace came back to the host; copy what you need from it, then "sandbox-mcp recreate ${name}" removes it`,
@@ -218,6 +223,19 @@ export class Session {
     }
     await this.workspace.remove(new AbortController().signal)
     return true
+  }
+
+  /** What it was filled with is on the host. */
+  async #halfOpenRemoved(): Promise<boolean> {
+    try {
+      await this.workspace.remove(AbortSignal.timeout(removeMs))
+      return true
+    } catch (error) {
+      console.error(
+        `sandbox-mcp: the sandbox that was being opened is not removed: ${(error as Error).message}`,
+      )
+      return false
+    }
   }
 
   /** Also what left its group keeps the sandbox in use. */

@@ -95,6 +95,24 @@ describeWhere('ssh', 'a server whose workspace is on another machine', () => {
     await expect.poll(() => readdirSync(there('')), { timeout: 30_000 }).not.toContain(sandbox)
   })
 
+  test(
+    'ephemeral, and ended while it fills the workspace, it leaves nothing there',
+    patient,
+    async () => {
+      const world = place()
+      writeFileSync(join(world.workspace, 'big'), '')
+      truncateSync(join(world.workspace, 'big'), bigBytes)
+      const server = await start(world, ['--ephemeral'])
+      const { sandbox } = server
+      server.call('read', { path: 'a' }).catch(() => {})
+      await seedUnderWay(() => there(`${sandbox}/workspace`))
+      await server.close()
+      await expect.poll(() => readdirSync(there('')), { timeout: 30_000 }).not.toContain(sandbox)
+      const state = join(world.env.XDG_STATE_HOME ?? '', 'sandbox-mcp')
+      expect(readdirSync(join(state, 'unsettled'))).toEqual([])
+    },
+  )
+
   test('a host that is not there is told at the first call', patient, async () => {
     const server = await start(place(), ['--set', 'ssh.target=nobody@127.0.0.1:1'])
     const result = await server.call('exec', { command: 'true' })
