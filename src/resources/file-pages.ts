@@ -54,11 +54,15 @@ export async function listPage(
 ): Promise<FilePage> {
   const start = cursor === undefined ? '' : startOf(cursor)
   const walk = sight.walk(tree)
-  const page = new PageWalk(walk, start, signal)
-  const rules = await IgnoreRules.outermost(walk)
-  const next = await page.walk(treeRoot, '', rules)
-  const nextCursor = next === undefined ? undefined : cursorOf(next)
-  return { files: page.files, directories: page.directories, nextCursor }
+  try {
+    const page = new PageWalk(walk, start, signal)
+    const rules = await IgnoreRules.outermost(walk)
+    const next = await page.walk(treeRoot, '', rules)
+    const nextCursor = next === undefined ? undefined : cursorOf(next)
+    return { files: page.files, directories: page.directories, nextCursor }
+  } finally {
+    walk.close()
+  }
 }
 
 class PageWalk {

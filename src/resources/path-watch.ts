@@ -6,7 +6,8 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TreePath } from '../tree.ts'
-import type { HostSight, ListeningPost } from './host-sight.ts'
+import type { HostSight } from './host-sight.ts'
+import type { HostTrail, ListeningPost } from './host-trail.ts'
 import type { Look, OnChange, Watch, WatchTimes } from './sight.ts'
 
 export const pathWatchTimes: WatchTimes = { pollMs: 2_000, hintMs: 100 }
@@ -36,6 +37,7 @@ export class PathWatch implements Watch {
   #poll: NodeJS.Timeout | undefined
   #soon: NodeJS.Timeout | undefined
   #checking: Promise<void> = Promise.resolve()
+  #added: HostTrail | undefined
 
   constructor(sight: HostSight, onChange: OnChange, times: WatchTimes = pathWatchTimes) {
     this.#sight = sight
@@ -58,7 +60,7 @@ export class PathWatch implements Watch {
       post: undefined,
     }
     this.#watched.set(path, watched)
-    const look = this.#look(path, watched)
+    const look = this.#look(path, watched, this.#trailOfAdded())
     watched.look = { ...look, unsettled: true }
     this.#schedule()
   }
@@ -113,31 +115,49 @@ export class PathWatch implements Watch {
   /** One check at a time: two would tell one change twice. */
   #check(paths: readonly TreePath[]): Promise<void> {
     this.#checking = this.#checking.then(async () => {
-      for (const [i, path] of paths.entries()) {
-        const watched = this.#watched.get(path)
-        if (watched === undefined) continue
-        const before = watched.look
-        watched.look = this.#look(path, watched)
-        if (watched.look.signature !== before.signature) this.#onChange(path, true)
-        else if (before.unsettled) this.#onChange(path, false)
-        if (i % looksPerTurn === looksPerTurn - 1) await nextTurn()
+      const trail = this.#sight.trail()
+      try {
+        for (const [i, path] of paths.entries()) {
+          const watched = this.#watched.get(path)
+          if (watched === undefined) continue
+          const before = watched.look
+          watched.look = this.#look(path, watched, trail)
+          if (watched.look.signature !== before.signature) this.#onChange(path, true)
+          else if (before.unsettled) this.#onChange(path, false)
+          if (i % looksPerTurn === looksPerTurn - 1) await nextTurn()
+        }
+      } finally {
+        trail.close()
       }
     })
     return this.#checking
   }
 
-  #look(path: TreePath, watched: Watched): Look {
+  #look(path: TreePath, watched: Watched, trail: HostTrail): Look {
     const before = watched.post
     let post: string | undefined
-    const look = this.#sight.look(path, (found) => {
+    const listen = (found: ListeningPost) => {
       post = found.identity
       if (post !== before) this.#enter(found, path)
-    })
+    }
+    const look = this.#sight.look(path, listen, trail)
     watched.post = post
     if (post === before) return look
     this.#leave(before, path)
     // What happened before there was a listener is in a look after it.
-    return this.#sight.look(path)
+    return this.#sight.look(path, undefined, trail)
+  }
+
+  /** One for all that are added together. */
+  #trailOfAdded(): HostTrail {
+    if (this.#added !== undefined) return this.#added
+    const trail = this.#sight.trail()
+    this.#added = trail
+    queueMicrotask(() => {
+      this.#added = undefined
+      trail.close()
+    })
+    return trail
   }
 
   #enter({ identity, at }: ListeningPost, path: TreePath): void {

@@ -36,6 +36,8 @@ export class SandboxWalk implements SightWalk {
     return { bytes, size: bytes.length, modifiedMs: 0, executable: false }
   }
 
+  close(): void {}
+
   expect(directories: Iterator<TreePath>): void {
     this.#expected.push(directories)
   }

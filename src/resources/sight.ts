@@ -57,6 +57,8 @@ export interface SightWalk extends Pick<Tree, 'read'> {
    * What is something else by now is not in it, and nothing is where there is no such directory.
    */
   files(path: TreePath, names: readonly Named[]): Promise<ReadonlyMap<string, FileFacts>>
+  /** Lets go of what it holds; the listing is over. */
+  close(): void
 }
 
 /**

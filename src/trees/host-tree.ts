@@ -74,23 +74,7 @@ export class HostTree implements Tree {
   }
 
   async read(path: TreePath, range?: ByteRange): Promise<FileContent> {
-    return this.#visit(path, ({ directory, name, entry }, walk) => {
-      if (!entry.isFile()) throw notAFile(path, kindName(entry))
-      return withFile(directory.at(name), (file) => {
-        walk.confirm(directory, path)
-        const { stats } = file
-        if (!stats.isFile()) throw notAFile(path, kindName(stats))
-        const facts = { modifiedMs: stats.mtimeMs, executable: isExecutable(stats) }
-        if (range === undefined) {
-          const bytes = readWhole(file, readLimitBytes)
-          if (bytes === undefined) throw fileTooLarge(path, stats.size, readLimitBytes)
-          return { bytes, size: bytes.length, ...facts }
-        }
-        const length = Math.min(range.length, Math.max(0, stats.size - range.offset))
-        if (length > readLimitBytes) throw fileTooLarge(path, length, readLimitBytes)
-        return { bytes: readRange(file, range.offset, length), size: stats.size, ...facts }
-      })
-    })
+    return this.#visit(path, (place, walk) => readPlace(path, place, walk, range))
   }
 
   async list(path: TreePath): Promise<readonly ListedEntry[]> {
@@ -194,6 +178,30 @@ type Found = Place & { readonly entry: Stats }
 
 function isExecutable(stats: Stats): boolean {
   return stats.isFile() && (stats.mode & 0o111) !== 0
+}
+
+/** What `HostTree.read` gives, of the file that `walk` has found at `path`. */
+export function readPlace(
+  path: TreePath,
+  { directory, name, entry }: Found,
+  walk: HostWalk,
+  range: ByteRange | undefined,
+): FileContent {
+  if (!entry.isFile()) throw notAFile(path, kindName(entry))
+  return withFile(directory.at(name), (file) => {
+    walk.confirm(directory, path)
+    const { stats } = file
+    if (!stats.isFile()) throw notAFile(path, kindName(stats))
+    const facts = { modifiedMs: stats.mtimeMs, executable: isExecutable(stats) }
+    if (range === undefined) {
+      const bytes = readWhole(file, readLimitBytes)
+      if (bytes === undefined) throw fileTooLarge(path, stats.size, readLimitBytes)
+      return { bytes, size: bytes.length, ...facts }
+    }
+    const length = Math.min(range.length, Math.max(0, stats.size - range.offset))
+    if (length > readLimitBytes) throw fileTooLarge(path, length, readLimitBytes)
+    return { bytes: readRange(file, range.offset, length), size: stats.size, ...facts }
+  })
 }
 
 /** Undefined when it went away meanwhile. */

@@ -21,6 +21,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { notADirectory, pathOutside } from '../file-errors.ts'
+import type { TreePath } from '../tree.ts'
 import { errno, errnoOf } from './host-failure.ts'
 
 /** Where a walk starts. */
@@ -68,7 +69,8 @@ const linkLimit = 40
 export class HostWalk {
   readonly #host: HostRoot
   readonly #held = new Map<string, Directory>()
-  readonly #descriptors: number[] = []
+  /** What is held, each after the directory it is in. */
+  readonly #trail: { readonly directory: Directory; readonly descriptor: number | undefined }[] = []
   readonly #root: Directory
 
   constructor(host: HostRoot) {
@@ -86,9 +88,21 @@ export class HostWalk {
    * `NOT_A_FILE` when a file is used as a directory. Other failures keep their errno.
    */
   resolve(path: string, last: 'follow' | 'keep' = 'follow'): Place {
-    const todo = parts(path).reverse()
+    return this.#resolve(path, last, this.#root, parts(path).reverse())
+  }
+
+  /**
+   * As `resolve`, for many paths one after another: directories that lead to the next one too are not looked at again,
+   * and the others are let go of. In a tree's own order each name costs one step, however deep it lies.
+   */
+  along(path: TreePath): Place {
+    const from = this.#shared(path)
+    return this.#resolve(path, 'follow', from, parts(path.slice(from.path.length)).reverse())
+  }
+
+  #resolve(path: string, last: 'follow' | 'keep', from: Directory, todo: string[]): Place {
     const missing: string[] = []
-    let directory = this.#root
+    let directory = from
     let links = 0
     let unreachable = false
     for (let name = todo.pop(); name !== undefined; name = todo.pop()) {
@@ -152,21 +166,39 @@ export class HostWalk {
   }
 
   close(): void {
-    for (const descriptor of this.#descriptors.splice(0)) closeSync(descriptor)
-    this.#held.clear()
+    while (this.#trail.length > 0) this.#letGo()
+  }
+
+  /** The deepest directory that is held on the way to `path`; what is not on it is held no longer. */
+  #shared(path: TreePath): Directory {
+    for (;;) {
+      const directory = this.#trail.at(-1)?.directory ?? this.#root
+      if (directory === this.#root) return directory
+      // One that is not pinned may be reached through a link by now.
+      if (this.#host.pinned && isAtOrBelow(path, directory.path)) return directory
+      this.#letGo()
+    }
+  }
+
+  #letGo(): void {
+    const last = this.#trail.pop()
+    if (last === undefined) return
+    this.#held.delete(last.directory.path)
+    if (last.descriptor !== undefined) closeSync(last.descriptor)
   }
 
   #hold(host: string, path: string, parent: Directory | undefined): Directory {
     let prefix = join(this.#host.path, path)
+    let descriptor: number | undefined
     if (this.#host.pinned) {
-      const descriptor = openSync(host, pinFlags)
-      this.#descriptors.push(descriptor)
+      descriptor = openSync(host, pinFlags)
       prefix = `/proc/self/fd/${descriptor}`
     } else if (!lstatSync(host).isDirectory()) {
       throw errno('ENOENT')
     }
     const directory = { path, parent, at: (name: string) => `${prefix}/${name}` }
     this.#held.set(path, directory)
+    this.#trail.push({ directory, descriptor })
     return directory
   }
 
@@ -179,6 +211,10 @@ export class HostWalk {
     }
     throw pathOutside(path)
   }
+}
+
+function isAtOrBelow(path: string, directory: string): boolean {
+  return path.startsWith(directory) && (path[directory.length] ?? '/') === '/'
 }
 
 function parts(path: string): string[] {

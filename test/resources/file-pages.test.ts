@@ -3,9 +3,10 @@ import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type FilePage, listPage, pageLimits } from '../../src/resources/file-pages.ts'
 import { parseWorkspaceUri } from '../../src/resources/workspace-uri.ts'
+import { HostWalk } from '../../src/trees/host-walk.ts'
 import { newPlace, type Place } from './world.ts'
 
 const never = new AbortController().signal
@@ -412,5 +413,44 @@ describe('20,000 files', { timeout: 120_000 }, () => {
     const began = performance.now()
     expect((await page(place)).files).toHaveLength(101)
     expect(performance.now() - began).toBeLessThan(2_000)
+  })
+})
+
+describe('what a deep tree costs', () => {
+  const depth = 100
+
+  function deepPlace(): Place {
+    const place = newPlace()
+    for (let level = 1; level <= depth; level++) {
+      place.write(`${'d/'.repeat(level)}f`)
+      place.write(`${'d/'.repeat(level)}.gitignore`, '*.o\n')
+    }
+    return place
+  }
+
+  test('a page goes into each directory on the way once', async () => {
+    const place = deepPlace()
+    const entered = vi.spyOn(HostWalk.prototype, 'enter')
+    onTestFinished(() => entered.mockRestore())
+    const { files } = await page(place)
+    expect(files).toHaveLength(2 * depth)
+    // Once for `.git/info`, which is not there, and the way down; what is on the way back is held.
+    expect(entered.mock.calls.length).toBeLessThan(2 * depth)
+  })
+
+  test('so does a look at all that was listed', async () => {
+    const place = deepPlace()
+    const { directories } = await page(place)
+    const paths = directories.map(({ path }) => path)
+    const entered = vi.spyOn(HostWalk.prototype, 'enter')
+    onTestFinished(() => entered.mockRestore())
+    const watch = place.sight.watch('listing', () => {}, { pollMs: 50, hintMs: 2 ** 30 })
+    onTestFinished(() => watch.close())
+    await Promise.all(paths.map((path) => watch.add(path)))
+    expect(entered.mock.calls.length).toBeLessThan(2 * depth)
+    entered.mockClear()
+    await expect.poll(() => entered.mock.calls.length, soon).toBeGreaterThanOrEqual(depth)
+    watch.close()
+    expect(entered.mock.calls.length).toBeLessThan(4 * depth)
   })
 })
