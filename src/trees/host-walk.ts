@@ -96,7 +96,7 @@ export class HostWalk {
    * and the others are let go of. In a tree's own order each name costs one step, however deep it lies.
    */
   along(path: TreePath): Place {
-    const from = this.#shared(path)
+    const from = this.shared(path)
     return this.#resolve(path, 'follow', from, parts(path.slice(from.path.length)).reverse())
   }
 
@@ -145,6 +145,17 @@ export class HostWalk {
     return { directory, missing, name: '.', entry, inner: directory }
   }
 
+  /** The deepest directory that is held on the way to `path`; what is not on it is held no longer. */
+  shared(path: string): Directory {
+    for (;;) {
+      const directory = this.#trail.at(-1)?.directory ?? this.#root
+      if (directory === this.#root) return directory
+      // One that is not pinned may be reached through a link by now.
+      if (this.#host.pinned && isAtOrBelow(path, directory.path)) return directory
+      this.#letGo()
+    }
+  }
+
   /** Holds the directory `name`; undefined if it is no directory (any more). */
   enter(parent: Directory, name: string): Directory | undefined {
     const path = join(parent.path, name)
@@ -167,17 +178,6 @@ export class HostWalk {
 
   close(): void {
     while (this.#trail.length > 0) this.#letGo()
-  }
-
-  /** The deepest directory that is held on the way to `path`; what is not on it is held no longer. */
-  #shared(path: TreePath): Directory {
-    for (;;) {
-      const directory = this.#trail.at(-1)?.directory ?? this.#root
-      if (directory === this.#root) return directory
-      // One that is not pinned may be reached through a link by now.
-      if (this.#host.pinned && isAtOrBelow(path, directory.path)) return directory
-      this.#letGo()
-    }
   }
 
   #letGo(): void {

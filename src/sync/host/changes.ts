@@ -67,7 +67,7 @@ export class HostChanges {
       if (after?.kind === 'directory') return true
       // What others have put into it keeps it.
       rmdirSync(place)
-      this.#parents.forget()
+      this.#parents.removed(change.path)
       return after === undefined || this.#makeNew(change, after, this.#parents.of(change.path))
     }
     if (before === undefined) return after === undefined || this.#makeNew(change, after, parent)
