@@ -4,7 +4,6 @@
  * to it meanwhile.
  */
 import {
-  chmodSync,
   fchmodSync,
   fstatSync,
   linkSync,
@@ -14,12 +13,11 @@ import {
   rmdirSync,
   symlinkSync,
   unlinkSync,
-  utimesSync,
 } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { errnoOf } from '../../trees/host-failure.ts'
 import { withFile } from '../../trees/host-file.ts'
-import { giveMode, isModeRefusal } from '../../trees/host-mode.ts'
+import { isModeRefusal } from '../../trees/host-mode.ts'
 import { giveAway, type Owner } from '../../trees/host-temporary.ts'
 import type { Directory } from '../../trees/host-walk.ts'
 import type { SyncChange } from '../reconcile/reconcile.ts'
@@ -27,7 +25,7 @@ import type { Entry } from '../snapshot.ts'
 import { HostAhead } from './ahead.ts'
 import { areKept } from './modes.ts'
 import type { HostParents } from './parents.ts'
-import { inPlace, linked, newMode, putBack, withExecutable } from './place.ts'
+import { finish, inPlace, linked, newMode, putBack, withExecutable } from './place.ts'
 import type { HostStage, StagedFile } from './stage.ts'
 import { isSame, type Replaced, verified } from './verify.ts'
 
@@ -94,9 +92,8 @@ export class HostChanges {
     } else {
       const staged = this.#staged(change, entry, place)
       if (staged === undefined) return false
-      giveMode(() => chmodSync(staged.at, newMode(staged.mode, entry.executable)))
-      giveAway(staged.at, this.#owner)
-      utimesSync(staged.at, Date.now() / 1000, staged.mtimeMs / 1000)
+      const mode = newMode(staged.mode, entry.executable)
+      finish(staged.at, mode, this.#owner, staged.mtimeMs)
       // Unlike a rename it never replaces what has come meanwhile.
       inPlace(staged.at, place, linkSync)
       unlinkSync(staged.at)
@@ -112,23 +109,21 @@ export class HostChanges {
     if (was === undefined) return false
     let source: string
     if (after.kind === 'link') {
-      source = join(this.#stage.directory, `link-${this.#kept++}`)
+      source = join(this.#stage.at, `link-${this.#kept++}`)
       symlinkSync(after.target, source)
       giveAway(source, this.#owner)
     } else {
       const staged = this.#staged(change, after, place)
       if (staged === undefined) return false
       source = staged.at
-      giveAway(source, { uid: was.uid, gid: was.gid })
       const mode = was.isFile()
         ? withExecutable(was.mode & 0o777, after.executable)
         : newMode(staged.mode, after.executable)
-      giveMode(() => chmodSync(source, mode))
       // Tools that compare times must see that it is another: never older than what it replaces.
       const mtimeMs = staged.mtimeMs > was.mtimeMs ? staged.mtimeMs : Date.now()
-      utimesSync(source, Date.now() / 1000, mtimeMs / 1000)
+      finish(source, mode, was, mtimeMs)
     }
-    const kept = join(this.#stage.directory, `kept-${this.#kept++}`)
+    const kept = join(this.#stage.at, `kept-${this.#kept++}`)
     const isKept = linked(place, kept)
     if (!isSame(was, lstatSync(place))) return false
     inPlace(source, place, renameSync)
@@ -142,7 +137,7 @@ export class HostChanges {
   #takeAway(change: SyncChange, before: Replaced, place: string): boolean {
     const was = verified(place, before, this.#ahead.readOf(change))
     if (was === undefined) return false
-    const kept = join(this.#stage.directory, `gone-${this.#kept++}`)
+    const kept = join(this.#stage.at, `gone-${this.#kept++}`)
     try {
       renameSync(place, kept)
     } catch (error) {
@@ -169,7 +164,7 @@ export class HostChanges {
         fchmodSync(descriptor, withExecutable(fstatSync(descriptor).mode & 0o777, executable))
       } catch (error) {
         // Where no bits are kept, what is agreed on says which files are executable.
-        if (!isModeRefusal(error) || areKept(dirname(this.#stage.directory))) throw error
+        if (!isModeRefusal(error) || areKept(this.#stage.root)) throw error
       }
       return true
     })

@@ -1,26 +1,27 @@
 /** Puts files in place on the host: by a name more or another name, and by a copy where that cannot be. */
 import {
-  chmodSync,
   closeSync,
-  copyFileSync,
+  fchmodSync,
   fsync,
   fsyncSync,
+  futimesSync,
   linkSync,
   lstatSync,
   openSync,
+  readlinkSync,
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   unlinkSync,
-  utimesSync,
   writeSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { errnoOf } from '../../trees/host-failure.ts'
-import { chunks, openFile } from '../../trees/host-file.ts'
+import { chunks, openFile, withFile } from '../../trees/host-file.ts'
 import { giveMode } from '../../trees/host-mode.ts'
-import { giveAway } from '../../trees/host-temporary.ts'
+import { giveAway, giveTo, type Owner } from '../../trees/host-temporary.ts'
 import { temporaryName } from '../../trees/temporary-name.ts'
 import { inSlices, type Steps } from '../slices.ts'
 
@@ -37,6 +38,20 @@ export function newMode(mode: number, executable: boolean): number {
 /** Who may read it may run it, as chmod +x under the usual umask has it. */
 export function withExecutable(mode: number, executable: boolean): number {
   return executable ? mode | ((mode & 0o444) >> 2) : mode & ~0o111
+}
+
+/** Gives a staged file what it is to have in its place. Not by its name, as a link may have taken that meanwhile. */
+export function finish(
+  staged: string,
+  mode: number,
+  owner: Owner | undefined,
+  mtimeMs: number,
+): void {
+  withFile(staged, ({ descriptor }) => {
+    if (process.getuid?.() === 0) giveTo(descriptor, owner)
+    giveMode(() => fchmodSync(descriptor, mode))
+    futimesSync(descriptor, Date.now() / 1000, mtimeMs / 1000)
+  })
 }
 
 /** Gives it one name more; false where the file system has no hard links, or not of this file. */
@@ -117,29 +132,35 @@ export function inPlace(
   } catch (error) {
     if (!['EXDEV', 'EPERM', 'EOPNOTSUPP', 'ENOTSUP'].includes(errnoOf(error) ?? '')) throw error
     const beside = join(dirname(place), temporaryName())
-    copyFileSync(source, beside)
-    flush(beside)
-    const { mode, atime, mtime, uid, gid } = statSync(source)
-    giveMode(() => chmodSync(beside, mode & 0o777))
-    utimesSync(beside, atime, mtime)
-    giveAway(beside, { uid, gid })
     try {
+      copyWhole(source, beside)
       if (move === linkSync && lstatSync(place, { throwIfNoEntry: false }) !== undefined) {
         throw Object.assign(new Error('EEXIST'), { code: 'EEXIST' })
       }
       renameSync(beside, place)
     } catch (failure) {
-      unlinkSync(beside)
+      rmSync(beside, { force: true })
       throw failure
     }
   }
 }
 
-function flush(path: string): void {
-  const descriptor = openSync(path, 'r+')
+/** With the facts of the source; what is a link is one again. */
+function copyWhole(source: string, beside: string): void {
+  const stats = lstatSync(source)
+  if (stats.isSymbolicLink()) {
+    symlinkSync(readlinkSync(source), beside)
+    giveAway(beside, stats)
+    return
+  }
+  const to = openSync(beside, 'wx', 0o600)
   try {
-    fsyncSync(descriptor)
+    for (const _ of copy(source, to));
+    fsyncSync(to)
+    if (process.getuid?.() === 0) giveTo(to, stats)
+    giveMode(() => fchmodSync(to, stats.mode & 0o777))
+    futimesSync(to, stats.atime, stats.mtime)
   } finally {
-    closeSync(descriptor)
+    closeSync(to)
   }
 }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto'
 import {
   closeSync,
+  constants,
   fchmodSync,
   fdatasync,
   fsync,
@@ -13,13 +14,14 @@ import {
   openSync,
   readdirSync,
   rmdirSync,
-  rmSync,
+  unlinkSync,
   writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { errnoOf } from '../../trees/host-failure.ts'
 import { giveMode } from '../../trees/host-mode.ts'
+import { canPin } from '../../trees/host-walk.ts'
 import { isTemporaryName, temporaryName } from '../../trees/temporary-name.ts'
 import { inSlices, type Steps } from '../slices.ts'
 
@@ -28,6 +30,7 @@ const fdatasyncDone = promisify(fdatasync)
 /** How many files wait for the disk at once. */
 const waitingFiles = 32
 const namesAtOnce = 256
+const directoryFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW
 /** So much of a large file goes to the disk while the rest comes in: at the end little is left to wait for. */
 const earlyBytes = 16 * 1024 * 1024
 
@@ -49,19 +52,26 @@ export async function sweepStages(root: string): Promise<void> {
 }
 
 export class HostStage {
+  readonly root: string
   readonly directory: string
+  /** How it is reached: held open, where that can be, as a link may take its name. */
+  readonly at: string
+  readonly #held: number
   readonly #waiting = new Set<Promise<void>>()
   #failure: unknown
   #count = 0
 
   /** `root` is the real path of the tree. */
   constructor(root: string) {
+    this.root = root
     this.directory = join(root, temporaryName())
     mkdirSync(this.directory, { mode: 0o700 })
+    this.#held = openSync(this.directory, directoryFlags)
+    this.at = reached(this.#held, this.directory)
   }
 
   async add(content: AsyncIterable<Buffer>, mode: number, mtimeMs: number): Promise<StagedFile> {
-    const at = join(this.directory, String(this.#count++))
+    const at = join(this.at, String(this.#count++))
     const descriptor = openSync(at, 'wx', 0o600)
     const hash = createHash('sha256')
     let unflushed = 0
@@ -97,7 +107,12 @@ export class HostStage {
 
   /** With all that is in it. Never rejects for what is gone already. */
   async remove(): Promise<void> {
-    await inSlices(removed(this.directory))
+    try {
+      await inSlices(emptied(this.at))
+    } finally {
+      closeSync(this.#held)
+    }
+    removeEmpty(this.directory)
   }
 
   /** A failure is told once, and not again by the flush at the end. */
@@ -121,22 +136,50 @@ export class HostStage {
   }
 }
 
-/** As `rm -rf`, file by file: of a large workspace there may be a million. */
+/** As `rm -rf`, file by file: of a large workspace there may be a million. A link that takes a name meanwhile is not followed. */
 function* removed(directory: string): Steps<void> {
+  let held: number
   try {
-    const entries = opendirSync(directory, { bufferSize: namesAtOnce })
-    try {
-      for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
-        const at = join(directory, entry.name)
-        if (entry.isDirectory()) yield* removed(at)
-        else rmSync(at, { force: true })
-        yield
-      }
-    } finally {
-      entries.closeSync()
-    }
-    rmdirSync(directory)
+    held = openSync(directory, directoryFlags)
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error
+    if (isAnother(error)) return
+    throw error
+  }
+  try {
+    yield* emptied(reached(held, directory))
+  } finally {
+    closeSync(held)
+  }
+  removeEmpty(directory)
+}
+
+function* emptied(directory: string): Steps<void> {
+  const entries = opendirSync(directory, { bufferSize: namesAtOnce })
+  try {
+    for (let entry = entries.readSync(); entry !== null; entry = entries.readSync()) {
+      const at = join(directory, entry.name)
+      if (entry.isDirectory()) yield* removed(at)
+      else unlessGone(() => unlinkSync(at))
+      yield
+    }
+  } finally {
+    entries.closeSync()
   }
 }
+
+const reached = (descriptor: number, spelled: string) =>
+  canPin ? `/proc/self/fd/${descriptor}` : spelled
+
+const removeEmpty = (directory: string) => unlessGone(() => rmdirSync(directory))
+
+function unlessGone(remove: () => void): void {
+  try {
+    remove()
+  } catch (error) {
+    if (!isAnother(error)) throw error
+  }
+}
+
+/** Nothing is there (any more), or something else. */
+const isAnother = (error: unknown) =>
+  ['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR'].includes(errnoOf(error) ?? '')

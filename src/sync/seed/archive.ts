@@ -8,17 +8,20 @@ import {
   openSync,
   readdirSync,
   readlinkSync,
-  readSync,
   type Stats,
 } from 'node:fs'
+import { basename } from 'node:path/posix'
 import { setImmediate } from 'node:timers/promises'
 import { cancelled } from '../../errors.ts'
 import type { TreePath } from '../../tree.ts'
 import { errnoOf } from '../../trees/host-failure.ts'
+import type { Directory } from '../../trees/host-walk.ts'
 import type { DigestCache } from '../host/digest-cache.ts'
+import { HostParents } from '../host/parents.ts'
 import { type Problem, reasons } from '../snapshot.ts'
 import { syncRootMissing } from '../sync-errors.ts'
 import { type TarEntry, tarEnd, tarHeader, tarPadding } from '../tar-archive.ts'
+import { Batch } from './batch.ts'
 
 /** What is not sent. */
 export interface LeavingOut {
@@ -44,8 +47,6 @@ export interface SeedProgress {
   sentBytes: number
 }
 
-/** Room for many small files, and for any header. */
-const batchBytes = 256 * 1024
 /** So many are looked at before others run. */
 const namesPerTurn = 256
 /** Of so much more may be hashed again than it takes to wait until that is not needed. */
@@ -82,34 +83,46 @@ export class SeedArchive {
   }
 
   async list(signal: AbortSignal): Promise<void> {
+    const parents = new HostParents(this.#host)
+    try {
+      await this.#listBelow(parents, signal)
+    } finally {
+      parents.close()
+    }
+    this.#tellIsLarge(false)
+  }
+
+  async #listBelow(parents: HostParents, signal: AbortSignal): Promise<void> {
     const waiting = ['']
     for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
       await setImmediate()
       if (signal.aborted) throw cancelled('seeding the workspace')
+      let directory: Directory | undefined
       let names: string[] = []
       try {
-        names = readdirSync(this.#full(path))
+        directory = parents.of(below(path, '.'))
+        if (directory !== undefined) names = readdirSync(directory.at('.'))
       } catch (error) {
         // Without its own directory there is nothing to seed from, and that is no empty workspace.
         if (path === '') throw syncRootMissing('host', error)
         this.#failed(path, error)
       }
+      if (directory === undefined) continue
       this.#rules.entering?.(path as TreePath)
       for (const [i, name] of names.entries()) {
         if (i % namesPerTurn === namesPerTurn - 1) {
           await setImmediate()
           if (signal.aborted) throw cancelled('seeding the workspace')
         }
-        const inner = path === '' ? name : `${path}/${name}`
-        if (this.#rules.leavesOut(inner as TreePath)) continue
-        const entry = this.#look(inner, name)
+        const inner = below(path, name)
+        if (this.#rules.leavesOut(inner)) continue
+        const entry = this.#look(inner, name, directory)
         if (entry === undefined) continue
         this.entries.push(entry)
         if (entry.kind === 'directory') waiting.push(inner)
       }
       if (this.bytes >= largeBytes) this.#tellIsLarge(true)
     }
-    this.#tellIsLarge(false)
   }
 
   /**
@@ -118,7 +131,12 @@ export class SeedArchive {
    */
   async *stream(prefix: string): AsyncGenerator<Buffer> {
     const batch = new Batch()
-    for (const entry of this.entries) yield* this.#add(entry, prefix, batch)
+    const parents = new HostParents(this.#host)
+    try {
+      for (const entry of this.entries) yield* this.#add(entry, prefix, batch, parents)
+    } finally {
+      parents.close()
+    }
     const isMuch = this.files >= manyFiles || this.bytes >= manyBytes
     if (this.#digests !== undefined && isMuch) yield* batch.add(note(archiveNotes.settles))
     yield* batch.add(Buffer.concat([note(archiveNotes.complete), tarEnd]))
@@ -126,12 +144,14 @@ export class SeedArchive {
   }
 
   /** Yields the batches that are full. */
-  *#add(entry: TarEntry, prefix: string, batch: Batch): Generator<Buffer> {
+  *#add(entry: TarEntry, prefix: string, batch: Batch, parents: HostParents): Generator<Buffer> {
     const path = `${prefix}/${entry.path}`
     if (entry.kind !== 'file') return yield* batch.add(tarHeader({ ...entry, path }))
     let descriptor: number
     try {
-      descriptor = openSync(this.#full(entry.path), fileFlags)
+      const place = parents.of(entry.path as TreePath)?.at(basename(entry.path))
+      if (place === undefined) return
+      descriptor = openSync(place, fileFlags)
     } catch (error) {
       return this.#failed(entry.path, error)
     }
@@ -169,8 +189,8 @@ export class SeedArchive {
     this.sent.set(path, { size, mtimeSeconds: Math.floor(mtimeMs / 1000), digest })
   }
 
-  #look(path: string, name: string): TarEntry | undefined {
-    const full = this.#full(path)
+  #look(path: string, name: string, directory: Directory): TarEntry | undefined {
+    const full = directory.at(name)
     try {
       const facts = lstatSync(full)
       const { mode, mtimeMs, size } = facts
@@ -206,41 +226,9 @@ export class SeedArchive {
   #problem(path: string, reason: string): void {
     this.problems.push({ path: path as TreePath, side: 'host', reason })
   }
-
-  #full(path: string): string {
-    return path === '' ? this.#host : `${this.#host}/${path}`
-  }
 }
+
+const below = (directory: string, name: string) =>
+  (directory === '' ? name : `${directory}/${name}`) as TreePath
 
 const note = (path: string) => tarHeader({ path, kind: 'file', mode: 0o600, mtimeMs: 0, size: 0 })
-
-/** Many small files in one write. They are read to where they are sent from. */
-class Batch {
-  #bytes = Buffer.allocUnsafeSlow(batchBytes)
-  #size = 0
-
-  get isFull(): boolean {
-    return this.#size === batchBytes
-  }
-
-  /** Yields what there is when there is no room for `piece`. */
-  *add(piece: Buffer): Generator<Buffer> {
-    if (this.#size + piece.length > batchBytes) yield this.take()
-    this.#size += piece.copy(this.#bytes, this.#size)
-  }
-
-  /** What can be read of no more than `most` bytes; only while there is room. */
-  read(descriptor: number, most: number): Buffer {
-    const start = this.#size
-    this.#size += readSync(descriptor, this.#bytes, start, Math.min(most, batchBytes - start), null)
-    return this.#bytes.subarray(start, this.#size)
-  }
-
-  /** Ready to be sent. */
-  take(): Buffer {
-    const taken = this.#bytes.subarray(0, this.#size)
-    this.#bytes = Buffer.allocUnsafeSlow(batchBytes)
-    this.#size = 0
-    return taken
-  }
-}
