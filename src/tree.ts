@@ -32,6 +32,17 @@ export function treePath(path: string): TreePath {
   return parts.join('/') as TreePath
 }
 
+/** No program can open what a longer path names. */
+const longestPathBytes = 4095
+
+/** `treePath` of what a client wrote. A path of half a million directories would keep everybody waiting. */
+export function givenPath(path: string): TreePath {
+  if (path.length > longestPathBytes || Buffer.byteLength(path) > longestPathBytes) {
+    throw pathInvalid(path, `it is longer than ${longestPathBytes} bytes, as no path can be`)
+  }
+  return treePath(path)
+}
+
 export interface Stat {
   readonly kind: 'file' | 'directory' | 'other'
   readonly size: number

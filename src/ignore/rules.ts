@@ -1,6 +1,7 @@
 /** What the ignore files of a workspace leave out, decided as git decides. */
 import { isSandboxError } from '../errors.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
+import { Turn } from '../turn.ts'
 import { type ByteText, byteText, type IgnorePattern, matches, parseIgnoreLine } from './pattern.ts'
 
 /** What ignore files are read by. */
@@ -43,7 +44,10 @@ export class IgnoreRules {
   static async at(tree: Reader, directory: TreePath): Promise<IgnoreRules> {
     let rules = await (await IgnoreRules.outermost(tree)).in(tree, treeRoot)
     const names = directory === treeRoot ? [] : directory.split('/')
+    // A directory may lie two thousand deep, and each file is looked for from the root.
+    const turn = new Turn()
     for (let depth = 1; depth <= names.length; depth++) {
+      if (turn.isOver) await turn.next()
       rules = await rules.in(tree, treePath(names.slice(0, depth).join('/')))
     }
     return rules

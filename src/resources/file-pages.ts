@@ -5,10 +5,10 @@ import { workspaceGone } from '../file-errors.ts'
 import type { ByteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath, treeRoot } from '../tree.ts'
+import { Turn } from '../turn.ts'
 import { lastModified } from './last-modified.ts'
 import { mediaTypeByName } from './media-type.ts'
 import type { FileFacts, Named, Sight, SightWalk } from './sight.ts'
-import { Turn } from './turn.ts'
 import { workspaceUri } from './workspace-uri.ts'
 
 export interface ListedFile {

@@ -3,9 +3,9 @@ import { isSandboxError } from '../errors.ts'
 import { byteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
 import { type Tree, type TreePath, treePath } from '../tree.ts'
+import { Turn } from '../turn.ts'
 import type { SeenDirectory } from './file-pages.ts'
 import type { Named, Sight, Watch, WatchTimes } from './sight.ts'
-import { Turn } from './turn.ts'
 
 /** What is watched of a listing, in its order; a client that lists more hears of that much. */
 export const listingLimits = { directories: 1_000, names: 50_000 }

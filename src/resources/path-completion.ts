@@ -2,9 +2,9 @@
 import { isSandboxError } from '../errors.ts'
 import { byteText } from '../ignore/pattern.ts'
 import { IgnoreRules } from '../ignore/rules.ts'
-import { type Tree, type TreePath, treePath } from '../tree.ts'
+import { givenPath, type Tree, type TreePath, treePath } from '../tree.ts'
+import { Turn } from '../turn.ts'
 import type { Named, Sight } from './sight.ts'
-import { Turn } from './turn.ts'
 
 /** As `completion/complete` answers. */
 export interface Completion {
@@ -81,7 +81,7 @@ const isPlain = (name: string) => !/[?#]|%[0-9a-f]{2}/i.test(name)
 
 function plainPath(text: string): TreePath | undefined {
   try {
-    const path = treePath(text)
+    const path = givenPath(text)
     return path === text ? path : undefined
   } catch (error) {
     if (isSandboxError(error)) return undefined

@@ -1,6 +1,6 @@
 /** `workspace:///{+path}`: URIs of the workspace's files, parsed here and nowhere else. */
 import { argumentInvalid, shown } from '../errors.ts'
-import { type TreePath, treePath } from '../tree.ts'
+import { givenPath, type TreePath } from '../tree.ts'
 
 const prefix = 'workspace:///'
 /** Longer than any path that programs can open, fully encoded. */
@@ -33,7 +33,7 @@ export function parseWorkspaceUri(uri: string): TreePath | undefined {
   }
   if (parts.includes('')) throw refused(uri, 'it names no file')
   if (!path.isWellFormed()) throw refused(uri, 'it is not well-formed Unicode')
-  return treePath(path)
+  return givenPath(path)
 }
 
 function reasonAgainst(uri: string): string | undefined {

@@ -19,7 +19,7 @@ import {
   realpathSync,
   type Stats,
 } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { notADirectory, pathOutside } from '../file-errors.ts'
 import type { TreePath } from '../tree.ts'
 import { errno, errnoOf } from './host-failure.ts'
@@ -68,7 +68,8 @@ const linkLimit = 40
 /** One operation's view of the tree. Directories it met stay held until `close`. */
 export class HostWalk {
   readonly #host: HostRoot
-  readonly #held = new Map<string, Directory>()
+  /** By the directory they are in: whole paths as keys take ever longer the deeper it goes. */
+  readonly #held = new Map<Directory, Map<string, Directory>>()
   /** What is held, each after the directory it is in. */
   readonly #trail: { readonly directory: Directory; readonly descriptor: number | undefined }[] = []
   readonly #root: Directory
@@ -158,11 +159,14 @@ export class HostWalk {
 
   /** Holds the directory `name`; undefined if it is no directory (any more). */
   enter(parent: Directory, name: string): Directory | undefined {
-    const path = join(parent.path, name)
-    const held = this.#held.get(path)
+    const inner = this.#held.get(parent) ?? new Map<string, Directory>()
+    const held = inner.get(name)
     if (held !== undefined) return held
     try {
-      return this.#hold(parent.at(name), path, parent)
+      const path = parent.path === '' ? name : `${parent.path}/${name}`
+      const directory = this.#hold(parent.at(name), path, parent)
+      this.#held.set(parent, inner.set(name, directory))
+      return directory
     } catch (error) {
       if (['ENOTDIR', 'ELOOP', 'ENOENT'].includes(errnoOf(error) ?? '')) return undefined
       throw error
@@ -183,21 +187,23 @@ export class HostWalk {
   #letGo(): void {
     const last = this.#trail.pop()
     if (last === undefined) return
-    this.#held.delete(last.directory.path)
+    const { path, parent } = last.directory
+    this.#held.delete(last.directory)
+    if (parent !== undefined) this.#held.get(parent)?.delete(basename(path))
     if (last.descriptor !== undefined) closeSync(last.descriptor)
   }
 
   #hold(host: string, path: string, parent: Directory | undefined): Directory {
-    let prefix = join(this.#host.path, path)
+    let prefix: string
     let descriptor: number | undefined
     if (this.#host.pinned) {
       descriptor = openSync(host, pinFlags)
       prefix = `/proc/self/fd/${descriptor}`
-    } else if (!lstatSync(host).isDirectory()) {
-      throw errno('ENOENT')
+    } else {
+      if (!lstatSync(host).isDirectory()) throw errno('ENOENT')
+      prefix = join(this.#host.path, path)
     }
     const directory = { path, parent, at: (name: string) => `${prefix}/${name}` }
-    this.#held.set(path, directory)
     this.#trail.push({ directory, descriptor })
     return directory
   }

@@ -5,7 +5,7 @@
 import { isAbsolute, relative } from 'node:path/posix'
 import { argumentInvalid } from '../errors.ts'
 import { homePath, pathInvalid } from '../file-errors.ts'
-import { type Tree, type TreePath, treePath } from '../tree.ts'
+import { givenPath, type Tree, type TreePath, treePath } from '../tree.ts'
 import type { Located } from '../workspace.ts'
 
 /** A directory or file that is mounted. Paths are absolute, without a slash at the end. */
@@ -80,8 +80,8 @@ export class MountTable {
   #inside(path: string): string {
     if (path === '') throw pathInvalid(path, 'it is empty')
     if (isHome(path)) throw homePath(path)
-    if (!isAbsolute(path)) return under(this.#workspace.sandbox, treePath(path))
-    const clean = `/${treePath(path.replace(/^\/+/, ''))}`
+    if (!isAbsolute(path)) return under(this.#workspace.sandbox, givenPath(path))
+    const clean = `/${givenPath(path.replace(/^\/+/, ''))}`
     for (const { root, sandbox } of this.#names) {
       const rest = below(clean, root)
       if (rest !== undefined) return under(sandbox, rest)

@@ -182,6 +182,8 @@ test.each([
   ['a/../../b', 'PATH_OUTSIDE'],
   ['/..', 'PATH_OUTSIDE'],
   ['/../etc', 'PATH_OUTSIDE'],
+  ['a/'.repeat(500_000), 'ARGUMENT_INVALID'],
+  [`/${'é'.repeat(2048)}`, 'ARGUMENT_INVALID'],
 ])('%j is refused', (path, code) => {
   const table = new MountTable([bind], rest)
   expect.soft(codeOf(() => table.locate(path))).toBe(code)
