@@ -8,7 +8,7 @@ import { type ByteText, byteText, type IgnorePattern, matches, parseIgnoreLine }
 type Reader = Pick<Tree, 'read'>
 
 /** An ignore file that is longer counts up to the last line that ends before here. */
-const fileLimitBytes = 64 * 1024
+export const fileLimitBytes = 64 * 1024
 /**
  * What those that hold in one directory count for together, the outermost first. A workspace is not trusted:
  * with a file in each of many nested directories they would take all memory there is.
@@ -84,12 +84,18 @@ async function textOf(tree: Reader, path: TreePath, limit: number): Promise<Byte
   if (limit === 0) return ''
   try {
     const { bytes } = await tree.read(path, { offset: 0, length: limit })
-    // What is left of a line that was cut could be a pattern that fits everything.
-    const end = bytes.length < limit ? bytes.length : bytes.lastIndexOf('\n', limit - 1) + 1
-    return bytes.toString('latin1', 0, end).replace(/^\xef\xbb\xbf/, '')
+    return wholeLines(bytes, limit)
   } catch (error) {
     // There is none, or none that may be read.
     if (isSandboxError(error)) return ''
     throw error
   }
+}
+
+/** Those of an ignore file that end before `limit`. */
+export function wholeLines(bytes: Buffer, limit: number): ByteText {
+  if (limit === 0) return ''
+  // What is left of a line that was cut could be a pattern that fits everything.
+  const end = bytes.length < limit ? bytes.length : bytes.lastIndexOf('\n', limit - 1) + 1
+  return bytes.toString('latin1', 0, end).replace(/^\xef\xbb\xbf/, '')
 }

@@ -4,6 +4,7 @@
  * fits files too, unless it takes back.
  */
 import { byteText, type IgnorePattern, matches, parseIgnoreLine } from '../ignore/pattern.ts'
+import { fileLimitBytes, wholeLines } from '../ignore/rules.ts'
 import { digestOf, readLimitBytes, type TreePath, treeRoot } from '../tree.ts'
 import { readWhole, withFile } from '../trees/host-file.ts'
 import { factsAt } from './host/glance.ts'
@@ -14,8 +15,12 @@ import { knownDifference, noteDifference } from './snapshot-differences.ts'
 import { asksKind, type SyncRules } from './sync-rules.ts'
 
 const fileName = '.gitignore'
+/** What all of them count for together: the sandbox writes them too, and each pattern is asked about each path. */
+const togetherLimitBytes = 1024 * 1024
 
 interface IgnoreFile {
+  /** Of these the patterns are. */
+  readonly bytes: number
   readonly digest: string
   /** The last one first. */
   readonly patterns: readonly IgnorePattern[]
@@ -33,6 +38,8 @@ export class WorkspaceIgnore {
   readonly #host: string
   /** By the directory that the file is in. */
   #files = new Map<TreePath, IgnoreFile>()
+  /** For more of them. */
+  #room = togetherLimitBytes
   /** Some pattern depends on what is a directory. */
   #asksKind = false
   /** What the host was last seen to hold. */
@@ -56,6 +63,7 @@ export class WorkspaceIgnore {
     const pace = new Pace()
     const files = new Map<TreePath, IgnoreFile>()
     let isNew = false
+    let room = togetherLimitBytes
     for (const [path, entry] of snapshot) {
       if (pace.isDue) yield
       if (entry.kind !== 'file' || !(path === fileName || path.endsWith(`/${fileName}`))) continue
@@ -63,11 +71,14 @@ export class WorkspaceIgnore {
       const known = this.#files.get(directory)
       if (known?.digest === entry.digest) {
         files.set(directory, known)
+        room -= known.bytes
         continue
       }
       isNew = true
       // What was changed since the snapshot, or is gone for a moment, is read again: it is not what the digest is of.
-      files.set(directory, this.#read(path) ?? { digest: '', patterns: known?.patterns ?? [] })
+      const file = this.#read(path, room) ?? { bytes: 0, patterns: [], ...known, digest: '' }
+      files.set(directory, file)
+      room -= file.bytes
     }
     const before = this.#tree
     this.#tree = snapshot
@@ -75,6 +86,7 @@ export class WorkspaceIgnore {
       if (!this.#asksKind || this.#isOfSameKinds(before, sandbox)) return
     }
     this.#files = files
+    this.#room = room
     this.#asksKind = [...files.values()].some(({ patterns }) => patterns.some(asksKind))
     this.#forgetVerdicts()
     this.#filtered = new WeakMap()
@@ -103,9 +115,10 @@ export class WorkspaceIgnore {
   /** Reads the ignore file of one directory, for a walk that comes to it before what is in it. */
   entering(directory: TreePath): void {
     const path = directory === treeRoot ? fileName : `${directory}/${fileName}`
-    const file = this.#read(path as TreePath)
+    const file = this.#read(path as TreePath, this.#room)
     if (file === undefined || file.patterns.length === 0) return
     this.#files.set(directory, file)
+    this.#room -= file.bytes
     this.#asksKind ||= file.patterns.some(asksKind)
   }
 
@@ -195,15 +208,15 @@ export class WorkspaceIgnore {
   }
 
   /** Undefined where there is none, or none any more. As for git a link is none, and nothing else than a file is waited for. */
-  #read(path: TreePath): IgnoreFile | undefined {
+  #read(path: TreePath, room: number): IgnoreFile | undefined {
     try {
       const bytes = withFile(`${this.#host}/${path}`, (file) =>
         file.stats.isFile() ? readWhole(file, readLimitBytes) : undefined,
       )
       if (bytes === undefined) return undefined
-      const text = bytes.toString('latin1').replace(/^\xef\xbb\xbf/, '')
+      const text = wholeLines(bytes, Math.max(0, Math.min(room, fileLimitBytes)))
       const patterns = text.split('\n').flatMap((line) => parseIgnoreLine(line) ?? [])
-      return { digest: digestOf(bytes), patterns: patterns.reverse() }
+      return { digest: digestOf(bytes), bytes: text.length, patterns: patterns.reverse() }
     } catch {
       return undefined
     }

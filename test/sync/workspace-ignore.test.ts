@@ -44,6 +44,23 @@ test('an ignore file that is a link or a FIFO is none, and nobody waits for it',
   expect(ignore.leavesOut(treePath('d/a'), () => false)).toBe(false)
 })
 
+test('of ignore files as large as a sandbox likes the lines at their start count, up to a limit together', () => {
+  const ignore = new WorkspaceIgnore(host)
+  const long = `first\n${'x\n'.repeat(33_000)}last\n`
+  for (let i = 0; i < 30; i++) {
+    mkdirSync(join(host, `n${i}`))
+    writeFileSync(join(host, `n${i}`, '.gitignore'), long)
+    ignore.entering(treePath(`n${i}`))
+  }
+  const leavesOut = (path: string) => ignore.leavesOut(treePath(path), () => false)
+  expect(['n0/first', 'n0/last', 'n15/first', 'n29/first'].map(leavesOut)).toEqual([
+    true,
+    false,
+    true,
+    false,
+  ])
+})
+
 const file = (text: string): Entry => ({
   kind: 'file',
   digest: digestOf(Buffer.from(text)),
