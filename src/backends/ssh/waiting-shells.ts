@@ -13,6 +13,13 @@ import { scriptLine, waitForScript } from './waiting-shell.ts'
 /** Names the sandbox in the environment of every process in it, so that removing it finds them. */
 export const sandboxVariable = 'SANDBOX_MCP_SANDBOX'
 
+/**
+ * A bash that is told commands reads ~/.bashrc where it takes itself for the first shell of an SSH session, as every
+ * one would below a shell that replaces itself. Start-up files are the login shell's: one that goes elsewhere, prints or
+ * takes its time would do so in each command.
+ */
+const belowLogin = 'SHLVL=1'
+
 /** How many wait for the next script while nobody needs their channels. */
 const most = 2
 /** What a sandbox that is opened takes at once: two scripts fill it, and then there are its guard and a runner. */
@@ -47,7 +54,7 @@ export class WaitingShells {
     this.#pool = pool
     this.#areReplaced = sandbox !== undefined
     this.#command = command(
-      `env ${sandboxVariable}=${sandbox ?? ''} sh -c ${quote(waitForScript(this.#mark))}`,
+      `env ${sandboxVariable}=${sandbox ?? ''} ${belowLogin} sh -c ${quote(waitForScript(this.#mark))}`,
     )
   }
 

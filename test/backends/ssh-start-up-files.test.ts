@@ -1,0 +1,48 @@
+/** What start-up files of an account on an SSH host do, and what commands see of it. */
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+import { SshBackend } from '../../src/backends/ssh.ts'
+import { openGuard } from '../../src/guard/guard.ts'
+import { spawn } from '../../src/process.ts'
+import type { Sandbox } from '../../src/sandbox.ts'
+import { describeWhere } from '../support/available.ts'
+import { context, never, newSpec } from '../support/remote-sandbox.ts'
+import { startSshServer } from '../support/ssh-server.ts'
+
+describeWhere('ssh', 'an account on an SSH host', () => {
+  /** A backend on a host where the account has this .bashrc and such variables. */
+  const backendWith = async (bashrc: string, variables = '') => {
+    const home = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-home-')))
+    writeFileSync(join(home, '.bashrc'), bashrc)
+    const host = await startSshServer([`SetEnv HOME=${home} ${variables}`])
+    onTestFinished(async () => {
+      await host.close()
+      rmSync(home, { recursive: true, force: true })
+    })
+    return new SshBackend(host.settings, host.account)
+  }
+
+  const commandIn = async (sandbox: Sandbox, command: string) => {
+    const guard = await openGuard(sandbox, never)
+    const process = await spawn(guard, command, { workdir: sandbox.root })
+    const [out, err] = await Promise.all([text(process.stdout), text(process.stderr)])
+    await process.exit
+    await guard.close()
+    return { out, err }
+  }
+
+  test.each(['pwd', 'pwd; : "$BASH_VERSION"'])(
+    'whose start-up file goes elsewhere and talks: commands (%s) know nothing of it',
+    async (command) => {
+      const backend = await backendWith(
+        'cd /; echo welcome; echo warning >&2; trap "echo bye" EXIT',
+      )
+      const sandbox = await backend.open(newSpec(), context)
+      expect(await commandIn(sandbox, command)).toEqual({ out: `${sandbox.root}\n`, err: '' })
+      await sandbox.close()
+    },
+  )
+})
