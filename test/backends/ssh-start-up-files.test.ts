@@ -45,4 +45,12 @@ describeWhere('ssh', 'an account on an SSH host', () => {
       await sandbox.close()
     },
   )
+
+  test('with a CDPATH: a sandbox is made as anywhere', async () => {
+    const backend = await backendWith('', 'CDPATH=.:/tmp')
+    const sandbox = await backend.open(newSpec(), context)
+    expect(await commandIn(sandbox, 'pwd')).toEqual({ out: `${sandbox.root}\n`, err: '' })
+    await backend.remove(sandbox.name, never)
+    await sandbox.close()
+  })
 })

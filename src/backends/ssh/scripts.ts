@@ -12,6 +12,12 @@ export interface Wanted {
   readonly directories: readonly string[]
 }
 
+/**
+ * Sets `root`, the directory of the sandboxes, and has `cd` go where it is told: with a CDPATH of the account it may go
+ * elsewhere, and prints where it went.
+ */
+const rootOf = (workspaceRoot: string) => `unset CDPATH; root=${rootWord(workspaceRoot)}`
+
 /** A shell word for the directory of the sandboxes; `~/` is the home of the remote user. */
 function rootWord(workspaceRoot: string): string {
   if (!workspaceRoot.startsWith('~/')) return quote(workspaceRoot)
@@ -24,7 +30,7 @@ function rootWord(workspaceRoot: string): string {
  * it would be an empty one, and look as if somebody had emptied it.
  */
 export function probeScript(workspaceRoot: string, name: string): string {
-  return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
+  return `${rootOf(workspaceRoot)}; name=${quote(name)}
 ${trustedRoot}
 ${ownership}
 ${sweep}
@@ -60,7 +66,7 @@ printf '%s\\n' "$dir" "$record"`
  */
 export function createScript(workspaceRoot: string, wanted: Wanted, token: string): string {
   const { name, directories } = wanted
-  return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
+  return `${rootOf(workspaceRoot)}; name=${quote(name)}
 umask 077
 mkdir -p -- "$root" || exit ${answer.unwritable}
 ${trustedRoot}
@@ -85,7 +91,7 @@ mv -f -- .record-${token} record || exit ${answer.unwritable}`
 
 /** Prints every record, one a line. */
 export function listScript(workspaceRoot: string): string {
-  return `root=${rootWord(workspaceRoot)}
+  return `${rootOf(workspaceRoot)}
 ${trustedRoot}
 for dir in "$root"/sbx-*; do
 mine "$dir" && [ -f "$dir/record" ] && cat "$dir/record"
@@ -110,7 +116,7 @@ export function removeScript(
   token: string,
 ): string {
   const mark = `${sandboxVariable}=${name}`
-  return `root=${rootWord(workspaceRoot)}; name=${quote(name)}
+  return `${rootOf(workspaceRoot)}; name=${quote(name)}
 ${trustedRoot}
 dir=$root/$name
 if [ -e "$dir" ] || [ -L "$dir" ]; then
