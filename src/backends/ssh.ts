@@ -231,5 +231,5 @@ const token = () => randomBytes(8).toString('hex')
 const callFailed = (target: string, reason: string) =>
   backendUnavailable(
     `${target} was reached by SSH, and a script there failed: ${reason}`,
-    'Check that the account there may run commands and has env and a POSIX sh, then call again.',
+    'Check that the account there may run commands, has env and a POSIX sh, and has no start-up files that read stdin or become another shell without a terminal, then call again.',
   )

@@ -85,7 +85,7 @@ describeWhere('ssh', 'an SSH host that is not fit', () => {
     expect(await told(at('/tmp', host).open(newSpec(), context))).toEqual({
       code: 'BACKEND_UNAVAILABLE',
       message: `${host.settings.target} was reached by SSH, and a script there failed: This account is currently not available.`,
-      hint: 'Check that the account there may run commands and has env and a POSIX sh, then call again.',
+      hint: 'Check that the account there may run commands, has env and a POSIX sh, and has no start-up files that read stdin or become another shell without a terminal, then call again.',
     })
     await host.close()
   })

@@ -9,7 +9,7 @@ import { openGuard } from '../../src/guard/guard.ts'
 import { spawn } from '../../src/process.ts'
 import type { Sandbox } from '../../src/sandbox.ts'
 import { describeWhere } from '../support/available.ts'
-import { context, never, newSpec } from '../support/remote-sandbox.ts'
+import { context, never, newSpec, run } from '../support/remote-sandbox.ts'
 import { startSshServer } from '../support/ssh-server.ts'
 
 describeWhere('ssh', 'an account on an SSH host', () => {
@@ -46,6 +46,18 @@ describeWhere('ssh', 'an account on an SSH host', () => {
     },
   )
 
+  test.each(['-x', '-v'])('whose login shell traces (set %s): nobody hears of it', async (flag) => {
+    const backend = await backendWith(`set ${flag}`)
+    const sandbox = await backend.open(newSpec(), context)
+    for (const script of [
+      'echo out; echo err >&2',
+      `: ${'x'.repeat(5_000)}; echo out; echo err >&2`,
+    ]) {
+      expect(await run(sandbox, script)).toEqual({ code: 0, output: 'out\n', stderr: 'err\n' })
+    }
+    await sandbox.close()
+  })
+
   test('with a CDPATH: a sandbox is made as anywhere', async () => {
     const backend = await backendWith('', 'CDPATH=.:/tmp')
     const sandbox = await backend.open(newSpec(), context)
@@ -53,4 +65,21 @@ describeWhere('ssh', 'an account on an SSH host', () => {
     await backend.remove(sandbox.name, never)
     await sandbox.close()
   })
+
+  test.each([
+    ['ends it', 'exit 0', 'the command was not started: the login shell ended before it'],
+    ['puts stdout elsewhere', 'exec >&2', /: a start-up file there puts stdout elsewhere$/],
+    ['puts stderr elsewhere', 'exec 2>/dev/null', /: a start-up file there puts stderr elsewhere$/],
+    ['reads stdin', 'read -r line', /: a start-up file has read what was sent to a script$/],
+    ['becomes another shell', 'exec sh', /a script there failed: exit code 126$/],
+  ])(
+    'whose start-up file %s is told as such, and nothing is done there',
+    async (_, bashrc, told) => {
+      const backend = await backendWith(bashrc)
+      const spec = newSpec()
+      await expect(backend.open(spec, context)).rejects.toThrow(told)
+      await expect(backend.remove(spec.name, never)).rejects.toThrow(told)
+      await expect(backend.list('tests', never)).rejects.toThrow(told)
+    },
+  )
 })

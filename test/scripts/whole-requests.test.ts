@@ -59,7 +59,7 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       ['in a line', script],
       ['that is long', `${script} ${'x'.repeat(5_000)}`],
     ])('runs nothing of a script over SSH %s', async (_what, ours) => {
-      const sent = scriptLine(ours)
+      const sent = scriptLine(ours, 'mark')
       const whole = await told(waitForScript('mark'), sent, sent.length)
       expect(whole.stdout).toBe('markran\non\n')
       await atEach(sent, async (bytes) => {
@@ -124,7 +124,7 @@ for (const [origin, { shell, path, env }] of Object.entries(hastyShells())) {
     })
 
     test.each(sizes)('runs all of a %s script over SSH', async (_size, ours) => {
-      const { stdout } = await told(waitForScript('mark'), scriptLine(ours))
+      const { stdout } = await told(waitForScript('mark'), scriptLine(ours, 'mark'))
       expect(stdout).toBe('markran\n')
     })
 

@@ -1,6 +1,7 @@
 /** The port's channel over the stream of one SSH session. */
 import { constants } from 'node:os'
 import { type Duplex, type Readable, Transform, type TransformCallback } from 'node:stream'
+import { commandNotStarted } from '../../errors.ts'
 import type { Channel } from '../../sandbox.ts'
 
 /** A session's stream: stdout to read, stdin to write. */
@@ -28,9 +29,12 @@ export class StreamChannel implements Channel {
       code = status ?? signalCode(signal)
     })
     this.exit = new Promise((resolve, reject) => {
-      stream.once('close', () =>
-        code === undefined ? reject(lost('the channel ended')) : resolve(code),
-      )
+      stream.once('close', () => {
+        if (code === undefined) return reject(lost('the channel ended'))
+        const why = this.#diversion(code)
+        if (why === undefined) resolve(code)
+        else reject(commandNotStarted(why, diversionHint))
+      })
       this.#abandon = () => {
         if (code !== undefined) return
         reject(lost('the channel was closed'))
@@ -48,7 +52,19 @@ export class StreamChannel implements Channel {
   close(): void {
     this.#abandon()
   }
+
+  /** Why the exit code `code` is not that of the script, where the marks of its streams say so. */
+  #diversion(code: number): string | undefined {
+    const [out, err] = [this.stdout.isPast, this.stderr.isPast]
+    if (!out && !err && code === 0) return 'the login shell ended before it'
+    // What is ended by a signal may have printed one mark alone.
+    if (out === err || code > 125) return undefined
+    return `a start-up file there puts ${out ? 'stderr' : 'stdout'} elsewhere`
+  }
 }
+
+const diversionHint =
+  'Let the start-up files of the account do nothing but set variables where there is no terminal, then call again.'
 
 /** SSH names signals without SIG; one that is not known here leaves the channel without an exit code. */
 function signalCode(name = ''): number | undefined {
@@ -68,6 +84,10 @@ class AfterMark extends Transform {
   constructor(mark: string) {
     super()
     this.#mark = mark
+  }
+
+  get isPast(): boolean {
+    return this.#before === undefined
   }
 
   override _transform(chunk: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {

@@ -61,7 +61,7 @@ export class WaitingShells {
   /** As `Sandbox.start`. */
   async start(script: string, signal: AbortSignal, traffic: Traffic = 'command'): Promise<Channel> {
     if (signal.aborted) throw cancelled('the command')
-    const line = scriptLine(script)
+    const line = scriptLine(script, this.#mark)
     const channel =
       (traffic === 'command' ? await this.#next(signal) : undefined) ??
       (await this.#pool.exec(this.#command, this.#mark, signal, traffic))
