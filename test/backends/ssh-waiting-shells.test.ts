@@ -161,3 +161,17 @@ test('those that nobody needs are ended, also when they come later', async () =>
   expect([early.stdin.writableEnded, late.stdin.writableEnded]).toEqual([true, true])
   await expect(Promise.all([early.exit, late.exit])).resolves.toEqual([0, 0])
 })
+
+test('a connection that had a channel and refuses the next is given up for another', async () => {
+  const first = pool.exec('', '', never)
+  await settle()
+  open(0).close()
+  await first
+  const second = pool.exec('', '', never)
+  await settle()
+  asked[1]?.(undefined)
+  await settle()
+  expect(connections).toBe(2)
+  open(2)
+  expect(await numberOf(second)).toBe(2)
+})

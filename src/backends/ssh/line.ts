@@ -7,6 +7,8 @@ export interface Line {
   used: number
   /** How many it takes; 0 when nothing new is to be started on it. */
   limit: number
+  /** Whether it has had a channel. */
+  hasServed: boolean
   /** Closes it when nothing else is started. */
   idle?: NodeJS.Timeout
 }

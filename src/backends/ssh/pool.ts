@@ -87,7 +87,8 @@ export class ConnectionPool {
       }
       if (channel !== undefined) return channel
       if (line.limit > 0) continue
-      line.connection.close()
+      // A host may free a channel some time after it has ended: another connection has one.
+      if (line.hasServed && attempt < attemptsToStart) continue
       throw commandNotStarted(
         'the host accepts the connection and refuses every session on it',
         'Allow sessions there (MaxSessions in sshd_config).',
@@ -117,8 +118,12 @@ export class ConnectionPool {
     if (channel === undefined) {
       // As many as there were when it was asked; some may have ended since.
       line.limit = Math.min(line.limit, asked - 1)
+      if (line.limit === 0) line.connection.close()
       this.#release(line)
-    } else channel.exit.catch(() => {}).finally(() => this.#release(line))
+      return undefined
+    }
+    line.hasServed = true
+    channel.exit.catch(() => {}).finally(() => this.#release(line))
     return channel
   }
 
@@ -184,7 +189,7 @@ export class ConnectionPool {
     let failure: unknown
     try {
       const connection = await this.#connectPatiently()
-      const line = { connection, used: 0, limit: this.#limits.channelsEach }
+      const line: Line = { connection, used: 0, limit: this.#limits.channelsEach, hasServed: false }
       this.#lines.add(line)
       void connection.closed.then(() => this.#forget(line))
       if (this.#stop.signal.aborted) connection.close()
