@@ -80,6 +80,20 @@ describeWhere('ssh', 'reaching an SSH host', () => {
     })
   })
 
+  test('a host that takes no keys is told as such', async () => {
+    const asking = await startSshServer([
+      'PasswordAuthentication yes',
+      'AuthenticationMethods publickey,password',
+    ])
+    await expect(
+      new SshBackend(asking.settings, asking.account).list('nobody', never),
+    ).rejects.toMatchObject({
+      message: expect.stringMatching(/; the host takes: password$/),
+      hint: 'Nobody is asked for a password or a code here: let the host take publickey alone for that account (AuthenticationMethods in sshd_config).',
+    })
+    await asking.close()
+  })
+
   test('a port where nobody listens, a name that is not known and a silent host differ', async () => {
     const silent = createServer()
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))

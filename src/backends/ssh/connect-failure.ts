@@ -71,8 +71,10 @@ export function connectFailure(
 function refusal({ user, host, port, agent }: Destination, trail: AuthTrail, cause: unknown) {
   const [locked] = trail.locked
   const add = locked === undefined ? '' : `ssh-add ${quote(locked)}`
-  const hint =
-    locked === undefined
+  const takesKeys = trail.offered.length === 0 || trail.offered.includes('publickey')
+  const hint = !takesKeys
+    ? 'Nobody is asked for a password or a code here: let the host take publickey alone for that account (AuthenticationMethods in sshd_config).'
+    : locked === undefined
       ? 'Add the public key to authorized_keys there, load the private key with ssh-add, or name it in ssh.identityFile.'
       : agent === undefined
         ? `A key with a passphrase is used through ssh-agent: start one, run "${add}", and start this server where SSH_AUTH_SOCK is set.`

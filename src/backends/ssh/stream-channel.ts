@@ -64,7 +64,7 @@ export class StreamChannel implements Channel {
 }
 
 const diversionHint =
-  'Let the start-up files of the account do nothing but set variables where there is no terminal, then call again.'
+  'Let the account run any command (no ForceCommand), and its start-up files only set variables where there is no terminal, then call again.'
 
 /** SSH names signals without SIG; one that is not known here leaves the channel without an exit code. */
 function signalCode(name = ''): number | undefined {
