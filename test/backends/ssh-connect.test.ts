@@ -94,6 +94,17 @@ describeWhere('ssh', 'reaching an SSH host', () => {
     await asking.close()
   })
 
+  test('a host whose algorithms are all unknown is told as such', async () => {
+    const odd = await startSshServer(['KexAlgorithms sntrup761x25519-sha512@openssh.com'])
+    await expect(
+      new SshBackend(odd.settings, odd.account).list('nobody', never),
+    ).rejects.toMatchObject({
+      message: `127.0.0.1:${odd.port} and this server have no algorithm in common: Handshake failed: no matching key exchange algorithm`,
+      hint: expect.stringContaining('KexAlgorithms'),
+    })
+    await odd.close()
+  })
+
   test('a port where nobody listens, a name that is not known and a silent host differ', async () => {
     const silent = createServer()
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))

@@ -16,6 +16,9 @@ export function markPassing<E extends Error>(failure: E): E {
   return failure
 }
 
+/** The message of a connection that ends without an error before there is a session. */
+export const closedByHost = 'the host closed the connection'
+
 export const noTrail: AuthTrail = { offered: [], tried: [], locked: [] }
 
 /** What is known of an attempt besides its error. */
@@ -60,6 +63,20 @@ export function connectFailure(
         'Run it in a terminal with its % tokens filled in: it should stay, and show the greeting of an SSH server.',
         cause,
       ),
+    )
+  }
+  if (level === 'handshake' && /no matching/.test(message ?? '')) {
+    return backendUnavailable(
+      `${place} and this server have no algorithm in common: ${message}`,
+      'Allow a usual one there (Ciphers, KexAlgorithms, MACs, HostKeyAlgorithms in sshd_config): aes256-gcm@openssh.com, curve25519-sha256, hmac-sha2-256, ssh-ed25519.',
+      cause,
+    )
+  }
+  if (message === closedByHost && trail.tried.length > 0) {
+    return backendUnavailable(
+      `${place} closed the connection while ${destination.user} was to be let in`,
+      'See the log of sshd there: the account may have expired or be locked.',
+      cause,
     )
   }
   const [what, hint] = reason(level, code, message ?? String(cause), place, port)

@@ -4,7 +4,7 @@ import { Client, type ClientChannel, type ConnectConfig } from 'ssh2'
 import { cancelled, isSandboxError } from '../../errors.ts'
 import { authentication } from './authentication.ts'
 import { acceptCertificates } from './certified-signature.ts'
-import { connectFailure, noTrail } from './connect-failure.ts'
+import { closedByHost, connectFailure, noTrail } from './connect-failure.ts'
 import { ClientConnection, type Connection } from './connection.ts'
 import type { Destination } from './destination.ts'
 import { acceptsHostKey, knownAlgorithms } from './known-hosts.ts'
@@ -169,7 +169,7 @@ function handshake(
     signal.addEventListener('abort', abort, { once: true })
     // An error after it is ready is followed by 'close', which is what the channels are told.
     client.on('error', fail)
-    client.once('close', () => fail(new Error('the host closed the connection')))
+    client.once('close', () => fail(new Error(closedByHost)))
     client.once('ready', () => {
       // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms a channel.
       client.setNoDelay(true)
