@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { checkSettings } from '../../src/backends/docker/check-settings.ts'
 import { containerOptions } from '../../src/backends/docker/options.ts'
 import { type DockerSettings, dockerDefaults } from '../../src/backends/docker/settings.ts'
+import { thisProcess } from '../../src/process-identity.ts'
 import type { SandboxSpec } from '../../src/sandbox.ts'
 import { describeWhere } from '../support/available.ts'
 import { DockerWorld } from '../support/docker-world.ts'
@@ -324,6 +325,18 @@ describeWhere('docker', 'docker: settings in a container', () => {
         message: expect.stringContaining('could not be started'),
       })
       expect(await world.containers()).toEqual([])
+    }
+  })
+
+  test('a container in which no sh can be run is told as such, and leaves nothing behind', async () => {
+    for (const change of [{}, { ephemeral: thisProcess() }]) {
+      await expect(world.open({ env: { PATH: '/nowhere' } }, change)).rejects.toMatchObject({
+        code: 'SANDBOX_START_FAILED',
+        message: expect.stringMatching(
+          /^a container from ".*" ended at its start.*: "sh" cannot be run in it$/,
+        ),
+      })
+      await expect.poll(() => world.containers()).toEqual([])
     }
   })
 

@@ -5,6 +5,8 @@ export interface ContainerFacts {
   readonly labels: Readonly<Record<string, string>>
   /** `created running paused restarting removing exited dead`. */
   readonly status: string
+  /** Of its main process, where that has ended. */
+  readonly exitCode: number
   readonly mounts: readonly ContainerMount[]
 }
 
@@ -21,7 +23,7 @@ export interface ContainerMount {
 interface Inspected {
   readonly Id: string
   readonly Name: string
-  readonly State: { readonly Status: string }
+  readonly State: { readonly Status: string; readonly ExitCode: number }
   readonly Config: { readonly Labels?: Readonly<Record<string, string>> }
   readonly Mounts?: readonly { Type?: string; Source: string; Destination: string }[]
   readonly HostConfig?: { readonly Tmpfs?: Readonly<Record<string, string>> | undefined }
@@ -43,6 +45,7 @@ export function containerFacts(found: Inspected): ContainerFacts {
     name: found.Name.replace(/^\//, ''),
     labels: found.Config.Labels ?? {},
     status: found.State.Status,
+    exitCode: found.State.ExitCode,
     mounts: [...mounts, ...tmpfs],
   }
 }

@@ -50,7 +50,9 @@ export async function createSandbox(
     await engine.remove(id, never)
     return undefined
   } catch (error) {
+    const early = id === undefined ? undefined : await earlyEnd(engine, plan, id, error)
     await removeRemains(engine, name, id)
+    if (early !== undefined && !signal.aborted) throw early
     if (signal.aborted) throw isSandboxError(error) ? error : cancelled('opening the sandbox')
     if (isSandboxError(error)) throw error
     if (/no such container/i.test((error as EngineError).message)) return undefined
@@ -84,6 +86,20 @@ async function finish(
   } finally {
     endLease()
   }
+}
+
+/** What is told of a container that was lost because nothing runs in it, as its image has no sh that can. */
+async function earlyEnd(engine: DockerEngine, { spec, options }: Plan, id: string, error: unknown) {
+  if (!isSandboxError(error, 'SANDBOX_LOST')) return undefined
+  const found = await engine.inspect(id, never).catch(() => undefined)
+  // The engine removes an ephemeral one by itself.
+  if (found === undefined ? !spec.ephemeral : ![126, 127].includes(found.exitCode)) return undefined
+  const code = found === undefined ? '' : ` with exit code ${found.exitCode}`
+  return sandboxStartFailed(
+    `a container from ${shown(options.Image ?? '')} ended at its start${code}: "sh" cannot be run in it`,
+    'Use an image that has a POSIX sh in its PATH and is made for this machine, or set docker.env PATH to where its sh is.',
+    error,
+  )
 }
 
 /** By name: a create that was cancelled may have been done all the same. */

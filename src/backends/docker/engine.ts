@@ -74,7 +74,7 @@ export class DockerEngine {
   async list(
     label: string,
     signal: AbortSignal,
-  ): Promise<(Omit<ContainerFacts, 'mounts'> & { createdMs: number })[]> {
+  ): Promise<(Omit<ContainerFacts, 'exitCode' | 'mounts'> & { createdMs: number })[]> {
     const all = await this.#call('list', lookMs, signal, (abortSignal) =>
       this.#docker.listContainers({ all: true, filters: { label: [label] }, abortSignal }),
     )
