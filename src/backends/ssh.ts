@@ -188,6 +188,13 @@ export class SshBackend implements Backend {
     }
     // An account that may not run commands says so on stdout, in place of a script's answer.
     const words = stderr.trim() || stdout.toString().trim().slice(-500) || `exit code ${code}`
+    if (code === answer.lacking) {
+      const missing = words.replaceAll(' ', ', ')
+      throw sandboxStartFailed(
+        `${this.#settings.target} lacks ${missing}, without which there can be no sandbox`,
+        `Install ${missing} there, or have a PATH set there that they are in.`,
+      )
+    }
     if (code === answer.noRoot || code === answer.unwritable) {
       throw sandboxStartFailed(
         `${place} cannot be used: ${words}`,

@@ -7,6 +7,7 @@ import {
   readdirSync,
   realpathSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -55,6 +56,31 @@ describeWhere('ssh', 'an SSH host that is not fit', () => {
     )
     expect(await told(at(file).remove(name, never))).toEqual(answer(`${file}/${name}`))
     expect(await told(at(file).list('tests', never))).toEqual(answer(file))
+  })
+
+  test('a host without some of the tools', async () => {
+    const tools = mkdtempSync(join(server.folder, 'tools-'))
+    for (const tool of ['sh', 'env', 'cat', 'dd', 'id', 'ls', 'mkdir', 'mv', 'rm', 'tar']) {
+      symlinkSync(join('/usr/bin', tool), join(tools, tool))
+    }
+    const bare = await startSshServer([`SetEnv PATH=${tools} SHLVL=1`])
+    try {
+      const root = join(bare.folder, 'none')
+      const { target } = bare.settings
+      expect(await told(at(root, bare).open(newSpec(), context))).toEqual({
+        code: 'SANDBOX_START_FAILED',
+        message: `${target} lacks sha256sum, stat, without which there can be no sandbox`,
+        hint: 'Install sha256sum, stat there, or have a PATH set there that they are in.',
+      })
+      expect(existsSync(root)).toBe(false)
+      const [check] = at(root, bare).checks
+      expect(await check?.run(never)).toMatchObject({
+        ok: false,
+        detail: expect.stringMatching(/^it lacks sha256sum, stat, find/),
+      })
+    } finally {
+      await bare.close()
+    }
   })
 
   test('a workspaceRoot that may not be written', async () => {

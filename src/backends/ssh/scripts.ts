@@ -4,7 +4,14 @@ import { recordField } from './record.ts'
 import { sandboxVariable } from './waiting-shells.ts'
 
 /** What a script answers in its exit code when it did not do what it is for. */
-export const answer = { absent: 3, foreign: 4, noRoot: 5, unwritable: 6, elsewhere: 7 } as const
+export const answer = {
+  absent: 3,
+  foreign: 4,
+  noRoot: 5,
+  unwritable: 6,
+  elsewhere: 7,
+  lacking: 8,
+} as const
 
 /** What a new sandbox's directory is to hold beside its record. */
 export interface Wanted {
@@ -67,6 +74,8 @@ printf '%s\\n' "$dir" "$record"`
 export function createScript(workspaceRoot: string, wanted: Wanted, token: string): string {
   const { name, directories } = wanted
   return `${rootOf(workspaceRoot)}; name=${quote(name)}
+lacking=$(${missingOf(needed)})
+[ -z "$lacking" ] || { echo $lacking >&2; exit ${answer.lacking}; }
 umask 077
 mkdir -p -- "$root" || exit ${answer.unwritable}
 ${trustedRoot}
@@ -144,6 +153,11 @@ rm -rf -- "$left" 2>/dev/null || { chmod -R u+rwX -- "$left"; rm -rf -- "$left";
 done`
 }
 
+/** Without them a workspace cannot be filled, or its files not be told apart. */
+const needed = 'cat dd id ls mkdir mv rm sha256sum stat tar'
+
+const missingOf = (tools: string) =>
+  `for tool in ${tools}; do command -v "$tool" >/dev/null || echo "$tool"; done`
+
 /** Prints the name of every tool that is missing. */
-export const toolsScript =
-  'for tool in cat dd find grep head id kill ls mkdir mv rm sed setsid tr; do command -v "$tool" >/dev/null || echo "$tool"; done; [ -r /proc/self/environ ] || echo /proc'
+export const toolsScript = `${missingOf(`${needed} find grep head kill sed setsid tr`)}; [ -r /proc/self/environ ] || echo /proc`
