@@ -63,7 +63,9 @@ export const sandbox = z
           .optional(),
         gitignore: z
           .boolean()
-          .describe("Whether what the workspace's own .gitignore files name stays on the host too.")
+          .describe(
+            "Whether what the workspace's own .gitignore files name stays on the host too. Of each file the first 64 KiB count, of all together 1 MiB.",
+          )
           .optional(),
       })
       .describe('What is left out where a workspace is copied. Not in OpenClaw.')
