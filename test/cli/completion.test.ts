@@ -1,5 +1,5 @@
 /** The scripts do in their shells what they are for. */
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, expect, test } from 'vitest'
@@ -20,7 +20,9 @@ test.each(shells)('the script for %s is one', async (shell) => {
   expect(stdout).toContain('all-installations')
   const found = program(shell)
   if (found === undefined) return
-  const checked = await execa(found, ['-n'], { input: stdout, reject: false })
+  const script = join(command.world.temporary, `script.${shell}`)
+  writeFileSync(script, stdout)
+  const checked = await execa(found, ['-n', script], { reject: false })
   expect([checked.stderr, checked.exitCode]).toEqual(['', 0])
 })
 
