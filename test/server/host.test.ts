@@ -54,7 +54,7 @@ test('where no engine works nothing runs: auto never means this machine', patien
 describeWhere('bubblewrap', 'mode non-main, with bubblewrap', () => {
   test('the main session is on this machine, and every other in a sandbox', patient, async () => {
     const { world } = place()
-    const flags = ['--backend', 'bubblewrap', '--set', 'mode=non-main']
+    const flags = ['--backend', 'bubblewrap', '--set', 'mode=non-main', '--ephemeral']
     const main = await startServer(world, flags)
     const other = await startServer(world, [...flags, '--session', 'other'])
     const where = 'echo $PWD'
