@@ -170,17 +170,15 @@ function handshake(
     // An error after it is ready is followed by 'close', which is what the channels are told.
     client.on('error', fail)
     client.once('close', () => fail(new Error(closedByHost)))
-    client.once('ready', () => {
-      // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms a channel.
-      client.setNoDelay(true)
-      settle(() => resolve(client))
-    })
+    client.once('ready', () => settle(() => resolve(client)))
     client.connect({
       ...config,
       readyTimeout: 0,
       keepaliveInterval: 15_000,
       keepaliveCountMax: 3,
     })
+    // Without it Nagle's algorithm and delayed acknowledgements cost 40 ms, at the handshake and in each channel.
+    client.setNoDelay(true)
     acceptCertificates(client)
   })
 }
