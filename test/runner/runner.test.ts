@@ -380,11 +380,14 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
     })
 
     test('a command whose waiting shell was killed is started in another', async () => {
-      const ours = "grep -lE '^(ba)?sh.-c.exec 2>&4' /proc/[0-9]*/cmdline 2>/dev/null"
-      const kill = `for f in $(${ours}); do p=\${f%/cmdline}; p=\${p#/proc/}; [ $p = $$ ] || [ $p = $PPID ] || kill -9 $p; done 2>/dev/null; true`
+      const waiting = "grep -lE 'sbx_group=[$]([$]|PPID); ' /proc/[0-9]*/cmdline 2>/dev/null"
+      // Of this worker's: another one's tests have such shells too.
+      const parent = 'parent() { read -r _ _ _ up _ </proc/$1/stat; }'
+      const isOurs = '[ $p != $$ ] && parent $p && parent $up && [ "$up" = "$worker" ]'
+      const kill = `${parent}; parent $PPID; worker=$up; for f in $(${waiting}); do p=\${f%/cmdline}; p=\${p#/proc/}; ${isOurs} && kill -9 $p && echo killed; done`
       // Two at a time, so that one of them waits.
       await Promise.all([sh('sleep 0.2'), sh('sleep 0.2')])
-      await sh(kill)
+      expect((await sh(kill)).stdout).toMatch(/^(killed\n)+$/)
       for (let i = 0; i < 5; i++) expect((await sh('echo alive')).stdout).toBe('alive\n')
     })
 
