@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import { type SpawnOptions, spawn } from '../../src/process.ts'
 import type { Channel } from '../../src/sandbox.ts'
@@ -385,9 +385,12 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       const parent = 'parent() { read -r _ _ _ up _ </proc/$1/stat; }'
       const isOurs = '[ $p != $$ ] && parent $p && parent $up && [ "$up" = "$worker" ]'
       const kill = `${parent}; parent $PPID; worker=$up; for f in $(${waiting}); do p=\${f%/cmdline}; p=\${p#/proc/}; ${isOurs} && kill -9 $p && echo killed; done`
-      // Two at a time, so that one of them waits.
-      await Promise.all([sh('sleep 0.2'), sh('sleep 0.2')])
-      expect((await sh(kill)).stdout).toMatch(/^(killed\n)+$/)
+      const killed = async () => {
+        // Two at a time, so that one of them waits.
+        await Promise.all([sh('sleep 0.2'), sh('sleep 0.2')])
+        expect((await sh(kill)).stdout).toMatch(/^(killed\n)+$/)
+      }
+      await vi.waitFor(killed, { timeout: 30_000 })
       for (let i = 0; i < 5; i++) expect((await sh('echo alive')).stdout).toBe('alive\n')
     })
 
