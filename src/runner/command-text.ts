@@ -5,6 +5,7 @@
 
 import { wearDigits } from '../guard/process-mark.ts'
 import { quote } from '../posix-sh.ts'
+import { waitForSubstitutions } from './process-substitution.ts'
 import {
   exportsOf,
   keepUntilGone,
@@ -113,7 +114,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     const blocks =
       shell === 'sh'
         ? [text([...lines, command])]
-        : [text([...lines, 'SECONDS=0']), text([command])]
+        : [text([...lines, 'SECONDS=0']), text([command, ...waitForSubstitutions(run)])]
     return Buffer.concat([...blocks, bytes])
   }
   // A command that is found nowhere is told by the shell, as exit code 126 or 127. A shell that does not become the

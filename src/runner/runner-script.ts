@@ -2,10 +2,10 @@
  * The sh script that runs one command after another, the same on every backend, for dash, bash and
  * BusyBox.
  *
- * For each command it starts a leader ahead, a shell that leads a process group, and that one a launcher,
- * which tells the number of the group, waits for the command and becomes it. So a command costs no more
- * than what it is itself, and its group is known before it runs. When it has ended the leader marks the
- * end of its output in both streams, so that a caller needs no timer to know that everything has arrived.
+ * For each command it starts a launcher ahead, a shell that leads a process group, tells the number of the
+ * group, waits for the command and becomes it. So a command costs no more than what it is itself, and its group
+ * is known before it runs. When it has ended the runner marks the end of its output in both streams, so that a
+ * caller needs no timer to know that everything has arrived.
  *
  * The runner then takes another only when nothing is left that could write to the streams. Else it stays
  * for as long as members of the group live, because an engine that closes a finished script's pipes would

@@ -1,0 +1,32 @@
+/** What prints for a command without being a child that its bash waits for. */
+
+/** How often, every 20 ms, it is looked whether it does still. */
+const looks = 6
+/** Where more was started since the shell was, it is not looked for. */
+const youngest = 300
+
+const last = "IFS=' ' builtin read -r sbx_ sbx_ sbx_ sbx_ sbx_last </proc/loadavg"
+const hasStream = [1, 2]
+  .flatMap((its) => [1, 2].map((ours) => `/proc/$sbx_pid/fd/${its} -ef /proc/$$/fd/${ours}`))
+  .join(' || ')
+
+/** Gives what is younger than the shell and has one of its streams a tenth of a second to end. */
+const wait = `sbx_code=$?
+for ((sbx_look = 0; sbx_look < ${looks}; sbx_look++)); do
+${last} && [[ $sbx_last -gt $$ && $sbx_last -le $(($$ + ${youngest})) ]] || break
+for ((sbx_pid = $$ + 1; sbx_pid <= sbx_last; sbx_pid++)); do
+[[ ${hasStream} ]] && break
+done
+[[ $sbx_pid -le $sbx_last ]] && command sleep 0.02 || break
+done 2>/dev/null
+builtin exit "$sbx_code"`
+
+/**
+ * What a bash does behind `text` before it ends: nothing, unless that has process substitutions. Others than it are hardly
+ * ever late, and to look for them costs every command a twentieth.
+ */
+export function waitForSubstitutions(text: string): string[] {
+  // After these it would be read otherwise, or be refused.
+  const isChanged = /\b(?:alias|enable|restricted)\b|\bset\s+-\w*r/.test(text)
+  return />\(/.test(text) && !isChanged ? [wait] : []
+}
