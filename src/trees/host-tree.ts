@@ -10,6 +10,7 @@ import {
   notAFile,
   readOnlyHere,
 } from '../file-errors.ts'
+import { canPin } from '../real-paths.ts'
 import {
   type ByteRange,
   type Change,
@@ -25,7 +26,7 @@ import { HostBatch } from './host-batch.ts'
 import { errnoOf, kindName, readFailure } from './host-failure.ts'
 import { readRange, readWhole, withFile } from './host-file.ts'
 import type { Owner } from './host-temporary.ts'
-import { canPin, type HostRoot, HostWalk, type Place } from './host-walk.ts'
+import { type HostRoot, HostWalk, type Place } from './host-walk.ts'
 import { isTemporaryName } from './temporary-name.ts'
 import { exclusively } from './workspace-lock.ts'
 

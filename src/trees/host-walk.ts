@@ -12,7 +12,6 @@ import { isUtf8 } from 'node:buffer'
 import {
   closeSync,
   constants,
-  existsSync,
   lstatSync,
   openSync,
   readlinkSync,
@@ -21,6 +20,7 @@ import {
 } from 'node:fs'
 import { basename, join } from 'node:path'
 import { notADirectory, pathOutside } from '../file-errors.ts'
+import { O_PATH, openReal, pathOf } from '../real-paths.ts'
 import type { TreePath } from '../tree.ts'
 import { errno, errnoOf } from './host-failure.ts'
 
@@ -33,9 +33,6 @@ export interface HostRoot {
   /** Whether directories are held by descriptors. */
   readonly pinned: boolean
 }
-
-/** True where directories can be held by descriptors. */
-export const canPin = process.platform === 'linux' && existsSync('/proc/self/fd')
 
 /** A directory inside the root, held until its walk is closed. */
 export interface Directory {
@@ -59,8 +56,6 @@ export interface Place {
   readonly inner: Directory | undefined
 }
 
-/** Flag of Linux that Node does not name: a descriptor that only locates. */
-const O_PATH = 0o10000000
 const pinFlags = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW
 /** As the kernel counts. */
 const linkLimit = 40
@@ -197,10 +192,12 @@ export class HostWalk {
     let prefix: string
     let descriptor: number | undefined
     if (this.#host.pinned) {
-      descriptor = openSync(host, pinFlags)
-      prefix = `/proc/self/fd/${descriptor}`
+      // What is held cannot be led elsewhere any more; the way to the root can.
+      descriptor = parent === undefined ? openReal(host, pinFlags) : openSync(host, pinFlags)
+      prefix = pathOf(descriptor)
     } else {
       if (!lstatSync(host).isDirectory()) throw errno('ENOENT')
+      if (parent === undefined && realpathSync(host) !== host) throw errno('ENOENT')
       prefix = join(this.#host.path, path)
     }
     const directory = { path, parent, at: (name: string) => `${prefix}/${name}` }

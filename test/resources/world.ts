@@ -3,10 +3,11 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { canPin } from '../../src/real-paths.ts'
 import { HostSight } from '../../src/resources/host-sight.ts'
 import type { Tree } from '../../src/tree.ts'
 import { HostTree } from '../../src/trees/host-tree.ts'
-import { canPin, type HostRoot } from '../../src/trees/host-walk.ts'
+import type { HostRoot } from '../../src/trees/host-walk.ts'
 
 const owner = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 

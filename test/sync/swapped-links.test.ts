@@ -16,13 +16,13 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { canPin } from '../../src/real-paths.ts'
 import { applyToHost } from '../../src/sync/host/apply.ts'
 import { HostStage } from '../../src/sync/host/stage.ts'
 import { SeedArchive } from '../../src/sync/seed/archive.ts'
 import { SyncRules } from '../../src/sync/sync-rules.ts'
 import { TransferProgress } from '../../src/sync/transfer-progress.ts'
 import { digestOf, treePath } from '../../src/tree.ts'
-import { canPin } from '../../src/trees/host-walk.ts'
 
 const never = new AbortController().signal
 let base: string

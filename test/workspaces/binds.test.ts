@@ -1,5 +1,13 @@
 /** What `docker.binds` mounts, and a workspace at another place: the same for commands and for tools. */
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -12,8 +20,8 @@ describeWhere('docker', 'docker: binds as the tools see them', () => {
   let it: TestSession
   beforeAll(async () => {
     outside = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-bound-')))
-    for (const name of ['data', 'fixed', 'inner']) {
-      mkdirSync(join(outside, name))
+    for (const name of ['data', 'fixed', 'inner', 'data/way/inner']) {
+      mkdirSync(join(outside, name), { recursive: true })
       writeFileSync(join(outside, name, 'file'), `in ${name}\n`)
     }
     writeFileSync(join(outside, 'one'), 'one file\n')
@@ -31,6 +39,7 @@ describeWhere('docker', 'docker: binds as the tools see them', () => {
             `${outside}/fixed:/fixed:ro`,
             `${outside}/inner:/srv/app/sub/inner`,
             `${outside}/one:/etc/one:ro`,
+            `${outside}/data/way/inner:/way`,
           ],
         },
       },
@@ -88,6 +97,23 @@ describeWhere('docker', 'docker: binds as the tools see them', () => {
       const workdir = path.slice(0, -'/mine'.length)
       expect((await it.sh('pwd', { workdir })).facts.output).toBe('/srv/app\n')
     }
+  })
+
+  test('a command that puts a link on the way to one does not lead tools elsewhere', async () => {
+    await it.sh(`mv way kept && ln -s ${outside} way`, { workdir: '/data' })
+    for (const [tool, args] of [
+      ['read', { path: '/way/file' }],
+      ['read', { path: '/way' }],
+      ['write', { path: '/way/new', content: 'x' }],
+      ['edit', { path: '/way/file', edits: [{ oldText: 'in inner', newText: 'x' }] }],
+    ] as const) {
+      const { isError, text } = await it.call(tool, args)
+      expect([tool, isError, text]).toEqual([tool, true, expect.stringMatching(/^FILE_/)])
+    }
+    expect(readdirSync(join(outside, 'inner')).sort()).toEqual(['file', 'new'])
+    expect(readFileSync(join(outside, 'inner/file'), 'utf8')).toBe('in inner\n')
+    await it.sh('rm way && mv kept way', { workdir: '/data' })
+    expect(await content('/way/file')).toBe('in data/way/inner\n')
   })
 
   test('it is the same sandbox when it is opened again', async () => {

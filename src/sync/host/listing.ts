@@ -5,9 +5,9 @@
  */
 import { closeSync, constants, type Dirent, openSync } from 'node:fs'
 import { basename } from 'node:path'
+import { canPin } from '../../real-paths.ts'
 import { type TreePath, treeRoot } from '../../tree.ts'
 import { errnoOf } from '../../trees/host-failure.ts'
-import { canPin } from '../../trees/host-walk.ts'
 import { isTemporaryName } from '../../trees/temporary-name.ts'
 import type { Steps } from '../slices.ts'
 import type { Scan } from '../snapshot.ts'

@@ -1,6 +1,8 @@
 /** The directories of the host's tree that files are in, reached one after another without following links. */
+
+import { canPin } from '../../real-paths.ts'
 import type { TreePath } from '../../tree.ts'
-import { canPin, type Directory, HostWalk } from '../../trees/host-walk.ts'
+import { type Directory, HostWalk } from '../../trees/host-walk.ts'
 
 /** After so many paths the way is gone anew: what is held may have been moved meanwhile. */
 const pathsOnOneWalk = 100

@@ -19,9 +19,9 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { canPin } from '../../real-paths.ts'
 import { errnoOf } from '../../trees/host-failure.ts'
 import { giveMode } from '../../trees/host-mode.ts'
-import { canPin } from '../../trees/host-walk.ts'
 import { isTemporaryName, temporaryName } from '../../trees/temporary-name.ts'
 import { inSlices, type Steps } from '../slices.ts'
 
