@@ -1,10 +1,11 @@
 /** Proves that a new sandbox sees the host's directories, and not others of the same name elsewhere. */
 import { randomBytes } from 'node:crypto'
-import { readdirSync, realpathSync, type Stats, statSync } from 'node:fs'
+import { readdirSync, type Stats } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { sandboxStartFailed, shown } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
+import { statReal } from '../real-paths.ts'
 import type { Mount, Sandbox, SandboxSpec } from '../sandbox.ts'
 import { runScript } from '../scripts/script.ts'
 
@@ -51,13 +52,12 @@ case $line in [0-9]*|' '*) ;; *) line="!$line" ;; esac
 echo "\${line%%"$newline"*}"`
 }
 
-/** Of what the path leads to now, which must still be what was asked for. */
+/** Of what is there now, which must still be what was asked for. */
 function statusOf({ host, sandbox }: Mount): Stats {
   try {
-    // A link that was put in its place since leads elsewhere.
-    if (realpathSync(host) === host) return statSync(host)
+    return statReal(host)
   } catch {
-    // It is gone.
+    // It is gone, or a link that was put in its place, or on the way to it, leads elsewhere.
   }
   throw sandboxStartFailed(
     `${shown(host)}, mounted at ${sandbox}, was replaced while the sandbox was opened`,

@@ -259,6 +259,15 @@ describe('a place for a mount inside another', () => {
     expect(lstatSync(join(workspace.host, 'a')).isSymbolicLink()).toBe(true)
   })
 
+  test('is not made where a link on the way to the workspace leads', () => {
+    const inWorkspace = { ...inner('/data'), host: join(workspace.host, 'data') }
+    mkdirSync(join(directory, 'elsewhere/data'), { recursive: true })
+    rmSync(workspace.host, { recursive: true })
+    symlinkSync(join(directory, 'elsewhere'), workspace.host)
+    expect(() => makeMountPoints([inWorkspace], ['/data/tmp'], owner())).toThrow('cannot be made')
+    expect(readdirSync(join(directory, 'elsewhere/data'))).toEqual([])
+  })
+
   test('that is taken by a file is told', () => {
     writeFileSync(join(workspace.host, 'a'), '')
     expect(() => makeMountPoints([workspace, inner('/workspace/a')], [], owner())).toThrow(

@@ -5,7 +5,6 @@
 import {
   closeSync,
   constants,
-  existsSync,
   fchownSync,
   lstatSync,
   mkdirSync,
@@ -14,12 +13,11 @@ import {
 } from 'node:fs'
 import { join, posix } from 'node:path'
 import { sandboxStartFailed, shown } from '../../errors.ts'
+import { canPin, openReal, pathOf } from '../../real-paths.ts'
 import type { Mount, SandboxSpec } from '../../sandbox.ts'
 import { isBelow } from './paths-inside.ts'
 
 const { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } = constants
-/** Where a directory that was checked can be held, whatever is renamed or relinked meanwhile. */
-const canHold = process.platform === 'linux' && existsSync('/proc/self/fd')
 
 /**
  * `temporary` are paths inside of memory file systems. What is made belongs to `owner`. No link is
@@ -67,18 +65,18 @@ function makePoint(
 ): void {
   const held: number[] = []
   let directory = root
-  const enter = (path: string, isNew: boolean) => {
-    const descriptor = openSync(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+  const enter = (path: string, open: typeof openReal, isNew: boolean) => {
+    const descriptor = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
     held.push(descriptor)
     if (isNew) giveTo(descriptor, owner)
-    directory = canHold ? `/proc/self/fd/${descriptor}` : path
+    directory = canPin ? pathOf(descriptor) : path
   }
   try {
-    enter(root, false)
+    enter(root, canPin ? openReal : openSync, false)
     for (const [at, name] of names.entries()) {
       const path = join(directory, name)
       if (isFile && at === names.length - 1) makeFile(path, owner)
-      else enter(path, makeDirectory(path))
+      else enter(path, openSync, makeDirectory(path))
     }
   } finally {
     held.forEach(closeSync)
