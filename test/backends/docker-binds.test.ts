@@ -1,4 +1,5 @@
 /** Which binds are refused, by which rule, and that the others are there for commands. */
+import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -19,11 +20,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseBinds, withBinds } from '../../src/backends/docker/bind-rules.ts'
 import { thisHost } from '../../src/backends/docker/host-files.ts'
 import { makeMountPoints } from '../../src/backends/docker/mount-points.ts'
+import { readOnlyBelow } from '../../src/backends/docker/nested-mounts.ts'
 import { type DockerSettings, dockerDefaults } from '../../src/backends/docker/settings.ts'
 import type { Mount } from '../../src/sandbox.ts'
 import { describeWhere } from '../support/available.ts'
 import { DockerWorld } from '../support/docker-world.ts'
 
+const isRoot = process.getuid?.() === 0
 let directory: string
 let workspace: Mount
 let home: string
@@ -212,6 +215,38 @@ describe('a bind is refused with its rule, and the key that allows it if one doe
   })
 })
 
+describe('what is mounted below', () => {
+  const agent: Mount = { host: '/srv', sandbox: '/agent', writable: false }
+  beforeEach(() => {
+    mkdirSync(join(directory, 'outside/disk'))
+  })
+  const below = (mounts: readonly Mount[], ...points: string[]) =>
+    readOnlyBelow(
+      mounts,
+      points.map((point) => join(directory, point)),
+    ).map(({ host, sandbox, writable }) => [host.slice(directory.length), sandbox, writable])
+  const outside = (change: Partial<Mount> = {}): Mount => ({
+    ...agent,
+    host: join(directory, 'outside'),
+    ...change,
+  })
+
+  test('a read-only mount is mounted read-only, once for each', () => {
+    const twice = [workspace, outside(), outside({ sandbox: '/data' })]
+    expect(below(twice, 'outside', 'outside/disk', 'outside-of-it', 'workspace/data')).toEqual([
+      ['/outside/disk', '/agent/disk', false],
+      ['/outside/disk', '/data/disk', false],
+    ])
+    expect(below([outside({ writable: true })], 'outside/disk')).toEqual([])
+  })
+
+  test('is left out where another mount is there, or nothing is', () => {
+    const there = { ...workspace, sandbox: '/agent/disk' }
+    expect(below([outside(), there], 'outside/disk', 'outside/disk/in')).toEqual([])
+    expect(below([outside()], 'outside/hidden')).toEqual([])
+  })
+})
+
 describe('a place for a mount inside another', () => {
   const owner = () => ({ uid: statSync(directory).uid, gid: statSync(directory).gid })
   const inner = (sandbox: string): Mount => ({
@@ -317,6 +352,28 @@ describeWhere('docker', 'docker: binds in a container', () => {
       ...all,
     })
     expect(again.stale).toBeUndefined()
+  })
+
+  test.runIf(isRoot)('what is mounted below a read-only one is read-only too', async () => {
+    const outside = join(world.directory, 'outside')
+    const disk = join(outside, 'a disk')
+    mkdirSync(join(disk, 'in'), { recursive: true })
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', disk])
+    try {
+      mkdirSync(join(disk, 'in'))
+      execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(disk, 'in')])
+      const settings = { binds: [`${outside}:/data:ro`, `${outside}:/rw`], ...external }
+      const sandbox = await world.open(settings)
+      const script =
+        'for d in /data /rw; do for f in "$d/a disk/f" "$d/a disk/in/f"; do echo x >"$f"; done; done'
+      const told = await world.run(sandbox, script)
+      expect(told.match(/\/data\/a disk\S*.*Read-only file system/g)).toHaveLength(2)
+      expect(readdirSync(join(disk, 'in'))).toEqual(['f'])
+      expect(await world.run(sandbox, 'ls "/data/a disk/in"')).toBe('f\n')
+      expect((await world.open(settings)).stale).toBeUndefined()
+    } finally {
+      execFileSync('umount', ['-R', disk])
+    }
   })
 
   test('mounts that the spec lists and binds that repeat them are the same container', async () => {

@@ -5,6 +5,7 @@ import type { ContainerOptions } from './engine.ts'
 import type { EngineTraits } from './engine-traits.ts'
 import { thisHost } from './host-files.ts'
 import { label } from './labels.ts'
+import { mountPointsHere, readOnlyBelow } from './nested-mounts.ts'
 import { containerOptions } from './options.ts'
 import { hostPath, type OwnContainer } from './own-container.ts'
 import { refusal } from './refusal.ts'
@@ -43,10 +44,11 @@ export function makePlan(
   }
   const binds = parseBinds(settings, spec.mounts)
   const mounts = withBinds(spec.mounts, binds)
+  const all = [...mounts, ...readOnlyBelow(mounts, mountPointsFor(own))]
   const options = containerOptions({
     spec,
     settings,
-    mounts: own === undefined ? mounts : onTheHost(mounts, binds, own),
+    mounts: own === undefined ? all : onTheHost(all, binds, own),
     ...seccompOf(settings),
     traits,
   })
@@ -57,6 +59,12 @@ export function makePlan(
     hash: options.Labels?.[label.config] ?? '',
     podman: traits.podman !== undefined,
   }
+}
+
+/** What our own container has of its own there, a sandbox does not get. */
+function mountPointsFor(own: OwnContainer | undefined): readonly string[] {
+  const points = mountPointsHere()
+  return points.filter((point) => !own?.mounts.some(({ destination }) => destination === point))
 }
 
 /** The sources as the engine's machine calls them, where the rules for binds hold too. */
