@@ -157,6 +157,13 @@ describe('a bind is refused with its rule, and the key that allows it if one doe
     expect(host.blocked('/srv/else')).toBeUndefined()
   })
 
+  test("an engine's socket that is there, wherever the CLI looks for it", () => {
+    mkdirSync(join(home, '.colima/default'), { recursive: true })
+    expect(thisHost({}, home).blocked(join(home, '.colima'))).toBeUndefined()
+    writeFileSync(join(home, '.colima/default/docker.sock'), '')
+    expect(thisHost({}, home).blocked(join(home, '.colima'))).toBe("covers the engine's socket")
+  })
+
   test('a link into what is blocked, at the end of the path or on its way', () => {
     symlinkSync('/etc', join(workspace.host, 'innocent'))
     symlinkSync(join(home, '.ssh'), join(workspace.host, 'keys'))

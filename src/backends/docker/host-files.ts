@@ -3,6 +3,8 @@ import { existsSync, realpathSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
+import { endpoints } from './endpoint.ts'
+
 export interface HostFiles {
   isAbsolute(path: string): boolean
   /** The path with all links on it resolved, through the deepest ancestor that exists. */
@@ -33,11 +35,13 @@ export function thisHost(
       ? []
       : secretNames.map((name) => ({ path: join(one, name), name: `~/${name}` })),
   )
-  const engine = /^unix:\/\/(\/.+)$/.exec(env.DOCKER_HOST ?? '')?.[1]
+  const engines = endpoints(env, home).flatMap(({ socketPath }) => socketPath ?? [])
+  // Of the usual ones those that are not there cover too much for nothing.
+  const sockets = engines.filter((path, _, { length }) => length === 1 || existsSync(path))
   const blocked = [
     ...systemDirectories.map((path) => ({ path, name: path })),
     ...secrets,
-    ...(engine === undefined ? [] : [{ path: engine, name: "the engine's socket" }]),
+    ...sockets.filter(isAbsolute).map((path) => ({ path, name: "the engine's socket" })),
   ].flatMap((one) => [one, { ...one, path: deepestReal(one.path) }])
   return {
     isAbsolute,
