@@ -9,7 +9,7 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { dockerChannel } from '../../src/backends/docker/channel.ts'
-import { endpoints } from '../../src/backends/docker/endpoint.ts'
+import { connectionOptions, type Endpoint, endpoints } from '../../src/backends/docker/endpoint.ts'
 import { DockerEngine } from '../../src/backends/docker/engine.ts'
 import { execExit } from '../../src/backends/docker/exec-exit.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
@@ -50,6 +50,59 @@ describe('where an engine is looked for', () => {
     mkdirSync(join(directory, '.docker'))
     writeFileSync(join(directory, '.docker/config.json'), '{')
     expect(paths({})[0]).toBe('unix:///var/run/docker.sock')
+  })
+
+  test('DOCKER_HOST is read as the CLI reads it', () => {
+    const [blank, none] = [endpoints({ DOCKER_HOST: ' ' }, directory), endpoints({}, directory)]
+    expect(blank).toEqual(none)
+    expect(endpoints({ DOCKER_HOST: 'unix://' }, directory)).toEqual([
+      { name: 'unix:///var/run/docker.sock', socketPath: '/var/run/docker.sock' },
+    ])
+    expect(endpoints({ DOCKER_HOST: '10.0.0.5:2375' }, directory)).toEqual([
+      { name: 'tcp://10.0.0.5:2375' },
+    ])
+    expect(endpoints({ DOCKER_HOST: 'tcp://docker' }, directory)[0]?.port).toBe(2375)
+    expect(endpoints({ DOCKER_HOST: 'tcp://docker', DOCKER_TLS_VERIFY: '1' }, directory)).toEqual([
+      { name: 'tcp://docker', port: 2376 },
+    ])
+  })
+
+  test.each(['/var/run/docker.sock', 'fd://', 'ftp://host', 'tcp://host:99999', 'tcp://', 'a b'])(
+    'DOCKER_HOST %s is refused, and nothing is asked',
+    async (host) => {
+      const found = endpoints({ DOCKER_HOST: host }, directory)
+      await expect(DockerEngine.connect(never, found)).rejects.toMatchObject({
+        code: 'BACKEND_UNAVAILABLE',
+        message: `DOCKER_HOST "${host}" is no address of an engine: write unix:///path/to/docker.sock or tcp://host:2375`,
+      })
+    },
+  )
+
+  test('a context that is not there is no reason to take another engine', async () => {
+    const found = endpoints({ DOCKER_CONTEXT: 'lost' }, directory)
+    await expect(DockerEngine.connect(never, found)).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringContaining('DOCKER_CONTEXT "lost"'),
+    })
+  })
+
+  test('the certificates of a context are used', () => {
+    const id = createHash('sha256').update('far').digest('hex')
+    const [meta, tls] = ['meta', 'tls'].map((kind) => join(directory, '.docker/contexts', kind, id))
+    mkdirSync(meta as string, { recursive: true })
+    mkdirSync(join(tls as string, 'docker'), { recursive: true })
+    const context = { Name: 'far', Endpoints: { docker: { Host: 'tcp://10.0.0.5:2376' } } }
+    writeFileSync(join(meta as string, 'meta.json'), JSON.stringify(context))
+    for (const name of ['ca', 'cert', 'key']) {
+      writeFileSync(join(tls as string, 'docker', `${name}.pem`), `the ${name}`)
+    }
+    const [found] = endpoints({ DOCKER_CONTEXT: 'far' }, directory)
+    const { protocol, port, ...rest } = connectionOptions(found as Endpoint) as Record<
+      string,
+      unknown
+    >
+    expect([protocol, port]).toEqual(['https', 2376])
+    expect(String(rest.ca) + rest.cert + rest.key).toBe('the cathe certthe key')
   })
 
   test("Podman's sockets are tried last", () => {

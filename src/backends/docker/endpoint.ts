@@ -1,8 +1,9 @@
 /** Where a Docker-compatible engine listens: the same places, in the same order, as Docker's own CLI. */
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { shown } from '../../errors.ts'
 
 export interface Endpoint {
   /** How messages name it. */
@@ -11,6 +12,12 @@ export interface Endpoint {
   readonly socketPath?: string
   /** Of another kind, from a context: a URL. */
   readonly url?: string
+  /** Where `DOCKER_HOST` says none. */
+  readonly port?: number
+  /** The directory of the context's certificates, where it has some. */
+  readonly certificates?: string
+  /** Why nothing can be there, as the end of a sentence. */
+  readonly problem?: string
 }
 
 /**
@@ -18,12 +25,13 @@ export interface Endpoint {
  * they are there: falling back to another engine would surprise.
  */
 export function endpoints(env: NodeJS.ProcessEnv = process.env, home = homedir()): Endpoint[] {
-  if (env.DOCKER_HOST) return [{ name: env.DOCKER_HOST }]
-  const context = contextHost(env, home)
-  if (context !== undefined) return [fromUrl(context)]
+  const given = env.DOCKER_HOST?.trim()
+  if (given) return [fromVariable(given, env)]
+  const context = chosenContext(env, home)
+  if (context !== undefined) return [context]
   const runtime = env.XDG_RUNTIME_DIR
   const sockets = [
-    '/var/run/docker.sock',
+    usualSocket,
     ...(runtime ? [join(runtime, 'docker.sock')] : []),
     join(home, '.docker/run/docker.sock'),
     join(home, '.docker/desktop/docker.sock'),
@@ -37,13 +45,28 @@ export function endpoints(env: NodeJS.ProcessEnv = process.env, home = homedir()
   return sockets.map((path) => fromUrl(`unix://${path}`))
 }
 
+const usualSocket = '/var/run/docker.sock'
+
+/** Refuses what dockerode would take for a host that listens at port 80. */
+function fromVariable(given: string, env: NodeJS.ProcessEnv): Endpoint {
+  if (given === 'unix://') return fromUrl(`unix://${usualSocket}`)
+  if (/^(unix|npipe):\/\//.test(given)) return fromUrl(given)
+  const name = given.includes('://') ? given : `tcp://${given}`
+  if (!/^(tcp|https?|ssh):\/\/[^/]/.test(name) || !URL.canParse(name)) {
+    const problem = `DOCKER_HOST ${shown(given)} is no address of an engine: write unix:///path/to/docker.sock or tcp://host:2375`
+    return { name: given, problem }
+  }
+  const isBare = name.startsWith('tcp:') && new URL(name).port === ''
+  return isBare ? { name, port: env.DOCKER_TLS_VERIFY ? 2376 : 2375 } : { name }
+}
+
 function fromUrl(url: string): Endpoint {
   const unix = /^(?:unix|npipe):\/\/(.*)$/.exec(url)?.[1]
   return unix === undefined ? { name: url, url } : { name: url, socketPath: unix }
 }
 
-/** The host of the chosen context (`DOCKER_CONTEXT`, else the CLI's current one), if it is not the default. */
-function contextHost(env: NodeJS.ProcessEnv, home: string): string | undefined {
+/** The chosen context (`DOCKER_CONTEXT`, else the CLI's current one), if it is not the default. */
+function chosenContext(env: NodeJS.ProcessEnv, home: string): Endpoint | undefined {
   const directory = env.DOCKER_CONFIG || join(home, '.docker')
   const read = (path: string): unknown => {
     try {
@@ -59,18 +82,34 @@ function contextHost(env: NodeJS.ProcessEnv, home: string): string | undefined {
   const meta = read(`contexts/meta/${id}/meta.json`) as
     | { Endpoints?: { docker?: { Host?: string } } }
     | undefined
-  return meta?.Endpoints?.docker?.Host
+  const host = meta?.Endpoints?.docker?.Host
+  if (host !== undefined) {
+    const certificates = join(directory, 'contexts/tls', id, 'docker')
+    return { ...fromUrl(host), ...(existsSync(certificates) ? { certificates } : {}) }
+  }
+  if (!env.DOCKER_CONTEXT) return undefined
+  const problem = `DOCKER_CONTEXT ${shown(context)} is no context that "docker context ls" would list`
+  return { name: context, problem }
 }
 
-/** In dockerode's words; undefined leaves it to `DOCKER_HOST` and its TLS variables. */
-export function connectionOptions({ socketPath, url }: Endpoint) {
+/** In dockerode's words; undefined leaves it to `DOCKER_HOST`. Throws for certificates that cannot be read. */
+export function connectionOptions({ socketPath, url, port, certificates }: Endpoint) {
   if (socketPath !== undefined) return { socketPath }
-  if (url === undefined) return undefined
-  const { protocol, hostname, port, username } = new URL(url.replace(/^tcp:/, 'http:'))
+  if (url === undefined) return port === undefined ? undefined : { port }
+  const parsed = new URL(url.replace(/^tcp:/, certificates === undefined ? 'http:' : 'https:'))
   return {
-    protocol: protocol.replace(':', '') as 'http' | 'https' | 'ssh',
-    host: hostname,
-    ...(port === '' ? {} : { port: Number(port) }),
-    ...(username === '' ? {} : { username }),
+    protocol: parsed.protocol.replace(':', '') as 'http' | 'https' | 'ssh',
+    host: parsed.hostname,
+    ...(parsed.port === '' ? {} : { port: Number(parsed.port) }),
+    ...(parsed.username === '' ? {} : { username: parsed.username }),
+    ...(certificates === undefined ? {} : pemFiles(certificates)),
   }
+}
+
+function pemFiles(directory: string) {
+  const names = ['ca', 'cert', 'key'] as const
+  const there = names.filter((name) => existsSync(join(directory, `${name}.pem`)))
+  return Object.fromEntries(
+    there.map((name) => [name, readFileSync(join(directory, `${name}.pem`))]),
+  )
 }

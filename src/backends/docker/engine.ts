@@ -10,7 +10,7 @@ import type { Channel } from '../../sandbox.ts'
 import { dockerChannel } from './channel.ts'
 import { type ContainerFacts, containerFacts } from './container-facts.ts'
 import { withDeadline } from './deadline.ts'
-import { connectionOptions, endpoints } from './endpoint.ts'
+import { connectionOptions, type Endpoint, endpoints } from './endpoint.ts'
 import {
   absent,
   type EngineError,
@@ -43,7 +43,7 @@ export class DockerEngine {
   static async connect(signal: AbortSignal, candidates = endpoints()): Promise<DockerEngine> {
     const refusals: string[] = []
     for (const endpoint of candidates) {
-      const engine = new DockerEngine(endpoint.name, new Docker(connectionOptions(endpoint)))
+      const engine = DockerEngine.#at(endpoint)
       try {
         const call = { engine: endpoint.name, what: 'ping', deadlineMs: 3_000, signal }
         await withDeadline(call, () => engine.#docker.ping())
@@ -60,6 +60,18 @@ export class DockerEngine {
         : `no Docker engine is running: ${candidates.length === 1 ? `there is no ${candidates[0]?.name}` : 'none of its usual sockets is there'}`,
       startEngine,
     )
+  }
+
+  /** Asks nothing. `BACKEND_UNAVAILABLE` where no engine can be. */
+  static #at(endpoint: Endpoint): DockerEngine {
+    const { name, problem } = endpoint
+    if (problem !== undefined) throw backendUnavailable(problem, startEngine)
+    try {
+      return new DockerEngine(name, new Docker(connectionOptions(endpoint)))
+    } catch (error) {
+      const why = (error as Error).message
+      throw backendUnavailable(`${name} cannot be connected to: ${why}`, startEngine, error)
+    }
   }
 
   /** The container of that name or id, or undefined when the engine says there is none. */
