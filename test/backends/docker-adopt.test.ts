@@ -82,6 +82,15 @@ describeWhere('docker', 'docker: a container that is there already', () => {
     expect(await idOf()).toBe(id)
   })
 
+  test('paused while it is open: it goes on with what is started next', async () => {
+    const sandbox = await open()
+    await docker.getContainer(name).pause()
+    const one = () => runScript(sandbox, 'echo goes on', undefined, never)
+    const told = (await Promise.all([one(), one(), one()])).map(({ stdout }) => stdout.toString())
+    expect(told).toEqual(Array(3).fill('goes on\n'))
+    await sandbox.close()
+  })
+
   test('paused: two servers at once make it go on', async () => {
     for (let i = 0; i < 5; i++) {
       await run('true')

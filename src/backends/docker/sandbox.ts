@@ -1,6 +1,7 @@
 /** An open sandbox in a container: scripts are execs of the engine. */
 import type { Channel, Sandbox, SandboxSpec } from '../../sandbox.ts'
 import type { DockerEngine } from './engine.ts'
+import type { EngineError } from './engine-error.ts'
 import { unlessGone } from './exec-exit.ts'
 
 const agentTarget = '/agent'
@@ -24,11 +25,19 @@ export class DockerSandbox implements Sandbox {
     this.#id = id
   }
 
+  /** One that somebody has paused goes on, as at its opening. */
   async start(script: string, signal: AbortSignal): Promise<Channel> {
-    const argv = ['sh', '-c', script]
+    const exec = () => this.#engine.exec(this.#id, this.name, ['sh', '-c', script], signal)
     const look = () => this.#engine.inspect(this.#id, signal)
-    const channel = await this.#engine
-      .exec(this.#id, this.name, argv, signal)
+    const channel = await exec()
+      .catch(async (error: EngineError) => {
+        if (error.statusCode === undefined) throw error
+        const status = (await look())?.status
+        if (status === 'paused') await this.#engine.unpause(this.#id, signal).catch(unlessRefused)
+        // It was paused a moment ago.
+        else if (status !== 'running' || error.statusCode !== 409) throw error
+        return exec()
+      })
       .catch(unlessGone(this.name, look))
     this.#channels.add(channel)
     channel.exit.catch(() => {}).finally(() => this.#channels.delete(channel))
@@ -38,4 +47,9 @@ export class DockerSandbox implements Sandbox {
   async close(): Promise<void> {
     for (const channel of this.#channels) channel.close()
   }
+}
+
+/** Another call may have made it go on just now: the next one tells. */
+function unlessRefused(error: EngineError): void {
+  if (error.statusCode === undefined) throw error
 }
