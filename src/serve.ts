@@ -1,5 +1,6 @@
 /** Serves a session over stdio until the client goes away. */
 import { isOffered } from './config/tool-policy.ts'
+import { oneLine } from './errors.ts'
 import { noRoots } from './mcp/client-roots.ts'
 import { instructions } from './mcp/instructions.ts'
 import { serveStdio } from './mcp/sdk-v1.ts'
@@ -81,6 +82,6 @@ function announce(settings: Settings, version: string, plan: SandboxPlan): void 
     backendOf(settings) === 'host'
       ? `NO SANDBOX: mode is "${settings.mode}", and all commands run on this machine as they are`
       : `sandbox ${spec.name}`
-  console.error(`sandbox-mcp ${version}: workspace ${workspace} (${source}), ${where}`)
-  for (const note of notes) log(note)
+  console.error(`sandbox-mcp ${version}: workspace ${oneLine(workspace)} (${source}), ${where}`)
+  for (const note of notes) log(oneLine(note))
 }

@@ -1,6 +1,7 @@
 /** `sandbox-mcp explain`. */
 import { resolveSettings } from '../config/resolve.ts'
 import type { Source } from '../config/source.ts'
+import { oneLine } from '../errors.ts'
 import { backendOf } from '../sessions/mode.ts'
 import { readArguments } from './arguments.ts'
 import type { Explained } from './decision.ts'
@@ -57,7 +58,7 @@ function linesOf(explanation: Explanation, backend: string): string[] {
         ...shown.flatMap((setting) => settingRows(setting, filesRead)),
       ]),
     ),
-    ...part(warnings.map((warning) => `${coloured('yellow', '!')} ${warning}`)),
+    ...part(warnings.map((warning) => `${coloured('yellow', '!')} ${oneLine(warning)}`)),
     `Read: ${filesRead.join(', ') || 'no file'}`,
     ...howToChange(filesRead),
   ]
@@ -70,7 +71,7 @@ function headed(rows: readonly (readonly string[])[]): string[] {
 
 function explained({ value, source, meaning }: Explained): string {
   const because = source === undefined ? '' : ` (${source})`
-  return `${value}${because}${meaning === undefined ? '' : `: ${meaning}`}`
+  return oneLine(`${value}${because}${meaning === undefined ? '' : `: ${meaning}`}`)
 }
 
 /** The value, what was added to it, and what lost against it. */

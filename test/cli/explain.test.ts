@@ -47,6 +47,20 @@ test('an .env of OpenHands', async () => {
   await expect(steady(stdout, command)).toMatchFileSnapshot('golden/openhands.txt')
 })
 
+test('a terminal is told nothing by the name of a directory, here and at the start of a server', async () => {
+  const workspace = join(command.world.workspace, 'a\u001b[31m\nred')
+  mkdirSync(workspace)
+  const { stdout } = await command.run(['explain', '--workspace', workspace])
+  expect(stdout).toContain('a\u{fffd}[31m\u{fffd}red')
+  expect(stdout).not.toContain('\u001b')
+  const world = { ...command.world, workspace, env: { ...command.world.env, ...noDocker } }
+  const server = await startServer(world, [])
+  await server.close()
+  expect(server.log().split('\n')[0]).toContain(
+    'a\u{fffd}[31m\u{fffd}red (--workspace), sandbox sbx-',
+  )
+})
+
 test('no engine is asked', async () => {
   const { exitCode } = await command.run(['explain', '--backend', 'docker'], noDocker)
   expect(exitCode).toBe(0)
