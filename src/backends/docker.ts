@@ -4,9 +4,10 @@ import { sandboxStartFailed } from '../errors.ts'
 import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
 import { adopt } from './docker/adopt.ts'
 import { checkSettings } from './docker/check-settings.ts'
-import { dockerChecks } from './docker/checks.ts'
+import { dockerChecks, messageOf } from './docker/checks.ts'
 import { createSandbox } from './docker/create.ts'
 import { DockerEngine } from './docker/engine.ts'
+import type { EngineError } from './docker/engine-error.ts'
 import { infoOf, label, refuseForeign } from './docker/labels.ts'
 import { defaultImage } from './docker/options.ts'
 import { findOwnContainer } from './docker/own-container.ts'
@@ -40,6 +41,21 @@ export class DockerBackend implements Backend {
   async open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
     const { signal } = context
     const engine = await this.#reach(signal)
+    try {
+      return await this.#openOn(engine, spec, context)
+    } catch (error) {
+      // What an engine may answer to any call, such as that its disk is full.
+      if (signal.aborted || (error as EngineError).statusCode === undefined) throw error
+      throw sandboxStartFailed(
+        `sandbox ${spec.name} could not be opened: ${messageOf(error)}`,
+        'Act on what the engine says, then call again.',
+        error,
+      )
+    }
+  }
+
+  async #openOn(engine: DockerEngine, spec: SandboxSpec, context: OpenContext): Promise<Sandbox> {
+    const { signal } = context
     const plan = await this.#plan(engine, spec, signal)
     const setup = new SetupWatch(engine, plan, context)
     // Begins with a lost race: what comes before it, as pulling the image does, may take its time.

@@ -270,6 +270,24 @@ describe('an engine that does not work', () => {
     expect([creates, looks]).toEqual([2, 3])
   })
 
+  test.each(['/images/', '/containers/create', '/info'])(
+    'an engine that fails at %s is told in its own words, and is no defect of the server',
+    async (call) => {
+      await listen((request, response) => {
+        const url = request.url ?? ''
+        const status = url.includes(call) ? 500 : /\/containers\/.*\/json/.test(url) ? 404 : 200
+        response.writeHead(status, { 'content-type': 'application/json' })
+        response.end(JSON.stringify({ message: 'no space left on device' }))
+      })
+      const backend = new DockerBackend({}, (signal) => DockerEngine.connect(signal, candidates()))
+      const opening = backend.open(spec(), { signal: never, report: () => {} })
+      await expect(opening).rejects.toMatchObject({
+        code: 'SANDBOX_START_FAILED',
+        message: expect.stringContaining('no space left on device'),
+      })
+    },
+  )
+
   test('an image that is missing and cannot be pulled: the error says what to do', async () => {
     await listen((request, response) => {
       const answer = (status: number, body: unknown) => {

@@ -57,6 +57,7 @@ describe('a value that cannot be used is refused with its key and a fix', () => 
     [{ workdir: '/proc/self' }, 'is no place for the workspace', '/workspace'],
     [{ workdir: '/a/../b' }, 'is no place for the workspace', '/workspace'],
     [{ image: '--privileged' }, 'is not the name of an image', 'debian'],
+    [{ image: 'https://acme.org/tools' }, 'is not the name of an image', 'debian'],
     [{ platform: 'arm64' }, 'docker.platform "arm64" is not a platform', 'linux/amd64'],
     [
       {
@@ -339,6 +340,16 @@ describeWhere('docker', 'docker: settings in a container', () => {
       await expect.poll(() => world.containers()).toEqual([])
     }
   })
+
+  test.each(['Acme/Tools', 'acme:1:2'])(
+    '%s is told not to be the name of an image',
+    async (image) => {
+      await expect(world.open({ image })).rejects.toMatchObject({
+        code: expect.stringMatching(/CONFIG_INVALID|SANDBOX_START_FAILED/),
+        message: expect.stringContaining(`image "${image}" is not`),
+      })
+    },
+  )
 
   test('an image for another machine is not taken for the one that is asked for', async () => {
     const foreign = process.arch === 'arm64' ? 'linux/amd64' : 'linux/arm64'

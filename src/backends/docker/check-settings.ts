@@ -48,7 +48,7 @@ const workspaceOf = ({ workdir }: DockerSettings) => ({
 })
 
 function checkImage({ image }: DockerSettings): void {
-  if (image !== undefined && !/^[a-z0-9][\w./:@-]*$/i.test(image)) {
+  if (image !== undefined && !/^[a-z0-9](?!.*\/\/)[\w./:@-]*$/i.test(image)) {
     throw refusal('image', image, 'is not the name of an image', 'Write "debian:bookworm", say.')
   }
 }

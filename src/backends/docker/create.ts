@@ -16,6 +16,7 @@ import { makeMountPoints } from './mount-points.ts'
 import { hostNetworkRefusal, isNamedNetwork } from './network.ts'
 import { defaultImage } from './options.ts'
 import type { Plan } from './plan.ts'
+import { refusal } from './refusal.ts'
 import { DockerSandbox } from './sandbox.ts'
 import type { DockerSettings } from './settings.ts'
 import { runSetup, setupName, takeLease } from './setup.ts'
@@ -115,7 +116,11 @@ async function provideImage(
   { image = defaultImage, platform }: DockerSettings,
   { signal, report }: OpenContext,
 ): Promise<void> {
-  if (await engine.hasImage(image, platform, signal)) return
+  const isThere = engine.hasImage(image, platform, signal).catch((error: EngineError) => {
+    if (error.statusCode !== 400) throw error
+    throw notAnImage(image, messageOf(error))
+  })
+  if (await isThere) return
   report(`pulling ${image}`)
   await engine.pull(image, platform, signal, report).catch((error: unknown) => {
     if (signal.aborted || isSandboxError(error)) throw error
@@ -127,6 +132,15 @@ async function provideImage(
     )
   })
 }
+
+/** Each engine reads names in its own way. */
+const notAnImage = (image: string, why: string) =>
+  refusal(
+    'image',
+    image,
+    `is not the name of an image: ${why}`,
+    'Write "debian:bookworm", say: the part before the tag is in lower case.',
+  )
 
 /** A network is not what its name says: the host's has an id too. */
 async function checkNetwork(
