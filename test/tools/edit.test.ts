@@ -594,3 +594,11 @@ describe('properties', () => {
     )
   })
 })
+
+describe('a large file', () => {
+  test('with a long run of combining marks is searched tolerantly', () => {
+    const marked = `a${'\u0327\u0301'.repeat(1_000_000)}`
+    expect(refused(marked, from('b', 'x'))).toContain('is not in a.txt')
+    expect(edited(`${marked}cafe\u0301`, from('caf\u00e9', 'x'))).toBe(`${marked}x`)
+  })
+})

@@ -59,7 +59,9 @@ export function plainView(text: string): View {
 }
 
 const blanks = `[\\p{Zs}\\t]+`
-const tolerated = new RegExp(`\r\n|${blanks}|[${foldedCharacters}]|\\P{M}\\p{M}+`, 'gu')
+/** As many as Unicode's stream-safe text has: to compose a run takes time with the square of its length. */
+const marks = `\\p{M}{1,30}`
+const tolerated = new RegExp(`\r\n|${blanks}|[${foldedCharacters}]|\\P{M}${marks}`, 'gu')
 
 /**
  * As `plainView`, without blanks at line ends, with typographic quotes, dashes, spaces and ellipses
