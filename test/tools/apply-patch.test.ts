@@ -61,6 +61,12 @@ function patched(text: string, ...chunks: string[]): string {
   return applyChunks(text, operation.chunks)
 }
 
+test('hundreds of thousands of lines take the place and the endings of as many others', () => {
+  const lines = 800_000
+  const chunk = `@@\n${'-x\n'.repeat(lines)}${'+y\n'.repeat(lines).trimEnd()}`
+  expect(patched('x\r\n'.repeat(lines), chunk) === 'y\r\n'.repeat(lines)).toBe(true)
+})
+
 describe('others who change the same files', () => {
   test('a patch is planned anew on what they wrote', async () => {
     const { root, inside } = temporaryPair()

@@ -36,14 +36,16 @@ function rewrite(lines: readonly Line[], placed: readonly Placed[]): Line[] {
   for (const { at, body } of placed) {
     keep(at)
     let removed: Ending[] = []
+    let given = 0
     for (const { sign, text } of body) {
       if (sign === '+') {
         const around = lines[next - 1]?.ending || lines[next]?.ending || usual
-        written.push({ text, ending: removed.shift() || around })
+        written.push({ text, ending: removed[given] || around })
+        if (given < removed.length) given += 1
         continue
       }
       if (sign === '-') removed.push(lines[next]?.ending ?? '')
-      else removed = []
+      else [removed, given] = [[], 0]
       if (sign === '-') next += 1
       else keep(next + 1)
     }
