@@ -4,9 +4,9 @@
  */
 import { setImmediate } from 'node:timers/promises'
 import { cancelled } from '../errors.ts'
+import { atOnce, type Steps } from '../turn.ts'
 
-/** Between any two steps others may run. */
-export type Steps<T> = Generator<void, T>
+export { atOnce, type Steps }
 
 /** How long others may have to wait. */
 const sliceMs = 15
@@ -36,14 +36,6 @@ export async function betweenSlices(since: number): Promise<number> {
   if (performance.now() < since + sliceMs) return since
   await setImmediate()
   return performance.now()
-}
-
-/** All of it in one go, for what is known to be small. */
-export function atOnce<T>(steps: Steps<T>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
 }
 
 /** Says when a loop over entries is to make a step. */

@@ -69,12 +69,12 @@ export const applyPatch = defineTool({
     }
     return inTurn(tree, paths, 'apply_patch', signal, async () => {
       try {
-        const assumed = await assumedPlan(targets, tree)
+        const assumed = await assumedPlan(targets, tree, signal)
         if (assumed !== undefined) return await carryOut(assumed)
       } catch (error) {
         if (!isOutdated(error)) throw error
       }
-      return carryOut(await planPatch(targets))
+      return carryOut(await planPatch(targets, signal))
     })
   },
 })
@@ -83,12 +83,16 @@ export const applyPatch = defineTool({
  * A plan that need not hold: made from what the tree recalls of files, and as if nothing were where something is to be made.
  * Undefined where there is nothing to assume, or where carrying it out would not check all that is.
  */
-async function assumedPlan(targets: readonly Target[], tree: Tree): Promise<Plan | undefined> {
+async function assumedPlan(
+  targets: readonly Target[],
+  tree: Tree,
+  signal: AbortSignal,
+): Promise<Plan | undefined> {
   const isAssumed = ({ operation, file, moveTo }: Target) =>
     operation.kind === 'add' || moveTo !== undefined || tree.recall?.(file.path) !== undefined
   if (tree.recall === undefined || !targets.some(isAssumed)) return undefined
   const assumed = new Set<TreePath>()
-  const plan = await planPatch(targets, {
+  const plan = await planPatch(targets, signal, {
     content({ path }) {
       const bytes = tree.recall?.(path)
       if (bytes !== undefined) assumed.add(path)

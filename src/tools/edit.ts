@@ -1,7 +1,8 @@
 /** The tool `edit`: exact replacements in one file, all or none. */
 import { z } from 'zod'
-import { argumentInvalid } from '../errors.ts'
+import { argumentInvalid, cancelled } from '../errors.ts'
 import { digestOf } from '../tree.ts'
+import { inTurns } from '../turn.ts'
 import { encodeText } from './byte-text.ts'
 import { applyReplacements, type Edit, locateEdits } from './edit/apply-edits.ts'
 import { excerptOf } from './edit/excerpt.ts'
@@ -51,7 +52,8 @@ export const edit = defineTool({
     const located = await session.locate(path, openContext(call))
     const change = async (was: Buffer) => {
       const content = textOf(was, located.shown)
-      const { replacements, tolerant } = locateEdits(content, edits, located.shown)
+      const steps = locateEdits(content, edits, located.shown)
+      const { replacements, tolerant } = await inTurns(steps, signal, () => cancelled('edit'))
       const bytes = encodeText(applyReplacements(content, replacements))
       const before = { digest: digestOf(was) }
       await located.tree.apply([{ path: located.path, before, after: { bytes } }], signal)

@@ -10,6 +10,7 @@ import { parsePatch } from '../../src/tools/apply-patch/parse.ts'
 import { applyPatch } from '../../src/tools/apply-patch.ts'
 import { decodeText, encodeText } from '../../src/tools/byte-text.ts'
 import { splitLines } from '../../src/tools/text-lines.ts'
+import { atOnce } from '../../src/turn.ts'
 import { contentsOf, temporaryPair } from '../support/directory-contents.ts'
 import { directorySession } from '../support/directory-session.ts'
 import { describeFiles } from '../support/file-places.ts'
@@ -58,7 +59,7 @@ const change = (from: string, to: string) => `@@\n-${from}\n+${to}`
 function patched(text: string, ...chunks: string[]): string {
   const [operation] = parsePatch(update('a', ...chunks))
   if (operation?.kind !== 'update') throw new Error('one update was given')
-  return applyChunks(text, operation.chunks)
+  return atOnce(applyChunks(text, operation.chunks))
 }
 
 test('hundreds of thousands of lines take the place and the endings of as many others', () => {

@@ -8,6 +8,7 @@ import { decodeText, encodeText } from '../../src/tools/byte-text.ts'
 import { applyReplacements, type Edit, locateEdits } from '../../src/tools/edit/apply-edits.ts'
 import { tolerantView } from '../../src/tools/edit/view.ts'
 import { edit } from '../../src/tools/edit.ts'
+import { atOnce, inTurns } from '../../src/turn.ts'
 import { contentsOf, temporaryPair } from '../support/directory-contents.ts'
 import { directorySession } from '../support/directory-session.ts'
 import { describeFiles, type FilePlace, hostPlace } from '../support/file-places.ts'
@@ -15,7 +16,7 @@ import { RacedTree } from '../support/raced-tree.ts'
 
 /** The text core alone. */
 function edited(text: string, ...edits: Edit[]): string {
-  return applyReplacements(text, locateEdits(text, edits, 'a.txt').replacements)
+  return applyReplacements(text, atOnce(locateEdits(text, edits, 'a.txt')).replacements)
 }
 
 const from = (oldText: string, newText: string, replaceAll?: boolean): Edit => ({
@@ -600,5 +601,32 @@ describe('a large file', () => {
     const marked = `a${'\u0327\u0301'.repeat(1_000_000)}`
     expect(refused(marked, from('b', 'x'))).toContain('is not in a.txt')
     expect(edited(`${marked}cafe\u0301`, from('caf\u00e9', 'x'))).toBe(`${marked}x`)
+  })
+
+  test('does not have edits that must overlap collected in memory', () => {
+    const text = 'ab\n'.repeat(300_000)
+    const edits = Array.from({ length: 2_000 }, () => from('ab', '', true))
+    expect(refused(text, ...edits)).toContain('edits[0] and edits[1] overlap at line 1 of a.txt')
+  })
+
+  test('does not have places that are not unique collected in memory', () => {
+    const text = 'ab\n'.repeat(300_000)
+    const edits = Array.from({ length: 1_000 }, () => from('ab', 'c'))
+    expect(refused(text, ...edits)).toContain(
+      'edits[0].oldText is 300000 times in a.txt: lines 1, 2, 3',
+    )
+  })
+
+  test('keeps nobody waiting while many edits are located, and a cancel ends that', async () => {
+    const lines = Array.from({ length: 20_000 }, (_, at) => `line number ${at} of it`)
+    const edits = lines.map((line) => from(`${line}\n`, 'x\n'))
+    const controller = new AbortController()
+    setImmediate(() => setImmediate(() => controller.abort()))
+    const located = inTurns(
+      locateEdits(`${lines.join('\n')}\n`, edits, 'a.txt'),
+      controller.signal,
+      () => new Error('cancelled'),
+    )
+    await expect(located).rejects.toThrow('cancelled')
   })
 })

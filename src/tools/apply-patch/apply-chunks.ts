@@ -1,4 +1,5 @@
 /** The text core of `apply_patch`: the chunks of one file, all located before any is made. */
+import type { Steps } from '../../turn.ts'
 import { byteOrderMark, type Ending, joinLines, type Line, splitLines } from '../text-lines.ts'
 import { FileLines } from './file-lines.ts'
 import { isAppended, locateChunk, type Placed } from './locate.ts'
@@ -9,19 +10,21 @@ import type { Chunk } from './parse.ts'
  * endings included; written ones take the ending of the line they replace, or of their neighbour,
  * and always have one. `EDIT_NO_MATCH` when a chunk has no place, or more than one.
  */
-export function applyChunks(text: string, chunks: readonly Chunk[]): string {
+export function* applyChunks(text: string, chunks: readonly Chunk[]): Steps<string> {
   const mark = text.startsWith(byteOrderMark) ? byteOrderMark : ''
   const lines = splitLines(text.slice(mark.length))
   const file = new FileLines(lines.map((line) => line.text))
 
   let from = 0
   let appended: Chunk | undefined
-  const placed = chunks.map((chunk) => {
+  const placed: Placed[] = []
+  for (const chunk of chunks) {
     const place = locateChunk(file, chunk, from, appended)
     if (isAppended(chunk)) appended = chunk
     from = place.at + place.body.filter(({ sign }) => sign !== '+').length
-    return place
-  })
+    placed.push(place)
+    yield
+  }
   return mark + joinLines(rewrite(lines, placed))
 }
 

@@ -3,9 +3,10 @@
  * so that one path can be deleted and added, or updated twice; what they come to is one list of
  * Changes. Nothing is written here.
  */
-import { isSandboxError, type SandboxError } from '../../errors.ts'
+import { cancelled, isSandboxError, type SandboxError } from '../../errors.ts'
 import { fileExists, fileNotFound, patchFailed } from '../../file-errors.ts'
 import { type Before, type Change, digestOf, type FileContent, type TreePath } from '../../tree.ts'
+import { inTurns, type Steps } from '../../turn.ts'
 import type { Located } from '../../workspace.ts'
 import { encodeText } from '../byte-text.ts'
 import { isRefusal } from '../refusal.ts'
@@ -54,9 +55,17 @@ interface Picture {
  */
 export async function planPatch(
   targets: readonly Target[],
+  signal: AbortSignal,
   assumptions?: Assumptions,
 ): Promise<Plan> {
   const loaded = await load(targets, assumptions)
+  return inTurns(plan(targets, loaded), signal, () => cancelled('apply_patch'))
+}
+
+function* plan(
+  targets: readonly Target[],
+  loaded: ReadonlyMap<TreePath, Picture | SandboxError>,
+): Steps<Plan> {
   const failures = new Map<TreePath, { path: string; error: SandboxError }>()
   const pictures = new Map<TreePath, Picture>()
   for (const [path, picture] of loaded) {
@@ -71,7 +80,7 @@ export async function planPatch(
         const problem = loaded.get(path)
         if (isSandboxError(problem)) throw problem
       }
-      perform(target, pictures)
+      yield* perform(target, pictures)
       for (const { path } of involved) moveLast(pictures, path)
     } catch (error) {
       if (!isRefusal(error)) throw error
@@ -148,7 +157,11 @@ async function doomed(file: Located): Promise<Picture> {
   return { file, before, original: content, now: content }
 }
 
-function perform({ operation, file, moveTo }: Target, pictures: Map<TreePath, Picture>): void {
+function* perform(
+  { operation, file, moveTo }: Target,
+  pictures: Map<TreePath, Picture>,
+): Steps<void> {
+  yield
   const picture = pictures.get(file.path)
   if (picture === undefined) throw new Error(`${file.path} was not loaded`)
   if (operation.kind === 'add') {
@@ -166,7 +179,7 @@ function perform({ operation, file, moveTo }: Target, pictures: Map<TreePath, Pi
   const changed =
     operation.chunks.length === 0
       ? content.bytes
-      : encodeText(applyChunks(textOf(content.bytes, file.shown), operation.chunks))
+      : encodeText(yield* applyChunks(textOf(content.bytes, file.shown), operation.chunks))
   const updated = { ...content, bytes: changed }
   if (moveTo === undefined) {
     picture.now = updated

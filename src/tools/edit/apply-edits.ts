@@ -1,5 +1,6 @@
 /** The text core of `edit`: several replacements in one text, all found in the original. */
 import { editNoMatch, fileTooLarge } from '../../file-errors.ts'
+import { atOnce, type Steps } from '../../turn.ts'
 import { isOfShownBytes } from '../byte-text.ts'
 import { describeNearest } from '../nearest.ts'
 import { countNewlines, cutLine, splitLines, withLineFeeds } from '../text-lines.ts'
@@ -30,6 +31,8 @@ export interface Edits {
 /** Many matches times a long newText can be more than memory holds. */
 const resultLimit = 16 * 1024 * 1024
 const toldProblems = 5
+const toldPlaces = 10
+const replacementsPerStep = 1024
 
 const copyHint = 'Read the file again and copy oldText from it exactly; nothing was written.'
 const bytesHint =
@@ -41,51 +44,65 @@ const uniqueHint =
  * Where each edit goes and what it writes. All misses are told in one `EDIT_NO_MATCH`; edits that
  * overlap, change nothing or have an empty `oldText` are refused the same way.
  */
-export function locateEdits(text: string, edits: readonly Edit[], shownPath: string): Edits {
+export function* locateEdits(
+  text: string,
+  edits: readonly Edit[],
+  shownPath: string,
+): Steps<Edits> {
   const locator = new Locator(text)
   const endings = new LineEndings(text)
   const replacements: Replacement[] = []
   const tolerant: number[] = []
   const problems: Problem[] = []
   let size = text.length
-  edits.forEach((edit, index) => {
+  let replaced = 0
+  for (const [index, edit] of edits.entries()) {
+    yield
+    // Some of them overlap: more would only fill the memory.
+    if (replaced > text.length) break
     const name = `edits[${index}]`
     const refused = refusal(edit, name)
     if (refused !== undefined) {
       problems.push(refused)
-      return
+      continue
     }
-    const found = locator.find(edit.oldText, edit.replaceAll === true)
-    if (found.spans.length === 0) {
+    const all = edit.replaceAll === true
+    // How often it is there is told of the first problems only.
+    const most = all || problems.length < toldProblems ? Infinity : 2
+    const found = yield* locator.find(edit.oldText, all, most)
+    const { spans } = found
+    if (spans.length === 0) {
       const message = () => missing(text, locator, edit, name, shownPath)
       problems.push({ message, hint: isOfShownBytes(edit.oldText, text) ? bytesHint : copyHint })
-      return
+      continue
     }
-    if (found.spans.length > 1 && edit.replaceAll !== true) {
-      const message = () =>
-        `${name}.oldText is ${found.spans.length} times in ${shownPath}: ${linesOf(text, found.spans)}`
+    const places = placesOf(text, spans)
+    if (spans.length > 1 && !all) {
+      const times = spans.length
+      const message = () => `${name}.oldText is ${times} times in ${shownPath}: ${places()}`
       problems.push({ message, hint: uniqueHint })
-      return
+      continue
     }
-    size += found.spans.length * edit.newText.length
+    size += spans.length * edit.newText.length
     if (size > resultLimit) throw fileTooLarge(shownPath, size, resultLimit)
-    const made = found.spans.map((span) => ({
-      from: span.from,
-      to: span.to,
-      edit: index,
-      with: endings.give(span, edit.newText),
-    }))
-    if (made.every((one) => text.slice(one.from, one.to) === one.with)) {
-      problems.push({
-        message: () =>
-          `${name} changes nothing: ${shownPath} already has newText at ${linesOf(text, found.spans)}`,
-        hint: 'Leave this edit out; nothing was written.',
-      })
-      return
+    const [madeBefore, replacedBefore] = [replacements.length, replaced]
+    let isChange = false
+    for (const { from, to } of spans) {
+      const made = endings.give({ from, to }, edit.newText)
+      isChange ||= text.slice(from, to) !== made
+      replacements.push({ from, to, edit: index, with: made })
+      replaced += to - from
+      if (replacements.length % replacementsPerStep === 0) yield
     }
-    if (found.tolerant) tolerant.push(index)
-    for (const one of made) replacements.push(one)
-  })
+    if (isChange) {
+      if (found.tolerant) tolerant.push(index)
+      continue
+    }
+    replacements.length = madeBefore
+    replaced = replacedBefore
+    const message = () => `${name} changes nothing: ${shownPath} already has newText at ${places()}`
+    problems.push({ message, hint: 'Leave this edit out; nothing was written.' })
+  }
   if (problems.length > 0) throw refuse(problems)
 
   replacements.sort((a, b) => a.from - b.from || a.to - b.to)
@@ -151,11 +168,12 @@ function missing(
   const lines = splitLines(text).map((line) => line.text)
   const wanted = withLineFeeds(edit.oldText).split('\n')
   // A short newText is found by chance.
-  const made = edit.newText.trim().length < 8 ? undefined : locator.find(edit.newText, false)
+  const made =
+    edit.newText.trim().length < 8 ? undefined : atOnce(locator.find(edit.newText, false))
   const already =
     made === undefined || made.tolerant || made.spans.length !== 1
       ? ''
-      : `\nnewText is there already, at ${linesOf(text, made.spans)}; this edit may have been made before.`
+      : `\nnewText is there already, at ${placesOf(text, made.spans)()}; this edit may have been made before.`
   return `${name}.oldText is not in ${shownPath}${already}${describeNearest(lines, wanted)}`
 }
 
@@ -169,21 +187,26 @@ function refuseOverlap(text: string, sorted: readonly Replacement[], shownPath: 
       60,
     )
     throw editNoMatch(
-      `edits[${a}] and edits[${b}] overlap at ${linesOf(text, [replacement])} of ${shownPath}, at ${JSON.stringify(start)}`,
+      `edits[${a}] and edits[${b}] overlap at ${placesOf(text, [replacement])()} of ${shownPath}, at ${JSON.stringify(start)}`,
       'Join the two into one edit; every oldText is matched against the file as it is now, and nothing was written.',
     )
   })
 }
 
-function linesOf(text: string, spans: readonly Span[]): string {
-  const numbers: number[] = []
-  let line = 1
-  let counted = 0
-  for (const span of spans.slice(0, 10)) {
-    line += countNewlines(text, counted, span.from)
-    counted = span.from
-    numbers.push(line)
+/** Tells the lines of the first few; the others need not be kept for it. */
+function placesOf(text: string, spans: readonly Span[]): () => string {
+  const told = spans.slice(0, toldPlaces)
+  const left = spans.length - told.length
+  return () => {
+    const numbers: number[] = []
+    let line = 1
+    let counted = 0
+    for (const span of told) {
+      line += countNewlines(text, counted, span.from)
+      counted = span.from
+      numbers.push(line)
+    }
+    const more = left > 0 ? ` and ${left} more` : ''
+    return `${numbers.length === 1 ? 'line' : 'lines'} ${numbers.join(', ')}${more}`
   }
-  const more = spans.length > numbers.length ? ` and ${spans.length - numbers.length} more` : ''
-  return `${numbers.length === 1 ? 'line' : 'lines'} ${numbers.join(', ')}${more}`
 }

@@ -1,4 +1,5 @@
 /** Finding where an `oldText` is: as it is first, and only if it is nowhere, tolerantly. */
+import type { Steps } from '../../turn.ts'
 import { withLineFeeds } from '../text-lines.ts'
 import { plainView, type Span, tolerantView, type View } from './view.ts'
 
@@ -8,6 +9,8 @@ export interface Located {
   /** True when blanks at line ends, quotes, dashes or spaces differ from what was given. */
   readonly tolerant: boolean
 }
+
+const placesPerStep = 1024
 
 /** Finds texts in one file, whose views are made once. */
 export class Locator {
@@ -22,10 +25,10 @@ export class Locator {
 
   /**
    * Every place of `wanted` (with `all`), or enough of them to see that it is not unique: places
-   * may then overlap, as "aa" is in "aaa" twice.
+   * may then overlap, as "aa" is in "aaa" twice. No more than `most` are looked for.
    */
-  find(wanted: string, all: boolean): Located {
-    const exact = placesIn(this.#plain, withLineFeeds(wanted), all)
+  *find(wanted: string, all: boolean, most = Infinity): Steps<Located> {
+    const exact = yield* placesIn(this.#plain, withLineFeeds(wanted), all, most)
     if (exact.length > 0) return { spans: exact, tolerant: false }
 
     const folded = tolerantView(wanted).text
@@ -34,18 +37,27 @@ export class Locator {
     const view = this.#tolerant
     // Blanks that end `wanted` were left out; that is right only where a line ends too.
     const toLineEnd = /[\p{Zs}\t]$/u.test(wanted)
-    return { spans: placesIn(view, folded, all, toLineEnd), tolerant: true }
+    return { spans: yield* placesIn(view, folded, all, most, toLineEnd), tolerant: true }
   }
 }
 
-function placesIn(view: View, wanted: string, all: boolean, toLineEnd = false): Span[] {
+function* placesIn(
+  view: View,
+  wanted: string,
+  all: boolean,
+  most: number,
+  toLineEnd = false,
+): Steps<Span[]> {
   const spans: Span[] = []
+  let looks = 0
   let at = view.text.indexOf(wanted)
-  while (at !== -1) {
+  while (at !== -1 && spans.length < most) {
     const to = at + wanted.length
     const ends = !toLineEnd || to === view.text.length || view.text[to] === '\n'
     const span = ends ? view.original(at, to) : undefined
     if (span !== undefined) spans.push(span)
+    looks += 1
+    if (looks % placesPerStep === 0) yield
     // One overlapping place is enough to refuse; stepping by one throughout would be quadratic.
     const step = span !== undefined && (all || spans.length > 1) ? wanted.length : 1
     at = view.text.indexOf(wanted, at + step)
