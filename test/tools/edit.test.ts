@@ -597,6 +597,13 @@ describe('properties', () => {
 })
 
 describe('a large file', () => {
+  test('of one letter is searched for many of them, with blanks at the end too', () => {
+    const letters = 'a'.repeat(5_000_000)
+    const some = 'a'.repeat(50_000)
+    expect(refused(letters, from(`${some}b${some}`, 'x'))).toContain('is not in a.txt')
+    expect(edited(letters, from(`${some} `, 'x'))).toBe(`${letters.slice(some.length)}x`)
+  })
+
   test('with a long run of combining marks is searched tolerantly', () => {
     const marked = `a${'\u0327\u0301'.repeat(1_000_000)}`
     expect(refused(marked, from('b', 'x'))).toContain('is not in a.txt')

@@ -1,6 +1,7 @@
 /** Finding where an `oldText` is: as it is first, and only if it is nowhere, tolerantly. */
 import type { Steps } from '../../turn.ts'
 import { withLineFeeds } from '../text-lines.ts'
+import { TextSearch } from './text-search.ts'
 import { plainView, type Span, tolerantView, type View } from './view.ts'
 
 export interface Located {
@@ -49,8 +50,9 @@ function* placesIn(
   toLineEnd = false,
 ): Steps<Span[]> {
   const spans: Span[] = []
+  const search = new TextSearch(view.text, wanted)
   let looks = 0
-  let at = view.text.indexOf(wanted)
+  let at = search.next(0)
   while (at !== -1 && spans.length < most) {
     const to = at + wanted.length
     const ends = !toLineEnd || to === view.text.length || view.text[to] === '\n'
@@ -60,7 +62,7 @@ function* placesIn(
     if (looks % placesPerStep === 0) yield
     // One overlapping place is enough to refuse; stepping by one throughout would be quadratic.
     const step = span !== undefined && (all || spans.length > 1) ? wanted.length : 1
-    at = view.text.indexOf(wanted, at + step)
+    at = search.next(at + step)
   }
   return spans
 }
