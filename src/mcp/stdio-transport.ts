@@ -5,11 +5,14 @@
 
 import type { Readable, Writable } from 'node:stream'
 import { shown } from '../errors.ts'
+import { OversizedMessage } from './oversized-message.ts'
 
-/** More of one message than this ends the connection; the SDK's transports take no more either. */
+/** A message that is larger is not read; the SDK's transports take no more either. */
 const messageLimitBytes = 10 * 1024 * 1024
 
 const lineFeed = 0x0a
+/** JSON-RPC's. */
+const invalidRequest = -32600
 
 export class StdioTransport {
   onmessage?: (message: object) => void
@@ -21,6 +24,8 @@ export class StdioTransport {
   /** A line that has begun. */
   #parts: Buffer[] = []
   #bytes = 0
+  /** Instead of its parts, once it has become too large. */
+  #oversized: OversizedMessage | undefined
   readonly #take = (chunk: Buffer) => this.#taken(chunk)
   readonly #fail = (error: Error) => this.onerror?.(error)
 
@@ -47,31 +52,47 @@ export class StdioTransport {
     this.#stdin.off('error', this.#fail)
     this.#stdin.pause()
     this.#parts = []
+    this.#oversized = undefined
     this.onclose?.()
   }
 
   #taken(chunk: Buffer): void {
     let from = 0
     for (let end = chunk.indexOf(lineFeed); end !== -1; end = chunk.indexOf(lineFeed, from)) {
-      const last = chunk.subarray(from, end)
+      this.#add(chunk.subarray(from, end))
       from = end + 1
-      if (!this.#hasRoomFor(last)) return
-      const line = this.#parts.length === 0 ? last : Buffer.concat([...this.#parts, last])
-      this.#parts = []
-      this.#bytes = 0
-      this.#read(line.toString())
+      this.#ended()
     }
-    const rest = chunk.subarray(from)
-    if (rest.length === 0 || !this.#hasRoomFor(rest)) return
-    this.#parts.push(rest)
-    this.#bytes += rest.length
+    if (from < chunk.length) this.#add(chunk.subarray(from))
   }
 
-  #hasRoomFor({ length }: Buffer): boolean {
-    if (this.#bytes + length <= messageLimitBytes) return true
-    this.onerror?.(new Error(`a message of the client is larger than ${messageLimitBytes} bytes`))
-    void this.close()
-    return false
+  #add(part: Buffer): void {
+    this.#bytes += part.length
+    if (this.#bytes <= messageLimitBytes) {
+      this.#parts.push(part)
+      return
+    }
+    this.#oversized ??= new OversizedMessage()
+    for (const one of [...this.#parts, part]) this.#oversized.take(one)
+    this.#parts = []
+  }
+
+  #ended(): void {
+    const [parts, oversized] = [this.#parts, this.#oversized]
+    this.#parts = []
+    this.#bytes = 0
+    this.#oversized = undefined
+    if (oversized !== undefined) this.#refuse(oversized)
+    else this.#read((parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts)).toString())
+  }
+
+  /** Who sent a request is told; of anything else only the log is. */
+  #refuse({ bytes, requestId: id }: OversizedMessage): void {
+    const told = `a message of the client has ${bytes} bytes; one of more than ${messageLimitBytes} is not read`
+    this.onerror?.(new Error(told))
+    if (id === undefined) return
+    const message = `${told}. Nothing of it was done: send less at a time, for instance a large file in parts.`
+    void this.send({ jsonrpc: '2.0', id, error: { code: invalidRequest, message } })
   }
 
   #read(line: string): void {

@@ -1,6 +1,6 @@
 /** Messages as lines: however the bytes are cut, whatever is in a line, and as large as they may be. */
 import { PassThrough } from 'node:stream'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { StdioTransport } from '../../src/mcp/stdio-transport.ts'
 
 async function started(stdout = new PassThrough()) {
@@ -52,16 +52,67 @@ test('a line that is no message is told, and the next is read', async () => {
   expect(closed.times).toBe(0)
 })
 
-test('a message of 10 MiB is read; a larger one ends the connection before it is all there', async () => {
-  const message = (bytes: number) => `{"text":"${'x'.repeat(bytes - 11)}"}`
-  const limit = 10 * 1024 * 1024
-  const { messages, errors, closed, given } = await started()
-  await given(`${message(limit)}\n`)
+const limit = 10 * 1024 * 1024
+
+test('a message of 10 MiB is read', async () => {
+  const { messages, errors, given } = await started()
+  await given(`{"text":"${'x'.repeat(limit - 11)}"}\n`)
   expect(messages).toHaveLength(1)
-  await given(message(limit + 1), '\n{"id":1}\n')
-  expect(errors.join()).toContain('larger than 10485760 bytes')
-  expect(closed.times).toBe(1)
-  expect(messages).toHaveLength(1)
+  expect(errors).toEqual([])
+})
+
+describe('of a message larger than that', () => {
+  const large = `"${'x'.repeat(limit)}"`
+  const params = `{"id":9,"method":"no","a":[{"id":8},"\\"\\\\",${large}],"b":{"id":7}}`
+  /** What is said of a line, and that the next one is read. */
+  async function answersTo(line: string) {
+    const { stdout, messages, errors, closed, given } = await started()
+    const bytes = Buffer.from(`${line}\r\n{"id":1}\n`)
+    for (let at = 0; at < bytes.length; at += 65_536) await given(bytes.subarray(at, at + 65_536))
+    expect(messages).toEqual([{ id: 1 }])
+    expect(closed.times).toBe(0)
+    expect(errors).toHaveLength(1)
+    expect(errors[0]).toMatch(
+      /^a message of the client has \d+ bytes; .* more than 10485760 is not/,
+    )
+    return stdout
+      .read()
+      ?.toString()
+      .trimEnd()
+      .split('\n')
+      .map(JSON.parse as (line: string) => unknown)
+  }
+
+  const requests: [name: string, line: string, id: unknown][] = [
+    ['with the id last', `{"method":"m","params":${params},"jsonrpc":"2.0","id":4}`, 4],
+    [
+      'with the id first',
+      `{"jsonrpc":"2.0", "id" : "a\\"\u00fc", "method":"m","params":${params}}`,
+      'a"\u00fc',
+    ],
+    ['with many small parts', `{"id":0,"method":"m","params":[${'1,'.repeat(limit)}1]}`, 0],
+  ]
+  test.each(requests)('a request %s is answered with the limit', async (_, line, id) => {
+    const message = expect.stringContaining(
+      'more than 10485760 is not read. Nothing of it was done',
+    )
+    expect(await answersTo(line)).toEqual([
+      { jsonrpc: '2.0', id, error: { code: -32600, message } },
+    ])
+  })
+
+  const others: [name: string, line: string][] = [
+    ['a notification', `{"method":"m","params":${params}}`],
+    ['an answer of the client', `{"id":3,"result":${params}}`],
+    ['a request that ends early', `{"id":3,"method":"m","params":${params}`],
+    ['an id of another kind', `{"id":{"id":3},"method":"m","params":${params}}`],
+    ['a list', `[{"id":3,"method":"m","params":${params}}]`],
+    ['an id without an end', `{"method":"m","id":${large}}`],
+    ['no JSON', 'x'.repeat(limit + 1)],
+  ]
+  test.each(others)('%s is passed over', async (_, line) => {
+    expect(await answersTo(line)).toBeUndefined()
+  })
 })
 
 test('nothing is read once it is closed', async () => {
