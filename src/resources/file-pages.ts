@@ -89,14 +89,14 @@ class PageWalk {
   ): Promise<ByteText | undefined> {
     const names = await this.#names(directory)
     this.directories.push({ path: directory, names })
-    const ignoring = names.some(({ key }) => key === '.gitignore')
-    const rules = ignoring ? await outer.in(this.#sight, directory) : outer
+    const ignoreFile = names[firstNotBefore(names, (key) => key < '.gitignore')]
+    const rules = ignoreFile?.key === '.gitignore' ? await outer.in(this.#sight, directory) : outer
     this.#sight.expect(this.#ahead(directory, prefix, names, rules))
     let facts: ReadonlyMap<string, FileFacts> = new Map()
     let known = 0
-    for (const [i, { name, kind, key }] of names.entries()) {
+    for (let i = this.#first(names, prefix); i < names.length; i += 1) {
+      const { name, kind, key } = names[i] as Named
       const whole = prefix + key
-      if (this.#isBehind(whole)) continue
       if (this.#turn.isOver) await this.#yield()
       const isDirectory = kind === 'directory'
       const bytes = isDirectory ? whole.slice(0, -1) : whole
@@ -126,6 +126,11 @@ class PageWalk {
     return key < this.#start && !(key.endsWith('/') && this.#start.startsWith(key))
   }
 
+  /** Where in a directory the page begins. */
+  #first(names: readonly Named[], prefix: ByteText): number {
+    return firstNotBefore(names, (key) => this.#isBehind(prefix + key))
+  }
+
   /** The directories that the walk will go into, worked out as far as somebody asks. */
   *#ahead(
     directory: TreePath,
@@ -133,9 +138,10 @@ class PageWalk {
     names: readonly Named[],
     rules: IgnoreRules,
   ): Generator<TreePath> {
-    for (const { name, kind, key } of names) {
+    for (let i = this.#first(names, prefix); i < names.length; i += 1) {
+      const { name, kind, key } = names[i] as Named
+      if (kind !== 'directory') continue
       const whole = prefix + key
-      if (kind !== 'directory' || this.#isBehind(whole)) continue
       if (!rules.ignores(whole.slice(0, -1), true)) yield pathIn(directory, name)
     }
   }
@@ -167,6 +173,17 @@ class PageWalk {
     await this.#turn.next()
     this.#signal.throwIfAborted()
   }
+}
+
+/** Names are sorted by their keys: all to which `isBefore` applies come before the others. */
+function firstNotBefore(names: readonly Named[], isBefore: (key: ByteText) => boolean): number {
+  let [low, high] = [0, names.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (isBefore((names[middle] as Named).key)) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 const pathIn = (directory: TreePath, name: string) =>

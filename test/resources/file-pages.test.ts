@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type FilePage, listPage, pageLimits } from '../../src/resources/file-pages.ts'
 import { parseWorkspaceUri } from '../../src/resources/workspace-uri.ts'
+import { treePath } from '../../src/tree.ts'
 import { HostWalk } from '../../src/trees/host-walk.ts'
 import { newPlace, type Place } from './world.ts'
 
@@ -279,6 +280,26 @@ describe('pages', () => {
       ),
       { numRuns: 40 },
     )
+  })
+
+  test('look at no more of a large directory than they list', async () => {
+    const place = newPlace()
+    for (let i = 0; i < 5_000; i++) place.write(`d/f${i}`)
+    const all = await place.sight.names(treePath('d'))
+    let looks = 0
+    const counted = new Proxy(all, {
+      get(names, key, own) {
+        if (typeof key === 'string' && /^\d+$/.test(key)) looks += 1
+        return Reflect.get(names, key, own)
+      },
+    })
+    const names = place.sight.names.bind(place.sight)
+    place.sight.names = async (path, ...rest) => (path === 'd' ? counted : names(path, ...rest))
+    const cursor = Buffer.from('at:d/f49').toString('base64url')
+    const { files } = await page(place, cursor)
+    expect(files[0]?.name).toBe('d/f49')
+    expect(files).toHaveLength(pageLimits.files)
+    expect(looks).toBeLessThan(3 * pageLimits.files)
   })
 
   test('go on where the last one ended, when that is gone or there is more before it', async () => {
