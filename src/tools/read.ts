@@ -65,7 +65,7 @@ export const read = defineTool({
     if (mimeType !== undefined) return image(located, head, mimeType)
     const binary = binaryKind(head.bytes.subarray(0, 8_192))
     if (binary !== undefined) throw fileBinary(located.shown, head.size, binary)
-    return page(located, head, args)
+    return page(located, head, args, call.signal)
   },
 })
 
@@ -134,10 +134,11 @@ async function page(
   located: Located,
   head: FileContent,
   { offset, limit = pageLimits.lines, cursor }: Args,
+  signal: AbortSignal,
 ) {
   const limits = { lines: Math.min(limit, pageLimits.lines), bytes: pageLimits.bytes }
   const line = offset ?? 1
-  const page = await textPage(located, head, { line, cursor }, limits)
+  const page = await textPage(located, head, { line, cursor }, limits, signal)
   const { next, lines } = page
   checkNotBeyond(page, line, cursor)
   const notes = [...page.notes]

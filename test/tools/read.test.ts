@@ -33,14 +33,14 @@ class CountingTree extends HostTree {
 
 function setUp(place: FilePlace) {
   const { root, session } = place
-  const call = async (path: string, args: object = {}) => {
+  const call = async (path: string, args: object = {}, signal?: AbortSignal) => {
     place.ready()
     const result = await callTool(
       read as unknown as Tool,
       { path, ...args },
       {
         session,
-        signal: new AbortController().signal,
+        signal: signal ?? new AbortController().signal,
         progress: () => {},
       },
     )
@@ -333,4 +333,14 @@ test('1 GB is read at any place without being loaded', async () => {
   expect((await call('huge.log', { cursor: 2e9 })).text).toContain(
     'cursor 2000000000 is beyond the end',
   )
+})
+
+test('while a line far inside is looked up others are answered, and a cancel ends that', async () => {
+  const { call, put, tree } = setUpCounting()
+  put('f', '\n'.repeat(80 * 1024 * 1024))
+  const controller = new AbortController()
+  setImmediate(() => controller.abort())
+  const { text } = await call('f', { offset: 80 * 1024 * 1024 }, controller.signal)
+  expect(text).toContain('CANCELLED')
+  expect(tree.reads.length).toBeLessThan(15)
 })

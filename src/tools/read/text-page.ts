@@ -1,6 +1,8 @@
 /** Cuts a page of lines out of a text file, without reading more of it than it has to. */
+import { cancelled } from '../../errors.ts'
 import { fileTooLarge } from '../../file-errors.ts'
 import type { FileContent } from '../../tree.ts'
+import { Turn } from '../../turn.ts'
 import type { Located } from '../../workspace.ts'
 import { utf16 } from '../file-kind.ts'
 import { type CutPage, PageCutter, type PageLimits, type PageStart } from './page-cutter.ts'
@@ -21,20 +23,27 @@ const laterChunkBytes = 4 * 1024 * 1024
 /** UTF-16 is decoded whole. */
 const utf16LimitBytes = 16 * 1024 * 1024
 
-/** The page that begins at `start`. `head` are the file's first bytes, up to `chunkBytes` of them. */
+/**
+ * The page that begins at `start`. `head` are the file's first bytes, up to `chunkBytes` of them. While a line is looked
+ * up others are answered; `CANCELLED` on the signal.
+ */
 export async function textPage(
   located: Located,
   head: FileContent,
   start: PageStart,
   limits: PageLimits,
+  signal: AbortSignal,
 ): Promise<TextPage> {
   const { size } = head
   const encoding = utf16(head.bytes)
   const file = encoding === undefined ? undefined : await decoded(located, head, encoding)
   const cutter = new PageCutter(start, limits)
   const total = file?.length ?? size
+  const turn = new Turn()
   for await (const bytes of chunks(located, file ?? head.bytes, start.cursor ?? 0, total)) {
     if (!cutter.take(bytes)) break
+    if (turn.isOver) await turn.next()
+    if (signal.aborted) throw cancelled('read')
   }
   const { bytes, ...page } = cutter.finish(total)
   const encodings = encoding === undefined ? [] : [`decoded from ${encoding.toUpperCase()}`]
