@@ -26,6 +26,8 @@ export class StdioTransport {
   #bytes = 0
   /** Instead of its parts, once it has become too large. */
   #oversized: OversizedMessage | undefined
+  /** While the client's end has no room. */
+  #drained: Promise<void> | undefined
   readonly #take = (chunk: Buffer) => this.#taken(chunk)
   readonly #fail = (error: Error) => this.onerror?.(error)
 
@@ -40,11 +42,16 @@ export class StdioTransport {
   }
 
   /** Resolves when the client's end has taken it, or will. */
-  send(message: object): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.#stdout.write(`${JSON.stringify(message)}\n`)) resolve()
-      else this.#stdout.once('drain', resolve)
+  async send(message: object): Promise<void> {
+    if (this.#stdout.write(`${JSON.stringify(message)}\n`)) return
+    // Many answers can wait for one client.
+    this.#drained ??= new Promise((resolve) => {
+      this.#stdout.once('drain', () => {
+        this.#drained = undefined
+        resolve()
+      })
     })
+    await this.#drained
   }
 
   async close(): Promise<void> {

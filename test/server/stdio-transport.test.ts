@@ -137,3 +137,12 @@ test('what is sent counts as taken when the other end has room again', async () 
   expect(`${stdout.read()}`).toBe(`{"id":1}\n{"text":"${'x'.repeat(100)}"}\n`)
   await sent
 })
+
+test('many messages that wait for the other end are one listener', async () => {
+  const { transport, stdout } = await started(new PassThrough({ highWaterMark: 20 }))
+  const sent = Array.from({ length: 100 }, (_, id) => transport.send({ id }))
+  expect(stdout.listenerCount('drain')).toBe(1)
+  stdout.resume()
+  await Promise.all(sent)
+  expect(stdout.listenerCount('drain')).toBe(0)
+})
