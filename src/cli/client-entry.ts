@@ -3,24 +3,18 @@ import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser'
 import { parse as parseToml, stringify } from 'smol-toml'
 import { configInvalid, shown } from '../errors.ts'
-import { type Client, isServerCommand } from './clients.ts'
-
-export interface Entry {
-  readonly name: string
-  readonly command: string
-  readonly args: readonly string[]
-}
+import { type Client, isServerCommand, type Server } from './clients.ts'
 
 /** What a person puts into the file. */
-export function snippet(client: Client, entry: Entry): string {
-  const whole = { [client.servers]: { [entry.name]: entryValue(client, entry) } }
+export function snippet(client: Client, server: Server): string {
+  const whole = { [client.servers]: { [server.name]: client.entry(server) } }
   switch (client.format) {
     case 'json':
       return JSON.stringify(whole, undefined, 2)
     case 'toml':
       return stringify(whole).trimEnd()
     case 'yaml':
-      return yaml(client, entry)
+      return yaml(client, server)
   }
 }
 
@@ -30,56 +24,73 @@ export function snippet(client: Client, entry: Entry): string {
  */
 export function withEntry(
   client: Client,
-  entry: Entry,
+  server: Server,
   text: string,
   path: string,
 ): string | undefined {
   return client.format === 'toml'
-    ? withTomlEntry(client, entry, text, path)
-    : withJsonEntry(client, entry, text, path)
+    ? withTomlEntry(client, server, text, path)
+    : withJsonEntry(client, server, text, path)
 }
 
-function entryValue({ extra, format }: Client, { command, args }: Entry) {
-  return { ...extra, command, args, ...(format === 'json' ? { env: {} } : {}) }
+/** What is JSON is YAML too. */
+function yaml({ entry, servers }: Client, server: Server): string {
+  const lines = Object.entries(entry(server)).map(
+    ([key, value]) => `    ${key}: ${JSON.stringify(value)}`,
+  )
+  return [`${servers}:`, `  ${server.name}:`, ...lines].join('\n')
 }
 
-/** In Goose's words. What is JSON is YAML too. */
-function yaml({ extra, servers }: Client, { name, command, args }: Entry): string {
-  const fields = Object.entries({ name, ...extra, cmd: command, args })
-  const lines = fields.map(([key, value]) => `    ${key}: ${JSON.stringify(value)}`)
-  return [`${servers}:`, `  ${name}:`, ...lines].join('\n')
-}
-
-function withJsonEntry(client: Client, entry: Entry, text: string, path: string) {
+function withJsonEntry(client: Client, server: Server, text: string, path: string) {
   // Editors on Windows begin files with it.
   const [, mark = '', body = ''] = /^(\ufeff?)(.*)$/s.exec(text) ?? []
   const given = body.trim() === '' ? '{}\n' : body
-  const errors: ParseError[] = []
-  const strict = { disallowComments: true, allowTrailingComma: false }
-  const lenient = { disallowComments: false, allowTrailingComma: true }
-  const found: unknown = parse(given, errors, client.isLenient ? lenient : strict)
-  const [error] = errors
-  if (error !== undefined) {
-    const line = given.slice(0, error.offset).split('\n').length
+  const read = (json: string): unknown => {
+    const errors: ParseError[] = []
+    const strict = { disallowComments: true, allowTrailingComma: false }
+    const lenient = { disallowComments: false, allowTrailingComma: true }
+    const found: unknown = parse(json, errors, client.isLenient ? lenient : strict)
+    const [error] = errors
+    if (error === undefined) return found
+    const line = json.slice(0, error.offset).split('\n').length
     throw unreadable(path, `line ${line}: ${printParseErrorCode(error.error)}`)
   }
-  const servers = isRecord(found) ? (found[client.servers] ?? {}) : undefined
-  if (!isRecord(servers)) throw unreadable(path, `${client.servers} in it is no object`)
-  const value = entryValue(client, entry)
-  if (isThere(servers[entry.name], value, entry, path)) return undefined
+  const found = read(given)
+  if (!isRecord(found)) throw unreadable(path, `${client.servers} in it is no object`)
+  const { keys, value } = placeIn(found, client, server)
+  const servers = keys.reduce(own, found)
+  if (servers !== undefined && !isRecord(servers))
+    throw unreadable(path, `${keys.join('.')} in it is no object`)
+  if (isThere(own(servers, server.name), value, server, path)) return undefined
   const indent = /^([ \t]+)"/m.exec(given)?.[1] ?? '  '
   const isTabs = indent.startsWith('\t')
-  const edits = modify(given, [client.servers, entry.name], value, {
+  const edits = modify(given, [...keys, server.name], value, {
     formattingOptions: {
       insertSpaces: !isTabs,
       tabSize: isTabs ? 1 : indent.length,
-      eol: given.includes('\r\n') ? '\r\n' : '\n',
+      eol: eolOf(given),
     },
   })
-  return mark + applyEdits(given, edits)
+  const after = applyEdits(given, edits)
+  // Of two objects under one key the last counts, and the first is the one that was written to.
+  const there = keys.reduce(own, read(after))
+  if (!isDeepStrictEqual(own(there, server.name), plain(value))) {
+    throw unreadable(path, `${keys.join('.')} is in it more than once`)
+  }
+  return mark + after
 }
 
-function withTomlEntry(client: Client, entry: Entry, text: string, path: string) {
+/** Under which keys the servers are, and what stands there for one. */
+function placeIn(found: object, { servers, entry, nestedEntry }: Client, server: Server) {
+  const nested = own(own(found, servers), 'servers')
+  // A server may be called so.
+  const isServer = isRecord(nested) && ('type' in nested || 'enabled' in nested)
+  return nestedEntry !== undefined && isRecord(nested) && !isServer
+    ? { keys: [servers, 'servers'], value: nestedEntry(server) }
+    : { keys: [servers], value: entry(server) }
+}
+
+function withTomlEntry(client: Client, server: Server, text: string, path: string) {
   const read = (toml: string) => {
     try {
       return parseToml(toml) as Record<string, unknown>
@@ -90,19 +101,20 @@ function withTomlEntry(client: Client, entry: Entry, text: string, path: string)
   const found = read(text)
   const servers = found[client.servers] ?? {}
   if (!isRecord(servers)) throw unreadable(path, `${client.servers} in it is no table`)
-  const value = entryValue(client, entry)
-  const there = servers[entry.name]
-  if (isThere(there, value, entry, path)) return undefined
+  const value = client.entry(server)
+  const there = own(servers, server.name)
+  if (isThere(there, value, server, path)) return undefined
   if (there !== undefined) {
     throw configInvalid(
-      `${shown(path)} has another ${client.servers}.${entry.name} already`,
+      `${shown(path)} has another ${client.servers}.${server.name} already`,
       `Replace it yourself, or give --name another one.`,
     )
   }
-  const gap = text.trim() === '' ? '' : `${text.replace(/\r?\n?$/, '\n')}\n`
-  const after = `${gap}${snippet(client, entry)}\n`
+  const eol = eolOf(text)
+  const gap = text.trim() === '' ? '' : `${text.replace(/\r?\n?$/, eol)}${eol}`
+  const after = `${gap}${snippet(client, server).replaceAll('\n', eol)}${eol}`
   // Servers that are written as one value on one line cannot be added to from below.
-  const expected = { ...found, [client.servers]: { ...servers, [entry.name]: value } }
+  const expected = { ...found, [client.servers]: { ...servers, [server.name]: value } }
   if (!isDeepStrictEqual(plain(read(after)), plain(expected))) {
     throw unreadable(path, `${client.servers} in it is written in a way that is not understood`)
   }
@@ -110,21 +122,28 @@ function withTomlEntry(client: Client, entry: Entry, text: string, path: string)
 }
 
 /** True for the same entry; `CONFIG_INVALID` for one that starts something else. */
-function isThere(there: unknown, value: object, { name }: Entry, path: string): boolean {
+function isThere(there: unknown, value: object, { name }: Server, path: string): boolean {
   if (there === undefined) return false
   if (isDeepStrictEqual(plain(there), plain(value))) return true
-  if (isRecord(there) && Array.isArray(there.args) && isServerCommand(there.args)) return false
+  const words = [own(there, 'command'), own(there, 'args')].filter((part) => Array.isArray(part))
+  if (isServerCommand(words.flat())) return false
   throw configInvalid(
     `${shown(path)} has a server ${shown(name)} already, and it is another one`,
     'Give --name another name.',
   )
 }
 
+const eolOf = (text: string) => (text.includes('\r\n') ? '\r\n' : '\n')
+
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
+
+/** What an object says itself: a server may be called as what all objects have. */
+const own = (value: unknown, key: string): unknown =>
+  isRecord(value) && Object.hasOwn(value, key) ? value[key] : undefined
 
 const unreadable = (path: string, why: string) =>
   configInvalid(

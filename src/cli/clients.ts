@@ -13,10 +13,19 @@ export interface Client {
   readonly isLenient: boolean
   /** Absolute path of the user's own file. */
   file(place: Place): string
-  /** What an entry says beside command and arguments. */
-  readonly extra: Readonly<Record<string, unknown>>
+  /** What the file says of a server. */
+  entry(server: Server): object
+  /** The same where an object `servers` in the servers' place holds them, as newer releases write it. */
+  nestedEntry?(server: Server): object
   /** What else a person should know. */
   readonly note?: string
+}
+
+/** What the client is to start. */
+export interface Server {
+  readonly name: string
+  readonly command: string
+  readonly args: readonly string[]
 }
 
 /** The machine that the client is on. */
@@ -24,7 +33,13 @@ interface Place {
   readonly platform: NodeJS.Platform
   readonly home: string
   readonly env: NodeJS.ProcessEnv
+  isThere(path: string): boolean
 }
+
+/** The longest that a command of ours takes by itself, where a client would wait less. */
+const longestSeconds = 1800
+/** A first start may have npm fetch the package. */
+const startSeconds = 60
 
 /** Where programs keep what their user sets. */
 function settingsIn({ platform, home, env }: Place): string {
@@ -37,7 +52,10 @@ function settingsIn({ platform, home, env }: Place): string {
 const unixSettingsIn = (place: Place) =>
   place.platform === 'darwin' ? join(place.home, '.config') : settingsIn(place)
 
-const json = { format: 'json', servers: 'mcpServers', isLenient: false, extra: {} } as const
+const plain = ({ command, args }: Server) => ({ command, args, env: {} })
+const typed = (server: Server) => ({ type: 'stdio', ...plain(server) })
+
+const json = { format: 'json', servers: 'mcpServers', isLenient: false, entry: plain } as const
 
 export const clients: Readonly<Record<ClientName, Client>> = {
   'claude-desktop': {
@@ -50,7 +68,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     ...json,
     title: 'Claude Code',
     file: ({ home }) => join(home, '.claude.json'),
-    extra: { type: 'stdio' },
+    entry: typed,
     note: 'End Claude Code before you write: it writes that file too.',
   },
   cursor: {
@@ -64,7 +82,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     servers: 'servers',
     isLenient: true,
     file: (place) => join(settingsIn(place), 'Code', 'User', 'mcp.json'),
-    extra: { type: 'stdio' },
+    entry: typed,
   },
   codex: {
     title: 'Codex',
@@ -72,8 +90,12 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     servers: 'mcp_servers',
     isLenient: false,
     file: ({ home, env }) => join(env.CODEX_HOME || join(home, '.codex'), 'config.toml'),
-    // Ours are longer than Codex waits by itself: a first start pulls an image.
-    extra: { startup_timeout_sec: 60, tool_timeout_sec: 1800 },
+    entry: ({ command, args }) => ({
+      startup_timeout_sec: startSeconds,
+      tool_timeout_sec: longestSeconds,
+      command,
+      args,
+    }),
   },
   gemini: {
     ...json,
@@ -90,7 +112,14 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       place.platform === 'win32'
         ? join(settingsIn(place), 'Block', 'goose', 'config', 'config.yaml')
         : join(unixSettingsIn(place), 'goose', 'config.yaml'),
-    extra: { type: 'stdio', enabled: true, timeout: 1800 },
+    entry: ({ name, command, args }) => ({
+      name,
+      type: 'stdio',
+      enabled: true,
+      timeout: longestSeconds,
+      cmd: command,
+      args,
+    }),
   },
   zed: {
     ...json,
@@ -101,6 +130,31 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       place.platform === 'win32'
         ? join(settingsIn(place), 'Zed', 'settings.json')
         : join(unixSettingsIn(place), 'zed', 'settings.json'),
+  },
+  opencode: {
+    ...json,
+    title: 'opencode',
+    servers: 'mcp',
+    isLenient: true,
+    file: ({ home, env, isThere }) => {
+      const directory = join(env.XDG_CONFIG_HOME || join(home, '.config'), 'opencode')
+      // Of both it reads this one last, and makes it where there is none.
+      const commented = join(directory, 'opencode.jsonc')
+      return isThere(commented) ? commented : join(directory, 'opencode.json')
+    },
+    entry: ({ command, args }) => ({
+      type: 'local',
+      command: [command, ...args],
+      enabled: true,
+      environment: {},
+      timeout: longestSeconds * 1000,
+    }),
+    nestedEntry: ({ command, args }) => ({
+      type: 'local',
+      command: [command, ...args],
+      environment: {},
+      timeout: { startup: startSeconds * 1000, request: longestSeconds * 1000 },
+    }),
   },
 }
 

@@ -37,6 +37,7 @@ export const clientNames = [
   'gemini',
   'goose',
   'zed',
+  'opencode',
 ] as const
 
 export const shells = ['bash', 'zsh', 'fish'] as const

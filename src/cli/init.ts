@@ -1,12 +1,12 @@
 /** `sandbox-mcp init CLIENT`: the settings for a client, printed, or put into its file. */
-import { realpathSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { nearestWord } from '../config/nearest-word.ts'
 import { configInvalid, shown } from '../errors.ts'
 import { workspaceDirectory } from '../sessions/workspace-directory.ts'
 import { help, readArguments } from './arguments.ts'
-import { type Entry, snippet, withEntry } from './client-entry.ts'
-import { type Client, type ClientName, clients, serverCommand } from './clients.ts'
+import { snippet, withEntry } from './client-entry.ts'
+import { type Client, type ClientName, clients, type Server, serverCommand } from './clients.ts'
 import { clientNames } from './commands.ts'
 import { readFileOrRefuse } from './read-file.ts'
 import { replaceFile } from './replace-file.ts'
@@ -19,17 +19,18 @@ export async function run(argv: readonly string[]): Promise<number> {
   const client = clients[clientOf(args.names)]
   const source = asked === undefined ? 'the current directory' : '--workspace'
   const workspace = workspaceDirectory(asked ?? process.cwd(), source)
-  if (!/^[A-Za-z0-9_-]{1,64}$/.test(name)) {
+  if (!/^(?!__proto__$)[A-Za-z0-9_-]{1,64}$/.test(name)) {
     throw configInvalid(
       `--name ${shown(name)} is not a usable name`,
       'Use letters, digits, - and _.',
     )
   }
-  const entry = { name, ...serverCommand(workspace, process.platform, program()) }
+  const server = { name, ...serverCommand(workspace, process.platform, program()) }
   const { platform, env } = process
-  const path = client.file({ platform, home: env.HOME || homedir(), env })
-  if (write !== undefined) return writeEntry(client, entry, path)
-  await print(`${snippet(client, entry)}\n`)
+  const home = env.HOME || homedir()
+  const path = client.file({ platform, home, env, isThere: existsSync })
+  if (write !== undefined) return writeEntry(client, server, path)
+  await print(`${snippet(client, server)}\n`)
   const how = client.format === 'yaml' ? '' : '; --write does it for you'
   say(`Put this into ${path}${how}.`)
   return 0
@@ -54,7 +55,7 @@ function clientOf([name, ...more]: readonly string[]): ClientName {
   )
 }
 
-function writeEntry(client: Client, entry: Entry, path: string): number {
+function writeEntry(client: Client, server: Server, path: string): number {
   if (client.format === 'yaml') {
     throw configInvalid(
       `the file of ${client.title} is not written by this command`,
@@ -65,13 +66,13 @@ function writeEntry(client: Client, entry: Entry, path: string): number {
     path,
     'Make it a file that you can read, or put the snippet into it by hand: leave --write out to see it.',
   )
-  const after = withEntry(client, entry, before ?? '', path)
+  const after = withEntry(client, server, before ?? '', path)
   if (after === undefined) {
     say(`${path} has it already.`)
     return 0
   }
   const copy = replaceFile(path, before, after)
-  say(`${client.title} has the server ${shown(entry.name)} now: ${path}`)
+  say(`${client.title} has the server ${shown(server.name)} now: ${path}`)
   if (copy !== undefined) say(`What was there is kept in ${copy}`)
   if (client.note !== undefined) say(client.note)
   return 0

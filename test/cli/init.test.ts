@@ -42,8 +42,18 @@ test.each(clientNames)('the snippet for %s', async (client) => {
 describe('the file of each client', () => {
   const env = { APPDATA: '/home/me/AppData/Roaming' }
   test.each(['linux', 'darwin', 'win32'] as const)('on %s', (platform) => {
-    const files = clientNames.map((name) => clients[name].file({ platform, home: '/home/me', env }))
+    const place = { platform, home: '/home/me', env, isThere: () => false }
+    const files = clientNames.map((name) => clients[name].file(place))
     expect(files.join('\n')).toMatchSnapshot()
+  })
+
+  test('of opencode is the one with comments where that is there', async () => {
+    const path = given('.config/opencode/opencode.jsonc', '{\n  // mine\n  "theme": "x",\n}\n')
+    expect((await init('opencode', '--write')).stderr).toContain(path)
+    const after = readFileSync(path, 'utf8')
+    expect(after).toContain('{\n  // mine\n  "theme": "x",\n  "mcp": {\n    "sandbox": {')
+    expect(after).toContain('"enabled": true')
+    expect((await init('opencode', '--write')).stderr).toContain('has it already')
   })
 })
 
@@ -85,6 +95,76 @@ describe('what a client starts', () => {
     const { stderr, exitCode } = await init('cursor', '--write')
     expect([exitCode, stderr]).toEqual([2, expect.stringContaining('it is another one')])
   })
+})
+
+describe('opencode’s file', () => {
+  const file = '.config/opencode/opencode.json'
+  const written = async (before: object) => {
+    const path = given(file, JSON.stringify(before))
+    expect((await init('opencode', '--write')).exitCode).toBe(0)
+    return JSON.parse(readFileSync(path, 'utf8'))
+  }
+
+  test('of release 2 has the servers one key deeper, and nothing that says they are enabled', async () => {
+    const other = { type: 'local', command: ['x'] }
+    const { mcp } = await written({ mcp: { timeout: { request: 1 }, servers: { other } } })
+    expect(Object.keys(mcp)).toEqual(['timeout', 'servers'])
+    expect(mcp.servers).toEqual({
+      other,
+      sandbox: {
+        type: 'local',
+        command: ['node', realpathSync(entry), '--workspace', command.world.workspace],
+        environment: {},
+        timeout: { startup: 60_000, request: 1_800_000 },
+      },
+    })
+    expect((await init('opencode', '--write')).stderr).toContain('has it already')
+  })
+
+  test('may name a server "servers"', async () => {
+    const servers = { type: 'local', command: ['x'] }
+    const { mcp } = await written({ mcp: { servers } })
+    expect(mcp).toEqual({ servers, sandbox: expect.objectContaining({ enabled: true }) })
+  })
+
+  test('gets what was written for another project replaced, and nothing else', async () => {
+    const other = join(command.world.workspace, 'other')
+    mkdirSync(other)
+    await init('opencode', '--write')
+    expect((await init('opencode', '--write', '--workspace', other)).exitCode).toBe(0)
+    const { mcp } = JSON.parse(readFileSync(at(file), 'utf8'))
+    expect(mcp.sandbox.command.at(-1)).toBe(other)
+    given(file, '{"mcp": {"sandbox": {"type": "local", "command": ["other"]}}}')
+    const { stderr, exitCode } = await init('opencode', '--write')
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('it is another one')])
+  })
+})
+
+test.each(['constructor', 'toString', 'hasOwnProperty'])(
+  'a server may be called %s',
+  async (name) => {
+    for (const [client, file] of [
+      ['cursor', '.cursor/mcp.json'],
+      ['codex', '.codex/config.toml'],
+    ] as const) {
+      expect((await init(client, '--write', '--name', name)).exitCode).toBe(0)
+      expect(readFileSync(at(file), 'utf8')).toContain(name)
+      expect((await init(client, '--write', '--name', name)).stderr).toContain('has it already')
+    }
+  },
+)
+
+test('a server cannot be called __proto__', async () => {
+  const { stderr, exitCode } = await init('cursor', '--write', '--name', '__proto__')
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining('is not a usable name')])
+})
+
+test('a file with other line ends keeps them', async () => {
+  const path = given('.codex/config.toml', 'model = "x"\r\n')
+  await init('codex', '--write')
+  const after = readFileSync(path, 'utf8')
+  expect(after.startsWith('model = "x"\r\n\r\n[mcp_servers.sandbox]\r\n')).toBe(true)
+  expect(after.replaceAll('\r\n', '')).not.toContain('\n')
 })
 
 test('an empty workspace is not the current directory', async () => {
@@ -137,7 +217,8 @@ test('what else is in a file stays to the letter, comments too, and a copy of it
      | "--workspace",
      | "/project"
      | ],
-     | "env": {}
+     | "env": {},
+     | "timeout": 1800
      | },
      | },
     }
@@ -177,6 +258,10 @@ test.each([
   ['cursor', '.cursor/mcp.json', '{} // no comments there', 'cannot be read (line 1'],
   ['cursor', '.cursor/mcp.json', '{ "mcpServers": [] }', 'mcpServers in it is no object'],
   ['cursor', '.cursor/mcp.json', '[]', 'is no object'],
+  ['cursor', '.cursor/mcp.json', '{ "mcpServers": null }', 'mcpServers in it is no object'],
+  ['cursor', '.cursor/mcp.json', '{ "mcpServers": {}, "mcpServers": {} }', 'more than once'],
+  ['opencode', '.config/opencode/opencode.json', '{ "mcp": ["x"] }', 'mcp in it is no object'],
+  ['opencode', '.config/opencode/opencode.json', '{ "mcp": {} ', 'cannot be read (line 1'],
   ['cursor', '.cursor/mcp.json', '{"mcpServers":{"sandbox":{"command":"x"}}}', 'another one'],
   ['codex', '.codex/config.toml', 'a = ', 'cannot be read'],
   ['codex', '.codex/config.toml', 'mcp_servers = { a = { command = "x" } }', 'cannot be read'],
