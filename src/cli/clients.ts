@@ -67,7 +67,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
   'claude-code': {
     ...json,
     title: 'Claude Code',
-    file: ({ home }) => join(home, '.claude.json'),
+    file: ({ home, env }) => join(env.CLAUDE_CONFIG_DIR || home, '.claude.json'),
     entry: typed,
     note: 'End Claude Code before you write: it writes that file too.',
   },
@@ -101,7 +101,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     ...json,
     title: 'Gemini CLI',
     isLenient: true,
-    file: ({ home }) => join(home, '.gemini', 'settings.json'),
+    file: ({ home, env }) => join(env.GEMINI_CLI_HOME || home, '.gemini', 'settings.json'),
   },
   goose: {
     title: 'Goose',

@@ -47,6 +47,17 @@ describe('the file of each client', () => {
     expect(files.join('\n')).toMatchSnapshot()
   })
 
+  test.each([
+    ['claude-code', 'CLAUDE_CONFIG_DIR', '.claude.json'],
+    ['codex', 'CODEX_HOME', 'config.toml'],
+    ['gemini', 'GEMINI_CLI_HOME', '.gemini/settings.json'],
+    ['opencode', 'XDG_CONFIG_HOME', 'opencode/opencode.json'],
+  ] as const)('of %s is where %s says', (name, variable, file) => {
+    const env = { [variable]: '/elsewhere' }
+    const place = { platform: 'linux', home: '/home/me', env, isThere: () => false } as const
+    expect(clients[name].file(place)).toBe(join('/elsewhere', file))
+  })
+
   test('of opencode is the one with comments where that is there', async () => {
     const path = given('.config/opencode/opencode.jsonc', '{\n  // mine\n  "theme": "x",\n}\n')
     expect((await init('opencode', '--write')).stderr).toContain(path)
