@@ -102,6 +102,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     title: 'Gemini CLI',
     isLenient: true,
     file: ({ home, env }) => join(env.GEMINI_CLI_HOME || home, '.gemini', 'settings.json'),
+    entry: (server) => ({ ...plain(server), timeout: longestSeconds * 1000 }),
   },
   goose: {
     title: 'Goose',
@@ -130,6 +131,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       place.platform === 'win32'
         ? join(settingsIn(place), 'Zed', 'settings.json')
         : join(unixSettingsIn(place), 'zed', 'settings.json'),
+    entry: (server) => ({ ...plain(server), timeout: longestSeconds }),
   },
   opencode: {
     ...json,

@@ -151,6 +151,16 @@ describe('opencode’s file', () => {
   })
 })
 
+test('clients that give up on a long command by themselves are told to wait', async () => {
+  const timeout = async (client: string, ...keys: string[]) => {
+    const whole = JSON.parse((await init(client)).stdout)
+    return keys.reduce((inner, key) => inner[key], whole).timeout
+  }
+  expect(await timeout('zed', 'context_servers', 'sandbox')).toBe(1800)
+  expect(await timeout('gemini', 'mcpServers', 'sandbox')).toBe(1_800_000)
+  expect(await timeout('opencode', 'mcp', 'sandbox')).toBe(1_800_000)
+})
+
 test.each(['constructor', 'toString', 'hasOwnProperty'])(
   'a server may be called %s',
   async (name) => {
