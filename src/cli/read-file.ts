@@ -1,14 +1,18 @@
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
 import { configInvalid, shown } from '../errors.ts'
 
-/** Undefined when there is no such file. */
+/** Undefined when there is no such file. Throws for one that is not UTF-8, of which letters would be lost. */
 export function readFile(path: string): string | undefined {
+  let bytes: Buffer
   try {
-    return readFileSync(path, 'utf8')
+    bytes = readFileSync(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
     throw error
   }
+  if (!isUtf8(bytes)) throw new Error('it is not in UTF-8; save it as that')
+  return bytes.toString('utf8')
 }
 
 /** The same; `CONFIG_INVALID` with `hint` for one that cannot be read. */

@@ -180,6 +180,17 @@ test('a server cannot be called __proto__', async () => {
   expect([exitCode, stderr]).toEqual([2, expect.stringContaining('is not a usable name')])
 })
 
+test('a file that is not UTF-8 is left alone, as letters of it would be lost', async () => {
+  const text = Buffer.from('{"name": "caf\xe9", "mcpServers": {}}', 'latin1')
+  mkdirSync(at('.cursor'))
+  for (const bytes of [text, Buffer.from('\ufeff{}', 'utf16le')]) {
+    writeFileSync(at('.cursor/mcp.json'), bytes)
+    const { stderr, exitCode } = await init('cursor', '--write')
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('it is not in UTF-8')])
+    expect(readFileSync(at('.cursor/mcp.json')).equals(bytes)).toBe(true)
+  }
+})
+
 test('a file with other line ends keeps them', async () => {
   const path = given('.codex/config.toml', 'model = "x"\r\n')
   await init('codex', '--write')
