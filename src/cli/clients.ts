@@ -26,6 +26,7 @@ export interface Server {
   readonly name: string
   readonly command: string
   readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
 }
 
 /** The machine that the client is on. */
@@ -52,7 +53,7 @@ function settingsIn({ platform, home, env }: Place): string {
 const unixSettingsIn = (place: Place) =>
   place.platform === 'darwin' ? join(place.home, '.config') : settingsIn(place)
 
-const plain = ({ command, args }: Server) => ({ command, args, env: {} })
+const plain = ({ command, args, env }: Server) => ({ command, args, env })
 const typed = (server: Server) => ({ type: 'stdio', ...plain(server) })
 
 const json = { format: 'json', servers: 'mcpServers', isLenient: false, entry: plain } as const
@@ -90,11 +91,12 @@ export const clients: Readonly<Record<ClientName, Client>> = {
     servers: 'mcp_servers',
     isLenient: false,
     file: ({ home, env }) => join(env.CODEX_HOME || join(home, '.codex'), 'config.toml'),
-    entry: ({ command, args }) => ({
+    entry: ({ command, args, env }) => ({
       startup_timeout_sec: startSeconds,
       tool_timeout_sec: longestSeconds,
       command,
       args,
+      ...(Object.keys(env).length > 0 && { env }),
     }),
   },
   gemini: {
@@ -113,13 +115,14 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       place.platform === 'win32'
         ? join(settingsIn(place), 'Block', 'goose', 'config', 'config.yaml')
         : join(unixSettingsIn(place), 'goose', 'config.yaml'),
-    entry: ({ name, command, args }) => ({
+    entry: ({ name, command, args, env }) => ({
       name,
       type: 'stdio',
       enabled: true,
       timeout: longestSeconds,
       cmd: command,
       args,
+      ...(Object.keys(env).length > 0 && { envs: env }),
     }),
   },
   zed: {
@@ -144,17 +147,17 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       const commented = join(directory, 'opencode.jsonc')
       return isThere(commented) ? commented : join(directory, 'opencode.json')
     },
-    entry: ({ command, args }) => ({
+    entry: ({ command, args, env }) => ({
       type: 'local',
       command: [command, ...args],
       enabled: true,
-      environment: {},
+      environment: env,
       timeout: longestSeconds * 1000,
     }),
-    nestedEntry: ({ command, args }) => ({
+    nestedEntry: ({ command, args, env }) => ({
       type: 'local',
       command: [command, ...args],
-      environment: {},
+      environment: env,
       timeout: { startup: startSeconds * 1000, request: longestSeconds * 1000 },
     }),
   },
@@ -174,6 +177,18 @@ export function serverCommand(workspace: string, platform: NodeJS.Platform, prog
   const [command = '', ...args] = platform === 'win32' ? ['cmd', '/c', ...npx] : npx
   return { command, args }
 }
+
+/** Which engine is meant. */
+const engineVariables = [
+  ...['DOCKER_HOST', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH'],
+  ...['DOCKER_CONTEXT', 'DOCKER_CONFIG'],
+]
+
+/** What of `env` the server needs too: most clients hand on little of it, and some were not started by a shell. */
+export const serverEnvironment = (env: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(
+    engineVariables.flatMap((name) => (env[name] ? [[name, env[name] ?? '']] : [])),
+  )
 
 /** Whether that starts this server, however it is installed. */
 export const isServerCommand = (args: readonly unknown[]): boolean =>

@@ -6,7 +6,14 @@ import { configInvalid, shown } from '../errors.ts'
 import { workspaceDirectory } from '../sessions/workspace-directory.ts'
 import { help, readArguments } from './arguments.ts'
 import { snippet, withEntry } from './client-entry.ts'
-import { type Client, type ClientName, clients, type Server, serverCommand } from './clients.ts'
+import {
+  type Client,
+  type ClientName,
+  clients,
+  type Server,
+  serverCommand,
+  serverEnvironment,
+} from './clients.ts'
 import { clientNames } from './commands.ts'
 import { readFileOrRefuse } from './read-file.ts'
 import { replaceFile } from './replace-file.ts'
@@ -25,8 +32,12 @@ export async function run(argv: readonly string[]): Promise<number> {
       'Use letters, digits, - and _.',
     )
   }
-  const server = { name, ...serverCommand(workspace, process.platform, program()) }
   const { platform, env } = process
+  const server = {
+    name,
+    ...serverCommand(workspace, platform, program()),
+    env: serverEnvironment(env),
+  }
   const home = env.HOME || homedir()
   const path = client.file({ platform, home, env, isThere: existsSync })
   if (write !== undefined) return writeEntry(client, server, path)

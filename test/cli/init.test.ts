@@ -24,7 +24,7 @@ beforeEach(() => {
 afterEach(() => command.world.remove())
 
 const at = (path: string) => join(command.world.env.HOME ?? '', path)
-const init = (...args: string[]) => command.run(['init', ...args])
+const init = (...args: string[]) => command.run(['init', ...args], { DOCKER_HOST: '' })
 
 function given(path: string, text: string): string {
   mkdirSync(dirname(at(path)), { recursive: true })
@@ -159,6 +159,15 @@ test('clients that give up on a long command by themselves are told to wait', as
   expect(await timeout('zed', 'context_servers', 'sandbox')).toBe(1800)
   expect(await timeout('gemini', 'mcpServers', 'sandbox')).toBe(1_800_000)
   expect(await timeout('opencode', 'mcp', 'sandbox')).toBe(1_800_000)
+})
+
+test('the engine that a variable names is the server’s too, which gets little of a terminal’s environment', async () => {
+  const where = 'unix:///run/user/1000/docker.sock'
+  for (const client of clientNames) {
+    const { stdout } = await command.run(['init', client], { DOCKER_HOST: where, OTHER: 'x' })
+    expect(stdout.split(where)).toHaveLength(2)
+    expect(stdout).not.toContain('OTHER')
+  }
 })
 
 test.each(['constructor', 'toString', 'hasOwnProperty'])(
