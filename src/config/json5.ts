@@ -30,6 +30,9 @@ export function parseJson5(text: string): Json5 | Problem {
       },
     }
   } catch (error) {
+    if (error instanceof RangeError) {
+      return { what: 'this is nested too deeply to be read', path: [] }
+    }
     const { message, line, offset } = error as Error & { line?: number; offset?: number }
     if (line === undefined || offset === undefined) throw error
     return { what: `this is not JSON5: ${reason(message, text, offset)}`, path: [], line }
@@ -43,7 +46,11 @@ interface Found {
   readonly repeated: Path[]
 }
 
+/** What goes over a value goes as deep as it is. */
+const deepest = 200
+
 function nodeValue(node: ValueNode, path: Path, found: Found): unknown {
+  if (path.length > deepest) throw new RangeError('too deep')
   const { lines } = found
   const key = keyOf(path)
   if (!lines.has(key)) lines.set(key, node.loc.start.line)

@@ -186,6 +186,14 @@ describe('in a file', () => {
     expect(message).toContain(where)
   })
 
+  test.each([300, 50_000])('that is %i levels deep', async (levels) => {
+    const objects = `${'{a: '.repeat(levels)}1${'}'.repeat(levels)}`
+    for (const config of [objects, inSandbox(`docker: ${objects}`)]) {
+      const { message } = await refusal([], { config })
+      expect(message).toContain('this is nested too deeply to be read')
+    }
+  })
+
   test('at its line in the list that counts, where there are two', async () => {
     const { message } = await refusal([], {
       config: inSandbox('docker: { dns: ["1.1.1.1"],\n\n    dns: [\n    1] }'),
