@@ -1,8 +1,9 @@
 /**
  * What a file takes from the environment: `${NAME}` in any text, and OpenClaw's references where a
- * secret is wanted. `$${NAME}` is the text `${NAME}`. Names are capital letters, digits and `_`.
+ * secret is wanted, `$NAME` among them. `$${NAME}` is the text `${NAME}`. Names are capital letters, digits
+ * and `_`. Where the environment has no such variable, the file may have it itself, in `env.vars`.
  */
-import type { Path, Problem } from './problem.ts'
+import { type Path, type Problem, valueAt } from './problem.ts'
 
 /** A document with its references resolved, as far as they can be. */
 export interface Referred {
@@ -20,12 +21,13 @@ export function resolveReferences(
   isOurs: (path: Path) => boolean,
 ): Referred {
   const problems: Problem[] = []
+  const ownVariables = valueAt(value, ['env', 'vars'])
   const taken = new Set<string>()
 
   const lookUp = (name: string, path: Path): string | undefined => {
     taken.add(JSON.stringify(path))
-    const found = env[name]
-    if (found) return found
+    const found = env[name] || valueAt(ownVariables, [name])
+    if (typeof found === 'string' && found !== '') return found
     problems.push({ what: `the environment variable ${name} is not set`, path, isUnset: true })
     return undefined
   }
@@ -33,6 +35,8 @@ export function resolveReferences(
   const walk = (node: unknown, path: Path): unknown => {
     if (typeof node === 'string') {
       if (!isOurs(path)) return node
+      const whole = isConnectionSecret(path) ? /^\s*\$([A-Z][A-Z0-9_]*)\s*$/.exec(node) : null
+      if (whole?.[1] !== undefined) return lookUp(whole[1], path) ?? node
       return node.replace(
         /(\$?)\$\{([A-Z_][A-Z0-9_]*)\}/g,
         (whole, doubled: string, name: string) =>
@@ -68,7 +72,8 @@ export function resolveReferences(
 
 /** Never shown: the secrets of a connection, and what commands get as their environment. */
 export function isSecret(path: Path): boolean {
-  const last = path.at(-1)
-  if (['identityData', 'certificateData', 'knownHostsData'].includes(String(last))) return true
-  return path.at(-2) === 'env' && path.at(-3) === 'docker'
+  return isConnectionSecret(path) || (path.at(-2) === 'env' && path.at(-3) === 'docker')
 }
+
+const isConnectionSecret = (path: Path) =>
+  ['identityData', 'certificateData', 'knownHostsData'].includes(String(path.at(-1)))

@@ -220,6 +220,40 @@ test('an environment keeps the default LANG unless the file sets it for all agen
   expect(set.settings.docker.env).toEqual({ LANG: 'C.UTF-8', C: '3' })
 })
 
+describe('variables that OpenClaw’s file has itself', () => {
+  const given = (env: object) => ({
+    config: JSON.stringify({
+      env: { vars: { KEY: 'of the file', IMAGE: 'of-file', TEXT: `\${HOME}` } },
+      agents: {
+        defaults: {
+          sandbox: {
+            docker: { image: `\${IMAGE}`, env: { T: `\${TEXT}`, S: '$KEY' } },
+            ssh: { target: 'me@host', identityData: ' $KEY ', knownHostsData: '$5 a line' },
+          },
+        },
+      },
+    }),
+    env: { ...env },
+  })
+
+  test('hold where the environment has none, and are no text with variables themselves', async () => {
+    const { settings } = await resolved([], given({ IMAGE: '' }))
+    expect(settings.docker).toMatchObject({ image: 'of-file', env: { T: `\${HOME}`, S: '$KEY' } })
+    expect((await resolved([], given({ IMAGE: 'of-env' }))).settings.image).toBe('of-env')
+  })
+
+  test('are secrets by the short name too, of which nothing is shown', async () => {
+    const { settings, origins } = await resolved([], given({}))
+    expect(settings.ssh).toMatchObject({
+      identityData: 'of the file',
+      knownHostsData: '$5 a line',
+    })
+    expect(origins.get('ssh.identityData')?.value).toBe('(not shown)')
+    const without = '{agents: {defaults: {sandbox: {ssh: {identityData: "$NONE"}}}}}'
+    await expect(resolved([], { config: without })).rejects.toThrow('variable NONE is not set')
+  })
+})
+
 test('--set takes JSON5 and text, relative and whole paths, and the later of two', async () => {
   const { settings } = await resolved([
     ...['--set', 'docker.memory=2g', '--set', "docker.dns=['1.1.1.1',]", '--set', 'docker.cpus=.5'],
