@@ -3,13 +3,15 @@ import { Readable } from 'node:stream'
 import type { Attendant } from './scripts/attendant.ts'
 import type { Alone, Scripts } from './scripts/script.ts'
 import { framedBytes, spawnedScripts } from './scripts/spawn-script.ts'
+import { type Pace, Standstill } from './scripts/standstill.ts'
+import { stoodStill } from './sync/sync-errors.ts'
 
 /**
  * As `spawnedScripts`. A script whose stdin is short is the `attendant`'s, and keeps to what that asks for: it
  * starts nothing that outlives it. The first that comes with functions has the attendant started with them, and the
- * first of all is asked `alone`.
+ * first of all is asked `alone`. Such a one that stands still is ended: `SYNC_INTERRUPTED`.
  */
-export function attendedScripts(attendant: Attendant, alone?: Alone): Scripts {
+export function attendedScripts(attendant: Attendant, alone?: Alone, pace?: Pace): Scripts {
   const spawned = spawnedScripts(attendant.guard)
   let question = alone
   return {
@@ -24,9 +26,17 @@ export function attendedScripts(attendant: Attendant, alone?: Alone): Scripts {
     ) => {
       const asked = question
       question = undefined
-      return isShort(stdin) && traffic !== 'bulk'
-        ? attendant.run(withStdin(script, stdin), stdin, signal, functions, shortcut, asked)
-        : spawned.run(script, stdin, signal, traffic, functions)
+      if (!isShort(stdin) || traffic === 'bulk') {
+        return spawned.run(script, stdin, signal, traffic, functions)
+      }
+      const watch = new Standstill(attendant.guard, signal, pace)
+      const { begun } = watch
+      return attendant
+        .run(withStdin(script, stdin), stdin, watch.signal, functions, shortcut, asked, begun)
+        .catch((error: unknown) => {
+          throw watch.isStill ? stoodStill() : error
+        })
+        .finally(() => watch.end())
     },
   }
 }

@@ -18,7 +18,7 @@ import {
 } from './attendant-script.ts'
 import { HeldOutput } from './held-output.ts'
 import type { Alone, ScriptResult, Shortcut } from './script.ts'
-import { framedBytes, spawnScript } from './spawn-script.ts'
+import { type Begun, framedBytes, spawnScript } from './spawn-script.ts'
 
 export class Attendant {
   readonly guard: Guard
@@ -41,7 +41,8 @@ export class Attendant {
   /**
    * As `spawnScript`. `functions` are definitions that come before the script, and the same ones each time. A
    * script that has them takes all of `stdin` unless it fails, starts nothing that outlives it, and prints
-   * nothing after it has told. `shortcut` does what the script does. `alone` is answered where perl takes it.
+   * nothing after it has told. `shortcut` does what the script does. `alone` is answered where perl takes it, and
+   * `begun` is told the group that the script runs in.
    */
   async run(
     script: string,
@@ -50,16 +51,18 @@ export class Attendant {
     functions: string | undefined,
     shortcut?: Shortcut,
     alone?: Alone,
+    begun?: Begun,
   ): Promise<ScriptResult> {
-    if (functions === undefined) return spawnScript(this.guard, script, stdin, signal)
+    if (functions === undefined) return spawnScript(this.guard, script, stdin, signal, begun)
     const isShort = !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
     const shell = this.#shell
     if (isShort && shell?.isFree) {
+      begun?.(shell.group)
       return shell.run(script, stdin ?? new Uint8Array(), signal, shortcut, alone)
     }
     if (shell === undefined) void this.#start(functions)
     // One that is busy may be for long: it waits for its turn with other servers, or sends a large file.
-    return spawnScript(this.guard, `${functions}\n${script}`, stdin, signal)
+    return spawnScript(this.guard, `${functions}\n${script}`, stdin, signal, begun)
   }
 
   async #start(functions: string): Promise<void> {
@@ -140,6 +143,10 @@ class Shell {
       (code) => ended((running) => running.end(code)),
       (error: unknown) => ended((running) => running.fail(error)),
     )
+  }
+
+  get group(): number {
+    return this.#process.group
   }
 
   get isFree(): boolean {

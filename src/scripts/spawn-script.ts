@@ -16,17 +16,21 @@ import {
 /** What is larger has a channel of its own, so that no command waits behind it. */
 export const framedBytes = 1024 * 1024
 
+/** Told when a script runs. */
+export type Begun = (group: number) => void
+
 type Stdin = Uint8Array | Readable | undefined
 
-/** As `runScript`; a script that is cancelled is ended. */
+/** As `runScript`; a script that is cancelled is ended. `begun` is told its group, where it has one of its own. */
 export async function spawnScript(
   guard: Guard,
   script: string,
   stdin: Stdin,
   signal: AbortSignal,
+  begun?: Begun,
 ): Promise<ScriptResult> {
   if (!isFramed(stdin)) return runScript(guard.sandbox, script, stdin, signal)
-  const { stdout, end, close } = await started(guard, script, stdin, signal)
+  const { stdout, end, close } = await started(guard, script, stdin, signal, begun)
   try {
     const all = [held(guard.sandbox.name, 'stdout', stdout), end] as const
     const [output, { code, stderr }] = await Promise.all(all)
@@ -63,8 +67,10 @@ async function started(
   script: string,
   stdin: Uint8Array | undefined,
   signal: AbortSignal,
+  begun?: Begun,
 ): Promise<ScriptStream> {
   const process = await spawn(guard, script, { workdir: '/', stdin: stdin ?? 'none', signal })
+  begun?.(process.group)
   // What it had begun is taken back before it ends.
   const close = () => void process.kill().catch(() => {})
   signal.addEventListener('abort', close, { once: true })

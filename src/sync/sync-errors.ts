@@ -33,6 +33,15 @@ export const syncInterrupted = (side: 'host' | 'sandbox', reason: string, cause?
     { isInside: side === 'sandbox' },
   )
 
+export const stoodStill = () =>
+  new SandboxError(
+    'SYNC_INTERRUPTED',
+    'what looks after the files in the sandbox stood still and was ended: something that was a file when it was listed may be a FIFO now; nothing is lost',
+    `${lookThere} It may find what is no file (find . -type p); the sync goes on where it was.`,
+    undefined,
+    { isInside: true },
+  )
+
 export const scanFailed = (code: number, stderr: string) =>
   new SandboxError(
     'SYNC_HALTED',

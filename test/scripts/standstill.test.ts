@@ -1,0 +1,69 @@
+/** What a script opens may be a FIFO by then, to whose other end nobody comes. In dash, bash and BusyBox. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { attendedScripts } from '../../src/attended-scripts.ts'
+import { type Guard, openGuard } from '../../src/guard/guard.ts'
+import { Attendant } from '../../src/scripts/attendant.ts'
+import type { Scripts } from '../../src/scripts/script.ts'
+import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
+
+const never = new AbortController().signal
+const functions = 'hash() { sha256sum "$@"; }'
+
+for (const [name, { shell, path }] of Object.entries(shells())) {
+  describe(`in ${name}`, () => {
+    let directory: string
+    let sandbox: LocalSandbox
+    let guard: Guard
+    let scripts: Scripts
+    beforeEach(async () => {
+      directory = mkdtempSync(join(tmpdir(), 'sbx-still-'))
+      execFileSync('mkfifo', [join(directory, 'fifo')])
+      sandbox = localSandbox({ shell, path })
+      guard = await openGuard(sandbox, never)
+      const pace = { everyMs: 20, lookSeconds: 1 }
+      scripts = attendedScripts(new Attendant(guard), undefined, pace)
+    })
+    afterEach(async () => {
+      await guard.close()
+      rmSync(directory, { recursive: true })
+    })
+    const run = (script: string, signal = never, known: string | undefined = functions) =>
+      scripts.run(`cd '${directory}' || exit\n${script}`, undefined, signal, 'command', known)
+
+    test.each([
+      ['by a runner', undefined],
+      ['by the attendant', functions],
+    ])(
+      'a script that waits for a FIFO is ended, and the next is not held up: %s',
+      async (_, known) => {
+        // The attendant is there from the second on.
+        for (let i = 0; i < 2; i++) expect((await run('echo ready', never, known)).code).toBe(0)
+        await expect(run('sha256sum fifo', never, known)).rejects.toMatchObject({
+          code: 'SYNC_INTERRUPTED',
+          isInside: true,
+        })
+        const { stdout, code } = await run('echo next', never, known)
+        expect([stdout.toString(), code]).toEqual(['next\n', 0])
+      },
+    )
+
+    test('a script that works on is not, however long it takes', async () => {
+      const work = `n=0
+start=$(date +%s)
+while [ $(($(date +%s) - start)) -lt 5 ]; do n=$((n + 1)); done
+echo done`
+      expect((await run(work)).stdout.toString()).toBe('done\n')
+    })
+
+    test('one that is cancelled while it waits is told as cancelled', async () => {
+      const controller = new AbortController()
+      const running = run('echo begun; sha256sum fifo', controller.signal)
+      controller.abort()
+      await expect(running).rejects.toMatchObject({ code: 'CANCELLED' })
+    })
+  })
+}
