@@ -1,5 +1,5 @@
 /** Why a host could not be connected to, told by the step that failed and with what helps. */
-import { backendUnavailable, hostKeyRejected, type SandboxError, shown } from '../../errors.ts'
+import { backendUnavailable, hostKeyRejected, SandboxError, shown } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
 import type { AuthTrail } from './authentication.ts'
 import type { Destination } from './destination.ts'
@@ -32,7 +32,25 @@ export interface Attempt {
   readonly ending?: string | undefined
 }
 
+/** What the ssh_config says and is not judged is named too: it may be why. */
 export function connectFailure(
+  destination: Destination,
+  cause: unknown,
+  attempt: Attempt,
+): SandboxError {
+  const failure = failureOf(destination, cause, attempt)
+  const { passedOver } = destination
+  if (passedOver.length === 0) return failure
+  const told = new SandboxError(
+    failure.code,
+    failure.message,
+    `${failure.hint} The ssh_config was not followed in: ${passedOver.join('; ')}; what ssh does there, say in a Host block.`,
+    failure.cause,
+  )
+  return isPassing(failure) ? markPassing(told) : told
+}
+
+function failureOf(
   destination: Destination,
   cause: unknown,
   { trail, words, rejectedKey, ending }: Attempt,

@@ -1,11 +1,16 @@
-/** Where an ssh sandbox is and how it is reached: our settings first, then the user's ssh_config. */
+/**
+ * Where an ssh sandbox is and how it is reached: our settings first, then the ssh_config of the user and of the
+ * machine.
+ */
 import { readFileSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { configInvalid, shown } from '../../errors.ts'
+import { duration, filledIn, named, saysNo, saysYes } from './config-values.ts'
 import { type Credentials, ownCredentials, readCertificates, readIdentities } from './identities.ts'
 import { type HostKeys, lookupName, parseKnownHosts } from './known-hosts.ts'
-import { proxyCommandLine } from './proxy-command.ts'
+import { expandedPath } from './path-tokens.ts'
+import { type ProxyTokens, proxyCommandLine } from './proxy-command.ts'
 import { parseTarget, type Target } from './target.ts'
 import { type HostOptions, hostOptions } from './user-config.ts'
 
@@ -41,6 +46,10 @@ export interface Account {
   readonly user: string
   /** Socket of the ssh-agent. */
   readonly agent?: string | undefined
+  /** Where OpenSSH has what counts for all users of this machine. */
+  readonly systemFolder?: string
+  /** For what ssh_config takes from it. */
+  readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 /** One host, resolved: nothing is looked up any more when it is connected to. */
@@ -57,55 +66,74 @@ export interface Destination {
   readonly jump: Destination | undefined
   /** The line for a shell that runs what carries the connection; never set together with `jump`. */
   readonly proxyCommand: string | undefined
+  /** Of the ssh_config: what may say more about this host, and is not judged. */
+  readonly passedOver: readonly string[]
 }
 
-const connectMs = 10_000
+const usualConnectMs = 10_000
 const maxJumps = 8
 
 export function thisAccount(): Account {
-  return { home: homedir(), user: userInfo().username, agent: process.env.SSH_AUTH_SOCK }
+  return {
+    home: homedir(),
+    user: userInfo().username,
+    agent: process.env.SSH_AUTH_SOCK,
+    systemFolder: '/etc/ssh',
+    env: process.env,
+  }
 }
 
-/** Reads the files that `settings` and the user's ssh_config name. `CONFIG_INVALID` for what cannot be used. */
+/** Reads the files that `settings` and the ssh_config name. `CONFIG_INVALID` for what cannot be used. */
 export function resolveDestination(settings: SshSettings, account: Account): Destination {
-  const named = parseTarget(settings.target)
-  const destination = reached(named, optionsOf(named, account), account, settings, [])
-  const credentials = ownCredentials(settings, destination.credentials, account.home)
-  return { ...destination, credentials }
+  const target = parseTarget(settings.target)
+  return reached(target, optionsOf(target, account), account, settings, [])
 }
 
-const optionsOf = ({ host, user }: Target, account: Account) =>
-  hostOptions(join(account.home, '.ssh/config'), { host, user, account })
+function optionsOf({ host, user }: Target, account: Account): HostOptions {
+  const own = join(account.home, '.ssh')
+  const folders = account.systemFolder === undefined ? [] : [account.systemFolder]
+  const files = [
+    { path: join(own, 'config'), folder: own },
+    ...folders.map((folder) => ({ path: join(folder, 'ssh_config'), folder })),
+  ]
+  return hostOptions(files, { host, user, account })
+}
 
 function reached(
-  named: Target,
+  target: Target,
   options: HostOptions,
   account: Account,
   settings: Omit<SshSettings, 'target'>,
   through: readonly string[],
 ): Destination {
-  const host = (options.hostname ?? named.host).replaceAll('%h', named.host).replaceAll('%%', '%')
-  const port = named.port ?? Number(options.port ?? 22)
+  const { home } = account
+  const host = filledIn(options.hostname ?? target.host, { h: target.host })
+  const port = target.port ?? Number(options.port ?? 22)
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     throw configInvalid(
-      `the port ${shown(options.port ?? '')} of ${shown(named.host)} in the ssh_config is none`,
+      `the port ${shown(options.port ?? '')} of ${shown(target.host)} in the ssh_config is none`,
       'Correct it there, or give the port in ssh.target.',
     )
   }
-  const user = named.user ?? options.user ?? account.user
-  const expand = (path: string) => expanded(path, { host, user, account })
-  const jump = jumpHost(named, options, account, through)
-  const seconds = Number(options.connecttimeout)
+  const user = target.user ?? options.user ?? account.user
+  const expand = (path: string) =>
+    expandedPath(path, {
+      ...{ home, user: account.user, host, port, remoteUser: user, typed: target.host },
+      ...{ alias: options.hostkeyalias ?? target.host, env: account.env ?? {} },
+    })
+  const tokens = { h: host, n: target.host, p: String(port), r: user }
+  const jump = jumpHost(target, options, account, through, tokens)
   return {
     host,
     port,
     user,
     agent: agentSocket(options, account, expand),
-    credentials: userCredentials(options, expand),
-    hostKeys: hostKeys(host, port, options, settings, expand),
-    connectMs: seconds > 0 ? seconds * 1000 : connectMs,
+    credentials: ownCredentials(settings, () => userCredentials(options, expand), home),
+    hostKeys: hostKeys(host, port, options, settings, account, expand),
+    connectMs: duration(options.connecttimeout) ?? usualConnectMs,
     jump,
-    proxyCommand: jump === undefined ? proxyCommand(named, options, host, port, user) : undefined,
+    proxyCommand: jump === undefined ? proxyCommand(target, options, tokens) : undefined,
+    passedOver: options.passedOver,
   }
 }
 
@@ -114,34 +142,46 @@ function hostKeys(
   port: number,
   options: HostOptions,
   settings: Omit<SshSettings, 'target'>,
+  account: Account,
   expand: (path: string) => string,
 ): HostKeys {
-  const files = (options.userknownhostsfile?.split(' ') ?? ['~/.ssh/known_hosts']).map(expand)
-  const file = settings.knownHostsFile === undefined ? files[0] : expand(settings.knownHostsFile)
-  const system = ['~/.ssh/known_hosts2', '/etc/ssh/ssh_known_hosts'].map(expand)
-  const read = settings.knownHostsFile === undefined ? [...files, ...system] : [file ?? '']
-  const text = settings.knownHostsData ?? read.map(textOf).join('\n')
-  const loose = ['no', 'off'].includes(options.stricthostkeychecking?.toLowerCase() ?? '')
+  const { systemFolder } = account
+  const userFiles = () =>
+    named(options.userknownhostsfile ?? ['~/.ssh/known_hosts', '~/.ssh/known_hosts2']).map(expand)
+  const usual = systemFolder === undefined ? [] : ['ssh_known_hosts', 'ssh_known_hosts2']
+  const systemFiles = () =>
+    named(options.globalknownhostsfile ?? usual.map((name) => join(systemFolder ?? '', name)))
+  const { knownHostsFile, knownHostsData } = settings
+  const files =
+    knownHostsData !== undefined
+      ? []
+      : knownHostsFile === undefined
+        ? [...userFiles(), ...systemFiles()]
+        : [expand(knownHostsFile)]
+  const text = knownHostsData ?? files.map(textOf).join('\n')
   return {
     name: lookupName(options.hostkeyalias ?? host, options.hostkeyalias ? 22 : port),
     known: parseKnownHosts(text),
-    file: settings.knownHostsData === undefined ? file : undefined,
-    strict: settings.strictHostKeyChecking ?? !loose,
+    file: files[0],
+    strict: settings.strictHostKeyChecking ?? !saysNo(options.stricthostkeychecking),
   }
 }
 
 /** The nearest host to go through, which goes through the ones named before it. */
 function jumpHost(
-  named: Target,
+  target: Target,
   options: HostOptions,
   account: Account,
   through: readonly string[],
+  tokens: ProxyTokens,
 ): Destination | undefined {
   const list = options.proxyjump ?? ''
-  if (list === '' || list === 'none') return undefined
-  const hops = list.split(',').map((hop) => hop.trim())
+  if (list === '' || list.toLowerCase() === 'none') return undefined
+  const hops = filledIn(list, tokens)
+    .split(',')
+    .map((hop) => hop.trim())
   const last = parseTarget(hops.pop() ?? '')
-  const seen = [...through, named.host]
+  const seen = [...through, target.host]
   if (seen.includes(last.host) || seen.length > maxJumps) {
     throw configInvalid(
       `ProxyJump leads in a circle: ${[...seen, last.host].join(' -> ')}`,
@@ -157,33 +197,30 @@ function jumpHost(
 }
 
 function proxyCommand(
-  named: Target,
+  target: Target,
   { proxycommand, proxyusefdpass }: HostOptions,
-  host: string,
-  port: number,
-  user: string,
+  tokens: ProxyTokens,
 ): string | undefined {
   if (proxycommand === undefined || proxycommand.toLowerCase() === 'none') return undefined
-  if (proxyusefdpass?.toLowerCase() === 'yes') {
+  if (saysYes(proxyusefdpass)) {
     throw configInvalid(
-      `the ssh_config reaches ${shown(named.host)} with ProxyUseFdpass, which is not supported`,
+      `the ssh_config reaches ${shown(target.host)} with ProxyUseFdpass, which is not supported`,
       'Let its ProxyCommand carry the data itself (ProxyUseFdpass no), or use ProxyJump.',
     )
   }
-  return proxyCommandLine(proxycommand, { h: host, n: named.host, p: String(port), r: user })
+  return proxyCommandLine(proxycommand, tokens)
 }
 
 function userCredentials(options: HostOptions, expand: (path: string) => string): Credentials {
   const { identityfile, certificatefile, identitiesonly } = options
   const usual = ['id_ed25519', 'id_ecdsa', 'id_rsa'].map((name) => `~/.ssh/${name}`)
-  const named = identityfile.filter((path) => path.toLowerCase() !== 'none')
   const { identities, certificates } = readIdentities(
-    (identityfile.length > 0 ? named : usual).map(expand),
+    (identityfile.length > 0 ? named(identityfile) : usual).map(expand),
   )
   return {
     identities,
     certificates: [...readCertificates(certificatefile.map(expand)), ...certificates],
-    only: identitiesonly?.toLowerCase() === 'yes',
+    only: saysYes(identitiesonly),
   }
 }
 
@@ -192,19 +229,10 @@ function agentSocket(
   account: Account,
   expand: (path: string) => string,
 ): string | undefined {
-  if (identityagent === 'none') return undefined
   if (identityagent === undefined || identityagent === 'SSH_AUTH_SOCK') return account.agent
-  return expand(identityagent)
-}
-
-function expanded(
-  path: string,
-  { host, user, account }: { host: string; user: string; account: Account },
-): string {
-  const tokens: Record<string, string> = { d: account.home, h: host, r: user, u: account.user }
-  return path
-    .replace(/^~(?=\/)/, account.home)
-    .replace(/%([dhru%])/g, (_, token: string) => tokens[token] ?? '%')
+  if (identityagent.toLowerCase() === 'none') return undefined
+  const [, variable] = /^\$(\w+)$/.exec(identityagent) ?? []
+  return expand(variable === undefined ? identityagent : `\${${variable}}`)
 }
 
 function textOf(path: string): string {

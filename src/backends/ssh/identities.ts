@@ -26,10 +26,10 @@ export interface OwnCredentials {
   readonly certificateData?: string
 }
 
-/** What settings name, over what the user's own files say. `CONFIG_INVALID` for what cannot be used. */
+/** What settings name, in place of `usual`, which the user's own files say. `CONFIG_INVALID` for what cannot be used. */
 export function ownCredentials(
   settings: OwnCredentials,
-  usual: Credentials,
+  usual: () => Credentials,
   home: string,
 ): Credentials {
   const { identityData, identityFile, certificateData, certificateFile } = settings
@@ -57,7 +57,7 @@ export function ownCredentials(
     }
     return { ...found, ...(certificates && { certificates }), only: true }
   }
-  return { ...usual, ...(certificates && { certificates }) }
+  return { ...usual(), ...(certificates && { certificates }) }
 }
 
 /** The keys at `paths`, or beside them as public ones only, with the certificates that lie there. */

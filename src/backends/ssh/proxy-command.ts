@@ -13,12 +13,7 @@ export interface ProxyProgram {
 }
 
 /** What the tokens of a command stand for, as ssh_config(5) names them. */
-export interface ProxyTokens {
-  readonly h: string
-  readonly n: string
-  readonly p: string
-  readonly r: string
-}
+export type ProxyTokens = Readonly<Record<'h' | 'n' | 'p' | 'r', string>>
 
 const keptBytes = 1_000
 const endingMs = 1_000

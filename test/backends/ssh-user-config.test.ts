@@ -1,0 +1,186 @@
+/** What is taken from ssh_config(5), beside what OpenSSH itself takes from the same files. */
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import { execa } from 'execa'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { connectFailure, noTrail } from '../../src/backends/ssh/connect-failure.ts'
+import {
+  type Account,
+  type Destination,
+  resolveDestination,
+  type SshSettings,
+} from '../../src/backends/ssh/destination.ts'
+import { describeWhere } from '../support/available.ts'
+
+let home: string
+let account: Account
+beforeEach(() => {
+  home = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-home-')))
+  account = {
+    home,
+    user: userInfo().username,
+    agent: '/agent.sock',
+    systemFolder: join(home, 'etc'),
+    env: { RUN: '/run/me', EMPTY: '' },
+  }
+})
+afterEach(() => rmSync(home, { recursive: true }))
+
+const write = (name: string, text: string) => {
+  mkdirSync(dirname(join(home, name)), { recursive: true })
+  writeFileSync(join(home, name), text)
+}
+const resolve = (config: string, settings: Partial<SshSettings> = {}) => {
+  write('.ssh/config', config)
+  return resolveDestination({ target: 'box', ...settings }, account)
+}
+const labels = ({ credentials }: Destination) => credentials.identities.map(({ label }) => label)
+
+describeWhere('ssh', 'what OpenSSH takes from it', () => {
+  test.each([
+    ["Host box\n User 'x y'\n HostName 'h.example'", {}],
+    ['Host box\n User a\\ b', {}],
+    ['Host box\n User a"b c"\'d\'', {}],
+    ['Host box\n User "a\\"b\\\\c"', {}],
+    ['Host=box\n User=joe\n Port = 2222\n HostName= x', {}],
+    ['Host box\r\n User joe # me\r\n Port 2222\r\n', {}],
+    ['Host box #other\n User jo#e\n HostName %%h.%h # y', {}],
+    ['Match host BOX\n User m', {}],
+    ['Match originalhost b*,!bo? user root\n Port 7', {}],
+    ['Host box\n ProxyJump none\nHost *\n ProxyCommand nc %h %p', {}],
+    ['Host box\n ProxyCommand none\nHost *\n ProxyJump b', {}],
+    ['Host box\n ConnectTimeout 1m30s', {}],
+    ['Include HOME/c/*/conf', {}],
+    ['Include HOME/c/[!b]/conf', {}],
+    ['Include HOME/c/[a-b]/con?', {}],
+    ['Include "HOME/c/s p/conf" HOME/c/b/conf', {}],
+    ['Host box\n Include HOME/c/other\n Port 9', {}],
+    ['Host other\n Include HOME/c/a/conf\nHost box\n Port 9', {}],
+  ])('%j', async (text) => {
+    write('c/a/conf', 'User inca\n')
+    write('c/b/conf', 'Port 33\n')
+    write('c/s p/conf', 'User sp\n')
+    write('c/other', 'Host other\n User no\n')
+    const config = text.replaceAll('HOME', home)
+    const ours = resolve(config)
+    const { stdout } = await execa('ssh', ['-G', '-F', join(home, '.ssh/config'), 'box'])
+    const real = (key: string) => new RegExp(`^${key} (.*)$`, 'm').exec(stdout)?.[1]
+    expect({
+      host: ours.host,
+      user: ours.user,
+      port: String(ours.port),
+      jump: ours.jump?.host,
+      command: ours.proxyCommand,
+      seconds: ours.connectMs / 1000,
+    }).toEqual({
+      host: real('hostname'),
+      user: real('user'),
+      port: real('port'),
+      jump: real('proxyjump'),
+      command: real('proxycommand')?.replace('%h', 'box').replace('%p', '22'),
+      seconds: real('connecttimeout') === 'none' ? 10 : Number(real('connecttimeout')),
+    })
+  })
+})
+
+test('what counts for all users of the machine comes after what the user says', () => {
+  write('etc/ssh_config', 'Include more\nHost *\n User all\n ProxyCommand connect %h')
+  write('etc/more', 'Host box\n Port 7')
+  expect(resolve('Host box\n User mine')).toMatchObject({
+    user: 'mine',
+    port: 7,
+    proxyCommand: 'connect box',
+  })
+})
+
+test('tokens and variables stand for what they do in OpenSSH', () => {
+  write('.ssh/box-h.x-44-u-al', 'key')
+  write('.ssh/with space', 'key')
+  const box = resolve(
+    [
+      'Host box',
+      ' HostName h.x',
+      ' HostKeyAlias al',
+      ' Port 44',
+      ' User u',
+      ` IdentityFile ~/.ssh/%n-%h-%p-%r-%k`,
+      ' IdentityFile %d/.ssh/with\\ space',
+      // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how ssh_config names a variable
+      ' IdentityAgent ${RUN}/agent.sock',
+      ' ProxyJump %r@way.%h',
+    ].join('\n'),
+  )
+  expect(labels(box)).toEqual([join(home, '.ssh/box-h.x-44-u-al'), join(home, '.ssh/with space')])
+  expect(box.agent).toBe('/run/me/agent.sock')
+  expect(box.jump).toMatchObject({ host: 'way.h.x', user: 'u' })
+  expect(resolve('Host box\n IdentityAgent $RUN').agent).toBe('/run/me')
+})
+
+test.each([
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how ssh_config names a variable
+  ['IdentityFile ${NOWHERE}/key', 'holds ${NOWHERE}, which stands for nothing here'],
+  ['UserKnownHostsFile ~/.ssh/%Z', 'holds %Z, which stands for nothing here'],
+  ['IdentityAgent $EMPTY', 'which stands for nothing here'],
+])('"%s" is refused', (line, words) => {
+  expect(() => resolve(`Host box\n ${line}`)).toThrow(
+    expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(words) }),
+  )
+})
+
+test('what the settings name is used in place of what stands for nothing', () => {
+  write('.ssh/mine', 'key')
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how ssh_config names a variable
+  const config = 'Host box\n IdentityFile ${NOWHERE}/key\n UserKnownHostsFile ${NOWHERE}/known'
+  const settings = { identityFile: '~/.ssh/mine', knownHostsFile: '~/.ssh/known' }
+  expect(labels(resolve(config, settings))).toEqual([join(home, '.ssh/mine')])
+})
+
+test('accepted keys are read from the files that are named, and from no others', () => {
+  const known = (config: string) => resolve(config).hostKeys.known.map(({ key }) => key.toString())
+  const line = (key: string) => `box ssh-ed25519 ${Buffer.from(key).toString('base64')}\n`
+  write('.ssh/known_hosts', line('usual'))
+  write('.ssh/known_hosts2', line('second'))
+  write('etc/ssh_known_hosts', line('all'))
+  write('etc/ssh_known_hosts2', line('all2'))
+  write('with space', line('spaced'))
+  write('other', line('other'))
+  expect(known('')).toEqual(['usual', 'second', 'all', 'all2'])
+  expect(known('UserKnownHostsFile "~/with space" ~/other')).toEqual([
+    'spaced',
+    'other',
+    'all',
+    'all2',
+  ])
+  expect(known(`GlobalKnownHostsFile ${home}/other\nUserKnownHostsFile none`)).toEqual(['other'])
+})
+
+test.each(['no', 'off', 'FALSE'])('StrictHostKeyChecking %s accepts any key', (value) => {
+  expect(resolve(`StrictHostKeyChecking ${value}`).hostKeys.strict).toBe(false)
+})
+test.each(['yes', 'ask', 'accept-new', 'true'])('StrictHostKeyChecking %s does not', (value) => {
+  expect(resolve(`StrictHostKeyChecking ${value}`).hostKeys.strict).toBe(true)
+})
+test('IdentitiesOnly can be true in other words', () => {
+  expect(resolve('IdentitiesOnly true').credentials.only).toBe(true)
+})
+
+test('what is not judged, and may be why a host cannot be reached, is told', () => {
+  const box = resolve(
+    [
+      'Match host box exec "nc -z %h 22"',
+      ' ForwardX11 no',
+      'Match host box !exec "nc -z %h 22"',
+      ' ProxyJump way',
+      'Match final host other',
+      ' Port 7',
+      'CanonicalizeHostname yes',
+      'Host box',
+      ' CanonicalizeHostname yes',
+    ].join('\n'),
+  )
+  const cause = { code: 'ECONNREFUSED', message: 'refused' }
+  expect(connectFailure(box, cause, { trail: noTrail }).hint).toBe(
+    'Check that sshd runs there and listens on port 22. The ssh_config was not followed in: Match host box !exec "nc -z %h 22"; CanonicalizeHostname yes; what ssh does there, say in a Host block.',
+  )
+})
