@@ -1,4 +1,5 @@
 /** What the scripts' exit codes and details mean for a path in a tree. */
+import { commandUncertain } from '../errors.ts'
 import {
   fileDenied,
   fileExists,
@@ -21,6 +22,12 @@ export interface Told {
   readonly stdout: string
   readonly stderr: string
 }
+
+/** Of a script that reads its requests from a stream which has ended, and of what HUP, PIPE, TERM or KILL ended. */
+const endedFromOutside = [128, 129, 141, 143, 137]
+
+/** Whether a script was ended by somebody, and its code says nothing about files: what it did before is not known. */
+export const wasEnded = (code: number): boolean => endedFromOutside.includes(code)
 
 /** What to throw when a script that reads `path` failed. */
 export function readFailed(path: string, { code, stdout, stderr }: Told): Error {
@@ -51,6 +58,12 @@ export function writeFailed(paths: readonly string[], { code, stdout, stderr }: 
   const path = named(first)
   const detail = words.join(' ')
   const cause = new Error(`exit ${code}: ${stderr.trim()}`)
+  if (wasEnded(code)) {
+    return commandUncertain(
+      `what changes files in the sandbox was ended there (exit code ${code})`,
+      'Read the files that it was to change before you call again; when it stays like this, see what there ends processes (memory).',
+    )
+  }
   switch (code) {
     case exits.outside:
       return pathOutside(path)

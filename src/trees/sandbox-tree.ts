@@ -18,7 +18,7 @@ import {
 import { ContentCache } from './content-cache.ts'
 import { applyFunctions, applyScript } from './sandbox-apply-script.ts'
 import { entriesOf, factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
-import { readFailed, type Told, writeFailed } from './sandbox-failure.ts'
+import { readFailed, type Told, wasEnded, writeFailed } from './sandbox-failure.ts'
 import {
   exits,
   listScript,
@@ -212,13 +212,10 @@ export class SandboxTree implements Tree {
   ): Promise<Buffer> {
     if (isTooLong(path)) throw fileNotFound(path)
     const root = await this.#root()
-    const { code, stdout, stderr } = await this.#run(
-      script(root),
-      undefined,
-      undefined,
-      treeFunctions,
-      shortcut?.(root),
-    )
+    const run = () => this.#run(script(root), undefined, undefined, treeFunctions, shortcut?.(root))
+    const first = await run()
+    // It has changed nothing: another may come to its end.
+    const { code, stdout, stderr } = wasEnded(first.code) ? await run() : first
     if (code !== 0) throw readFailed(path, told(code, stdout.toString(), stderr))
     return stdout
   }

@@ -228,3 +228,26 @@ for (const [shell, scripts] of Object.entries(shells)) {
       }))
   })
 }
+
+test('a script that reads and is killed is run again; one that changes files is not, and may have done it', async () => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-killed-')))
+  const scripts = Object.values(shells)[0] as ScriptRunner
+  let kills = 1
+  const killed: ScriptRunner = async (...script) => {
+    const result = await scripts(...script)
+    return kills-- > 0 ? { ...result, code: 137, stdout: Buffer.alloc(0) } : result
+  }
+  const tree = new SandboxTree(killed, { root })
+  writeFileSync(join(root, 'a'), 'old')
+  expect(await text(tree, 'a')).toBe('old')
+  kills = 2
+  await expect(tree.read(treePath('a'))).rejects.toMatchObject({ code: 'FILE_DENIED' })
+  kills = 1
+  await expect(tree.apply([change('a', was('old'), 'new')])).rejects.toMatchObject({
+    code: 'COMMAND_NOT_STARTED',
+    message:
+      'the command may have begun, or may yet run for a moment: what changes files in the sandbox was ended there (exit code 137)',
+  })
+  expect(readFileSync(join(root, 'a'), 'utf8')).toBe('new')
+  rmSync(root, { recursive: true })
+})
