@@ -152,6 +152,12 @@ test('one that is asked and stands still counts as lost in time, and one that an
   expectNothingLeft(channels, signal)
 })
 
+test('one whose channel is lost tells what the way there says of it', async () => {
+  const { guard, channels } = await readyGuard()
+  channels[0]?.close()
+  expect(await guard.lost).toMatchObject({ message: 'sandbox sbx went away: it was closed' })
+})
+
 test('one into whose answers something writes without end counts as lost', async () => {
   const { guard, channels, signal } = await readyGuard()
   const lost = vi.fn()

@@ -9,6 +9,7 @@
 import {
   backendUnavailable,
   cancelled,
+  isSandboxError,
   sandboxFloods,
   sandboxLost,
   sandboxStill,
@@ -148,8 +149,11 @@ class ChannelGuard implements Guard {
     this.lost = new Promise((resolve) => {
       this.#tellLost = resolve
     })
-    const ended = (cause?: unknown) =>
-      this.#lose(sandboxLost(sandbox.name, 'its guard process ended', cause))
+    const ended = (cause?: unknown) => {
+      // The way there knows best why it ended.
+      const isKnown = isSandboxError(cause, 'SANDBOX_LOST')
+      this.#lose(isKnown ? cause : sandboxLost(sandbox.name, 'its guard process ended', cause))
+    }
     channel.exit.then(() => ended(), ended)
   }
 

@@ -71,7 +71,7 @@ describeWhere('ssh', 'the connections of an ssh sandbox', () => {
 
   test('one that carries nothing for a while is closed, and opened again when it is needed', async () => {
     const destination = resolveDestination(server.settings, server.account)
-    const ends: Promise<void>[] = []
+    const ends: Promise<Error | undefined>[] = []
     const open = async (signal: AbortSignal) => {
       const connection = await connect(destination, 'sbx', signal)
       ends.push(connection.closed)

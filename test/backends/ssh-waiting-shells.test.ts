@@ -18,6 +18,7 @@ interface TestChannel extends Channel {
 let asked: ((channel: TestChannel | undefined) => void)[]
 let opened: TestChannel[]
 let connections: number
+let lose: (why: Error | undefined) => void
 let pool: ConnectionPool
 beforeEach(() => {
   asked = []
@@ -29,7 +30,10 @@ beforeEach(() => {
     })
   const connect = async (): Promise<Connection> => {
     connections += 1
-    return { exec, closed: new Promise(() => {}), close: () => {} }
+    const closed = new Promise<Error | undefined>((resolve) => {
+      lose = resolve
+    })
+    return { exec, closed, close: () => {} }
   }
   pool = new ConnectionPool('sbx', connect, { channelsEach: 8, connections: 2, backoffMs: [] })
 })
@@ -174,4 +178,15 @@ test('a connection that had a channel and refuses the next is given up for anoth
   expect(connections).toBe(2)
   open(2)
   expect(await numberOf(second)).toBe(2)
+})
+
+test('who comes when a sandbox was closed because the host is silent is told that', async () => {
+  await afterFirst()
+  lose(new Error('the host has not answered for a minute'))
+  await settle()
+  pool.close()
+  await expect(pool.exec('true', '@', never)).rejects.toMatchObject({
+    code: 'SANDBOX_LOST',
+    message: 'sandbox sbx went away: the host has not answered for a minute',
+  })
 })

@@ -11,17 +11,18 @@ export interface Connection {
    * with `SANDBOX_LOST` when the connection has ended.
    */
   exec(command: string, mark: string): Promise<Channel | undefined>
-  /** Resolves when it is gone, for whatever reason. */
-  readonly closed: Promise<void>
+  /** Resolves when it is gone, with the reason unless that is `close`. */
+  readonly closed: Promise<Error | undefined>
   close(): void
 }
 
 /** Over a client that is past authentication. `release` is called when it is gone. */
 export class ClientConnection implements Connection {
-  readonly closed: Promise<void>
+  readonly closed: Promise<Error | undefined>
   readonly #client: Client
   readonly #sandbox: string
   #gone: Error | undefined
+  #isLetGo = false
 
   constructor(client: Client, sandbox: string, release: () => void) {
     this.#client = client
@@ -36,7 +37,7 @@ export class ClientConnection implements Connection {
       client.once('close', () => {
         this.#gone ??= new Error('the connection was closed')
         release()
-        resolve()
+        resolve(this.#isLetGo ? undefined : this.#gone)
       })
     })
   }
@@ -62,6 +63,7 @@ export class ClientConnection implements Connection {
   }
 
   close(): void {
+    this.#isLetGo = this.#gone === undefined
     this.#gone ??= new Error('the connection was closed')
     this.#client.end()
   }

@@ -46,6 +46,8 @@ export class ConnectionPool {
   #tellConnected: () => void = () => {}
   #bulk: ConnectionPool | undefined
   #opening = 0
+  /** How the last connection ended that nobody closed. */
+  #loss: Error | undefined
 
   /** `name` is the sandbox's, for what is told about it. Nothing is connected before it is needed. */
   constructor(name: string, connect: Connect, limits = sshdLimits) {
@@ -131,18 +133,23 @@ export class ConnectionPool {
   close(): void {
     this.#stop.abort()
     this.#bulk?.close()
-    this.#waiting.refuseAll(sandboxLost(this.#name, 'it was closed'))
+    this.#waiting.refuseAll(this.#closed())
     for (const { connection } of this.#lines) connection.close()
   }
 
+  /** A sandbox is closed too when it was lost: that is why then. */
+  #closed(): Error {
+    return sandboxLost(this.#name, this.#loss?.message ?? 'it was closed', this.#loss)
+  }
+
   #bulkPool(): ConnectionPool {
-    if (this.#stop.signal.aborted) throw sandboxLost(this.#name, 'it was closed')
+    if (this.#stop.signal.aborted) throw this.#closed()
     this.#bulk ??= new ConnectionPool(this.#name, this.#connect, { ...this.#limits, ...bulkLimits })
     return this.#bulk
   }
 
   async #take(signal: AbortSignal): Promise<Line> {
-    if (this.#stop.signal.aborted) throw sandboxLost(this.#name, 'it was closed')
+    if (this.#stop.signal.aborted) throw this.#closed()
     const taken = this.#waiting.wait({
       signal,
       cancelled: () => cancelled('the command'),
@@ -191,7 +198,10 @@ export class ConnectionPool {
       const connection = await this.#connectPatiently()
       const line: Line = { connection, used: 0, limit: this.#limits.channelsEach, hasServed: false }
       this.#lines.add(line)
-      void connection.closed.then(() => this.#forget(line))
+      void connection.closed.then((loss) => {
+        this.#loss = loss ?? this.#loss
+        this.#forget(line)
+      })
       if (this.#stop.signal.aborted) connection.close()
     } catch (error) {
       failure = error
