@@ -11,6 +11,7 @@ import {
   resolveDestination,
   type SshSettings,
 } from '../../src/backends/ssh/destination.ts'
+import { verdictOn } from '../../src/backends/ssh/known-hosts.ts'
 import { describeWhere } from '../support/available.ts'
 
 let home: string
@@ -183,4 +184,34 @@ test('what is not judged, and may be why a host cannot be reached, is told', () 
   expect(connectFailure(box, cause, { trail: noTrail }).hint).toBe(
     'Check that sshd runs there and listens on port 22. The ssh_config was not followed in: Match host box !exec "nc -z %h 22"; CanonicalizeHostname yes; what ssh does there, say in a Host block.',
   )
+})
+
+const key = (name: string) => {
+  const blob = Buffer.from(`\0\0\0\x0bssh-ed25519${name}`)
+  return { blob, line: `ssh-ed25519 ${blob.toString('base64')}` }
+}
+const own = key('own')
+test.each([
+  ['box', 'Port 7', 'known'],
+  ['box', 'Port 22', 'known'],
+  ['other', 'Port 7', 'unknown'],
+  ['box', 'Port 7\nHostKeyAlias other', 'unknown'],
+  [`@revoked box`, 'Port 7', 'revoked'],
+  [`[box]:7 ${key('first').line}\nbox`, 'Port 7', 'changed'],
+])('a key in the line of %j is, with %j, %s', (hosts, config, verdict) => {
+  write('.ssh/known_hosts', `${hosts} ${own.line}\n`)
+  expect(verdictOn(resolve(config).hostKeys, own.blob)).toBe(verdict)
+})
+
+test('a key of another kind than the one that is known at port 22 is not known', () => {
+  write('.ssh/known_hosts', `box ${key('another').line}\n`)
+  expect(verdictOn(resolve('Port 7').hostKeys, own.blob)).toBe('unknown')
+})
+
+test('that a certificate authority vouches for a host is told where its key is refused', () => {
+  write('.ssh/known_hosts', `@cert-authority b*,!bar ${key('authority').line}\n`)
+  const told = (target: string) =>
+    connectFailure(resolve('', { target }), {}, { trail: noTrail, rejectedKey: own.blob }).message
+  expect(told('box')).toContain('but a certificate authority that vouches for it; certificates')
+  expect(told('bar')).not.toContain('authority')
 })

@@ -3,7 +3,7 @@ import { backendUnavailable, hostKeyRejected, SandboxError, shown } from '../../
 import { quote } from '../../posix-sh.ts'
 import type { AuthTrail } from './authentication.ts'
 import type { Destination } from './destination.ts'
-import { fingerprint, hostKeyType, judgeHostKey } from './known-hosts.ts'
+import { fingerprint, hostKeyType, verdictOn } from './known-hosts.ts'
 
 /** Failures that may pass by themselves: nothing was started, so trying again is safe. */
 const passing = new WeakSet<Error>()
@@ -150,12 +150,12 @@ function reason(
 
 /** Names the fingerprint, where it is missing, and the command that would accept this very key. */
 function keyRejection({ host, hostKeys, port }: Destination, key: Buffer): SandboxError {
-  const { name, file, known } = hostKeys
+  const { name, file, hasAuthority } = hostKeys
   const type = hostKeyType(key)
   const line = `${name} ${type} ${key.toString('base64')}`
   const offered = `the host key of ${host}:${port} (${type} ${fingerprint(key)})`
   const place = file ?? 'ssh.knownHostsData'
-  const verdict = judgeHostKey(known, name, key)
+  const verdict = verdictOn(hostKeys, key)
   if (verdict === 'revoked') {
     return hostKeyRejected(
       `${offered} is marked as revoked in ${place}`,
@@ -171,7 +171,7 @@ function keyRejection({ host, hostKeys, port }: Destination, key: Buffer): Sandb
   return hostKeyRejected(
     changed
       ? `${offered} is not the one in ${place}: the host was set up anew, or somebody is in between`
-      : `${offered} is not in ${place}`,
+      : `${offered} is not in ${place}${hasAuthority ? ', but a certificate authority that vouches for it; certificates of hosts are not looked at' : ''}`,
     `Compare the fingerprint with what its administrator tells you; if it is the same, ${accept}`,
   )
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { configInvalid, shown } from '../../errors.ts'
 import { duration, filledIn, named, saysNo, saysYes } from './config-values.ts'
 import { type Credentials, ownCredentials, readCertificates, readIdentities } from './identities.ts'
-import { type HostKeys, lookupName, parseKnownHosts } from './known-hosts.ts'
+import { type HostKeys, lookupName, namesAuthority, parseKnownHosts } from './known-hosts.ts'
 import { expandedPath } from './path-tokens.ts'
 import { type ProxyTokens, proxyCommandLine } from './proxy-command.ts'
 import { parseTarget, type Target } from './target.ts'
@@ -159,9 +159,14 @@ function hostKeys(
         ? [...userFiles(), ...systemFiles()]
         : [expand(knownHostsFile)]
   const text = knownHostsData ?? files.map(textOf).join('\n')
+  const alias = options.hostkeyalias
+  const name = lookupName(alias ?? host, alias === undefined ? port : 22)
+  const bareName = lookupName(alias ?? host, 22)
   return {
-    name: lookupName(options.hostkeyalias ?? host, options.hostkeyalias ? 22 : port),
+    name,
+    bareName: bareName === name ? undefined : bareName,
     known: parseKnownHosts(text),
+    hasAuthority: namesAuthority(text, [name, bareName]),
     file: files[0],
     strict: settings.strictHostKeyChecking ?? !saysNo(options.stricthostkeychecking),
   }

@@ -14,7 +14,11 @@ export interface KnownHost {
 export interface HostKeys {
   /** How the host is written in known_hosts. */
   readonly name: string
+  /** The same for port 22, where that is another one and not an alias: what is not known by `name` may be by this. */
+  readonly bareName?: string | undefined
   readonly known: readonly KnownHost[]
+  /** Whether a certificate authority is named for it. Certificates of hosts are not looked at. */
+  readonly hasAuthority?: boolean
   /** Where accepted keys are written; undefined when they were given inline. */
   readonly file: string | undefined
   /** False accepts any key that is not revoked. */
@@ -31,13 +35,22 @@ export function lookupName(host: string, port: number): string {
 
 /** The usable lines. Certificate authorities are left out: plain keys only are checked against them. */
 export function parseKnownHosts(text: string): KnownHost[] {
+  return linesWith(text, undefined, '@revoked')
+}
+
+/** Whether a line names a certificate authority for the host of one of these lookup names. */
+export function namesAuthority(text: string, names: readonly string[]): boolean {
+  return linesWith(text, '@cert-authority').some((line) => names.some((name) => line.matches(name)))
+}
+
+function linesWith(text: string, ...markers: (string | undefined)[]): KnownHost[] {
   return text.split(/\r?\n/).flatMap((line) => {
     const words = line.trim().split(/[ \t]+/)
     const marker = words[0]?.startsWith('@') ? words.shift() : undefined
     const [hosts, type, key] = words
     if (hosts === undefined || hosts === '' || hosts.startsWith('#')) return []
     if (type === undefined || key === undefined) return []
-    if (marker !== undefined && marker !== '@revoked') return []
+    if (!markers.includes(marker)) return []
     return [
       {
         matches: hosts.startsWith('|1|') ? hashedName(hosts) : namePatterns(hosts),
@@ -59,9 +72,17 @@ export function judgeHostKey(lines: readonly KnownHost[], name: string, key: Buf
   return about.some((line) => !line.revoked && line.type === type) ? 'changed' : 'unknown'
 }
 
-export function acceptsHostKey({ known, name, strict }: HostKeys, key: Buffer): boolean {
+/** The same for a host, in the way of OpenSSH where it is not on port 22. */
+export function verdictOn({ known, name, bareName }: HostKeys, key: Buffer): Verdict {
   const verdict = judgeHostKey(known, name, key)
-  return verdict === 'known' || (!strict && verdict !== 'revoked')
+  if (verdict !== 'unknown' || bareName === undefined) return verdict
+  const bare = judgeHostKey(known, bareName, key)
+  return bare === 'changed' ? 'unknown' : bare
+}
+
+export function acceptsHostKey(hostKeys: HostKeys, key: Buffer): boolean {
+  const verdict = verdictOn(hostKeys, key)
+  return verdict === 'known' || (!hostKeys.strict && verdict !== 'revoked')
 }
 
 const algorithms = {
@@ -73,8 +94,10 @@ const algorithms = {
 } as const
 
 /** A host is asked for the kind of key that is known of it, as it may have several. */
-export function knownAlgorithms({ known, name }: HostKeys) {
-  const about = known.filter((line) => !line.revoked && line.matches(name))
+export function knownAlgorithms({ known, name, bareName = name }: HostKeys) {
+  const about = [name, bareName].flatMap((one) =>
+    known.filter((line) => !line.revoked && line.matches(one)),
+  )
   const usable = about.flatMap(({ type }) => algorithms[type as keyof typeof algorithms] ?? [])
   return [...new Set(usable)]
 }
