@@ -1,5 +1,6 @@
 /** Who we are to a real sshd: keys, agents and certificates. */
 import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { createConnection, createServer } from 'node:net'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import { execa } from 'execa'
@@ -84,6 +85,40 @@ describeWhere('ssh', 'authentication', () => {
     )
     await load(server.key)
     expect(await list({ identityFile: locked }, { agent })).toEqual([])
+  })
+
+  test('of many keys of an agent those that the ssh_config names come first', async () => {
+    // sshd refuses whoever has shown six others.
+    for (let number = 0; number < 7; number++) {
+      const key = file(`many-${number}`)
+      await keygen('-t', 'ed25519', '-N', '', '-f', key)
+      await load(key)
+    }
+    await load(server.key)
+    expect((await refusal(list({}, { agent }))).message).toContain('Too many authentication')
+    const config = (key: string) =>
+      writeFileSync(join(home, '.ssh/config'), `Host *\n IdentityFile ${key}\n`)
+    config(server.key)
+    expect(await list({}, { agent })).toEqual([])
+    config(`${server.key}.pub`)
+    expect(await list({}, { agent })).toEqual([])
+  })
+
+  test('an agent that asks its user has time of its own', async () => {
+    await load(server.key)
+    const slow = file('slow-agent')
+    const relay = createServer((client) => {
+      const real = createConnection(agent)
+      client.pipe(real)
+      // Each answer comes after the time that the host has.
+      real.on('data', (answer) => setTimeout(() => client.write(answer), 2_500))
+      for (const one of [client, real]) one.on('error', () => {})
+      client.once('close', () => real.destroy())
+    })
+    await new Promise<void>((resolve) => relay.listen(slow, resolve))
+    writeFileSync(join(home, '.ssh/config'), 'Host *\n ConnectTimeout 2\n')
+    expect(await list({}, { agent: slow })).toEqual([])
+    relay.close()
   })
 
   test('IdentitiesOnly with a public key picks that key of the agent', async () => {

@@ -11,6 +11,10 @@ export interface AuthTrail {
   readonly tried: string[]
   /** Private keys with a passphrase, which only the agent can use. */
   readonly locked: string[]
+  /** The agent was asked and has not answered: it may wait for its user. */
+  isAgentAsked?: boolean
+  /** When it answered last, by `performance.now()`. */
+  agentAnsweredMs?: number
 }
 
 /** As ssh2 asks for it: `left` are the ways that the host takes, null at first. */
@@ -30,10 +34,12 @@ export function authentication(destination: Destination): { trail: AuthTrail; ne
   ]
   const own: typeof methods = []
   const forAgent: Buffer[] = []
+  const named: Buffer[] = []
   const certificates = new CertificateShelf(credentials.certificates)
   for (const { label, privateKey, publicKey } of credentials.identities) {
     const key = privateKey === undefined ? undefined : utils.parseKey(privateKey)
     if (key !== undefined && !(key instanceof Error)) {
+      named.push(key.getPublicSSH())
       for (const [words, one] of certificates.variants(key)) {
         own.push({ label: label + words, method: { type: 'publickey', username, key: one } })
       }
@@ -49,9 +55,13 @@ export function authentication(destination: Destination): { trail: AuthTrail; ne
   if (agent !== undefined && (!credentials.only || forAgent.length > 0)) {
     const only = credentials.only ? forAgent : undefined
     const label = `agent ${agent}`
-    const user = new UserAgent(agent, only, certificates, (why) =>
-      trail.tried.push(`${label} (${why})`),
-    )
+    const user = new UserAgent(agent, { only, first: [...forAgent, ...named] }, certificates, {
+      silent: (why) => trail.tried.push(`${label} (${why})`),
+      asked: (isAsked) => {
+        trail.isAgentAsked = isAsked
+        if (!isAsked) trail.agentAnsweredMs = performance.now()
+      },
+    })
     methods.push({ label, method: { type: 'agent', username, agent: user } })
   }
   methods.push(...own)
@@ -97,41 +107,66 @@ class CertificateShelf {
 const lapse = ({ endMs }: Certificate) =>
   endMs <= Date.now() ? `, which ended ${new Date(endMs).toISOString()}` : ''
 
+/** Which keys of an agent are shown: `only` these if it is given, and those of `first` before others. */
+interface AgentKeys {
+  readonly only: readonly Buffer[] | undefined
+  /** A host that has refused a few keys looks at no more. */
+  readonly first: readonly Buffer[]
+}
+
+interface AgentEvents {
+  silent(why: string): void
+  asked(isAsked: boolean): void
+}
+
 /** The user's ssh-agent. One that does not answer has no keys: there may be others. */
 class UserAgent extends BaseAgent<ParsedKey> {
   readonly #agent: BaseAgent
-  readonly #only: readonly Buffer[] | undefined
+  readonly #keys: AgentKeys
   readonly #certificates: CertificateShelf
-  readonly #silent: (why: string) => void
+  readonly #events: AgentEvents
 
   constructor(
     socket: string,
-    only: readonly Buffer[] | undefined,
+    keys: AgentKeys,
     certificates: CertificateShelf,
-    silent: (why: string) => void,
+    events: AgentEvents,
   ) {
     super()
     this.#agent = createAgent(socket)
-    this.#only = only
+    this.#keys = keys
     this.#certificates = certificates
-    this.#silent = silent
+    this.#events = events
   }
 
   override getIdentities(answer: (error: Error | undefined, keys: ParsedKey[]) => void): void {
+    const { only, first } = this.#keys
+    const isOf = (keys: readonly Buffer[], key: ParsedKey) =>
+      keys.some((one) => one.equals(key.getPublicSSH()))
+    this.#events.asked(true)
     this.#agent.getIdentities((error, found = []) => {
-      if (error) this.#silent(`does not answer: ${error.message}`)
+      this.#events.asked(false)
+      if (error) this.#events.silent(`does not answer: ${error.message}`)
       const keys = (error ? [] : found).filter((key): key is ParsedKey => typeof key === 'object')
-      const asked = keys.filter(
-        (key) => this.#only?.some((one) => one.equals(key.getPublicSSH())) ?? true,
-      )
+      const shown = keys.filter((key) => only === undefined || isOf(only, key))
+      const ordered = [
+        ...shown.filter((key) => isOf(first, key)),
+        ...shown.filter((key) => !isOf(first, key)),
+      ]
       answer(
         undefined,
-        asked.flatMap((key) => this.#certificates.variants(key).map(([, one]) => one)),
+        ordered.flatMap((key) => this.#certificates.variants(key).map(([, one]) => one)),
       )
     })
   }
 
   override sign(key: ParsedKey, data: Buffer, ...rest: unknown[]): void {
-    this.#agent.sign(withoutCertificate(key), data, ...(rest as [never]))
+    const answer = rest.pop() as (...result: unknown[]) => void
+    const told = (...result: unknown[]) => {
+      this.#events.asked(false)
+      answer(...result)
+    }
+    this.#events.asked(true)
+    this.#agent.sign(withoutCertificate(key), data, ...([...rest, told] as [never]))
   }
 }

@@ -130,7 +130,7 @@ async function ready(
     },
   }
   try {
-    return await handshake(config, connectMs, host, signal)
+    return await handshake(config, connectMs, host, signal, trail)
   } catch (error) {
     if (isSandboxError(error, 'CANCELLED')) throw error
     const { words } = way ?? {}
@@ -143,12 +143,16 @@ async function ready(
   }
 }
 
+/** So long an agent may take that asks its user: for a touch, a fingerprint, a password. */
+const agentMs = 45_000
+
 /** Rejects with `CANCELLED` or with what ssh2 says; `host` is what a cancelled attempt was for. */
 function handshake(
   config: ConnectConfig,
   connectMs: number,
   host: string,
   signal: AbortSignal,
+  trail = noTrail,
 ): Promise<Client> {
   const client = new Client()
   return new Promise<Client>((resolve, reject) => {
@@ -163,8 +167,17 @@ function handshake(
         reject(error)
       })
     const abort = () => fail(cancelled(`connecting to ${host}`))
-    const late = Object.assign(new Error('no answer'), { level: 'client-timeout' })
-    const deadline = setTimeout(() => fail(late), connectMs)
+    const begin = performance.now()
+    const late = () => {
+      const { isAgentAsked = false, agentAnsweredMs = begin } = trail
+      // What an agent takes is not the host's time.
+      const endMs = isAgentAsked ? begin + agentMs : agentAnsweredMs + connectMs
+      const leftMs = endMs - performance.now()
+      const level = isAgentAsked ? 'agent' : 'client-timeout'
+      if (leftMs < 1) fail(Object.assign(new Error('no answer'), { level }))
+      else deadline = setTimeout(late, Math.min(leftMs, connectMs))
+    }
+    let deadline = setTimeout(late, connectMs)
     if (signal.aborted) return abort()
     signal.addEventListener('abort', abort, { once: true })
     // An error after it is ready is followed by 'close', which is what the channels are told.
