@@ -95,7 +95,10 @@ describeWhere('ssh', 'authentication', () => {
       await load(key)
     }
     await load(server.key)
-    expect((await refusal(list({}, { agent }))).message).toContain('Too many authentication')
+    expect(await refusal(list({}, { agent }))).toEqual({
+      message: `${me}@127.0.0.1:${server.port} looks at no more keys; tried: agent ${agent}`,
+      hint: 'Name the key that it takes in ssh.identityFile, or with IdentityFile in the ssh_config.',
+    })
     const config = (key: string) =>
       writeFileSync(join(home, '.ssh/config'), `Host *\n IdentityFile ${key}\n`)
     config(server.key)

@@ -60,6 +60,13 @@ function failureOf(
   const { level, code, message } = cause as { level?: string; code?: string; message?: string }
   if (rejectedKey !== undefined) return keyRejection(destination, rejectedKey)
   if (level === 'client-authentication') return refusal(destination, trail, cause)
+  if (/too many authentication failures/i.test(message ?? '')) {
+    return backendUnavailable(
+      `${destination.user}@${place} looks at no more keys; tried: ${trail.tried.join(', ')}`,
+      'Name the key that it takes in ssh.identityFile, or with IdentityFile in the ssh_config.',
+      cause,
+    )
+  }
   if (level === 'agent') {
     return backendUnavailable(
       `the ssh-agent at ${shown(destination.agent ?? '')} did not sign for ${host}:${port}: ${message}`,
