@@ -5,7 +5,7 @@
 
 import { wearDigits } from '../guard/process-mark.ts'
 import { quote } from '../posix-sh.ts'
-import { waitForSubstitutions } from './process-substitution.ts'
+import { endOfText, waitForSubstitutions } from './process-substitution.ts'
 import {
   exportsOf,
   keepUntilGone,
@@ -103,7 +103,8 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
       'sbx_code=$?',
       '} 3>&2 2>/dev/null',
     ]
-    return text([...prologue(), traps, ...child, led(token)])
+    const late = typeof run === 'string' && shell !== 'sh' ? waitForSubstitutions(run) : []
+    return text([...prologue(), traps, ...child, ...late, led(token)])
   }
   if (isTaken) {
     // On its first line, so that lines are counted as in a file of its own. For bash it is a word of its own, since bash
@@ -114,7 +115,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     const blocks =
       shell === 'sh'
         ? [text([...lines, command])]
-        : [text([...lines, 'SECONDS=0']), text([command, ...waitForSubstitutions(run)])]
+        : [text([...lines, 'SECONDS=0']), text([command, ...endOfText(run)])]
     return Buffer.concat([...blocks, bytes])
   }
   // A command that is found nowhere is told by the shell, as exit code 126 or 127. A shell that does not become the

@@ -11,22 +11,26 @@ const hasStream = [1, 2]
   .join(' || ')
 
 /** Gives what is younger than the shell and has one of its streams a tenth of a second to end. */
-const wait = `sbx_code=$?
-for ((sbx_look = 0; sbx_look < ${looks}; sbx_look++)); do
+const wait = `for ((sbx_look = 0; sbx_look < ${looks}; sbx_look++)); do
 ${last} && [[ $sbx_last -gt $$ && $sbx_last -le $(($$ + ${youngest})) ]] || break
 for ((sbx_pid = $$ + 1; sbx_pid <= sbx_last; sbx_pid++)); do
 [[ ${hasStream} ]] && break
 done
 [[ $sbx_pid -le $sbx_last ]] && command sleep 0.02 || break
-done 2>/dev/null
-builtin exit "$sbx_code"`
+done 2>/dev/null`
 
 /**
- * What a bash does behind `text` before it ends: nothing, unless that has process substitutions. Others than it are hardly
- * ever late, and to look for them costs every command a twentieth.
+ * What a bash does when `text` has ended: nothing, unless that has process substitutions. Others than its own are hardly ever
+ * late, and to look for them costs every command a twentieth.
  */
 export function waitForSubstitutions(text: string): string[] {
   // After these it would be read otherwise, or be refused.
   const isChanged = /\b(?:alias|enable|restricted)\b|\bset\s+-\w*r/.test(text)
   return />\(/.test(text) && !isChanged ? [wait] : []
+}
+
+/** The same, before the shell that took `text` ends as the command did. */
+export function endOfText(text: string): string[] {
+  const waits = waitForSubstitutions(text)
+  return waits.length === 0 ? [] : ['sbx_code=$?', ...waits, 'builtin exit "$sbx_code"']
 }

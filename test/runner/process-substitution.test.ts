@@ -4,17 +4,18 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
-import { spawn } from '../../src/process.ts'
+import { type SpawnOptions, spawn } from '../../src/process.ts'
 import { type LocalOptions, type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
 const place = { shell: '/bin/sh', path: '/usr/bin:/bin' }
 
-async function run(guard: Guard, command: string, stdin?: Uint8Array) {
+async function run(guard: Guard, command: string, stdin?: SpawnOptions['stdin']) {
   const process = await spawn(guard, command, {
     workdir: guard.sandbox.root,
     ...(stdin && { stdin }),
   })
+  if (stdin === 'open') process.stdin.end()
   const [stdout, stderr, code] = await Promise.all([
     text(process.stdout),
     text(process.stderr),
@@ -87,8 +88,10 @@ test.each([
   'echo late > >(sleep 0.03; cat > >(sleep 0.03; cat))',
 ])('what prints into a process substitution is heard: %s', async (command) => {
   const { sandbox, guard } = await opened({})
-  const { stdout, stderr, code } = await run(guard, `${command}; (exit 5)`)
-  expect([stdout + stderr, code]).toEqual(['late\n', 5])
+  for (const stdin of [undefined, 'open'] as const) {
+    const { stdout, stderr, code } = await run(guard, `${command}; (exit 5)`, stdin)
+    expect([stdin, stdout + stderr, code]).toEqual([stdin, 'late\n', 5])
+  }
   await guard.close()
   sandbox.remove()
 })
