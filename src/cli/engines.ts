@@ -40,7 +40,7 @@ export function enginesOf(agents: Agents): readonly Engine[] {
   // Which container is whose does not depend on how new ones would be made.
   const isNamed = all.some(({ settings }) => settings.backend === 'docker')
   const traces = endpoints().some(
-    ({ socketPath }) => socketPath === undefined || existsSync(socketPath),
+    ({ isGiven, socketPath }) => isGiven || socketPath === undefined || existsSync(socketPath),
   )
   add('docker', 'docker', '', { ...rest, docker: dockerDefaults }, isNamed || traces)
   if (process.platform === 'linux') add('bubblewrap', 'bubblewrap', '', first.settings)

@@ -55,14 +55,14 @@ describe('where an engine is looked for', () => {
   test('DOCKER_HOST is read as the CLI reads it', () => {
     const [blank, none] = [endpoints({ DOCKER_HOST: ' ' }, directory), endpoints({}, directory)]
     expect(blank).toEqual(none)
-    expect(endpoints({ DOCKER_HOST: 'unix://' }, directory)).toEqual([
+    expect(endpoints({ DOCKER_HOST: 'unix://' }, directory)).toMatchObject([
       { name: 'unix:///var/run/docker.sock', socketPath: '/var/run/docker.sock' },
     ])
-    expect(endpoints({ DOCKER_HOST: '10.0.0.5:2375' }, directory)).toEqual([
+    expect(endpoints({ DOCKER_HOST: '10.0.0.5:2375' }, directory)).toMatchObject([
       { name: 'tcp://10.0.0.5:2375' },
     ])
     expect(endpoints({ DOCKER_HOST: 'tcp://docker' }, directory)[0]?.port).toBe(2375)
-    expect(endpoints({ DOCKER_HOST: 'tcp://docker', DOCKER_TLS_VERIFY: '1' }, directory)).toEqual([
+    expect(endpoints({ DOCKER_HOST: 'tcp://docker', DOCKER_TLS_VERIFY: '1' }, directory)).toMatchObject([
       { name: 'tcp://docker', port: 2376 },
     ])
   })

@@ -16,6 +16,8 @@ export interface Endpoint {
   readonly port?: number
   /** The directory of the context's certificates, where it has some. */
   readonly certificates?: string
+  /** By `DOCKER_HOST`: there is or was an engine, whatever this machine shows of it. */
+  readonly isGiven?: true
   /** Why nothing can be there, as the end of a sentence. */
   readonly problem?: string
 }
@@ -26,7 +28,7 @@ export interface Endpoint {
  */
 export function endpoints(env: NodeJS.ProcessEnv = process.env, home = homedir()): Endpoint[] {
   const given = env.DOCKER_HOST?.trim()
-  if (given) return [fromVariable(given, env)]
+  if (given) return [{ ...fromVariable(given, env), isGiven: true }]
   const context = chosenContext(env, home)
   if (context !== undefined) return [context]
   const runtime = env.XDG_RUNTIME_DIR
