@@ -22,8 +22,10 @@ export class Standstill {
   readonly #pace: Pace
   readonly #given: AbortSignal
   readonly #ending = new AbortController()
-  readonly #over = new AbortController()
+  #isOver = false
   #timer: NodeJS.Timeout | undefined
+  /** Of a look that goes on: few scripts take so long that there is one. */
+  #looking: AbortController | undefined
   #seen = 0
 
   constructor(guard: Guard, signal: AbortSignal, pace = usualPace) {
@@ -41,26 +43,28 @@ export class Standstill {
 
   /** To be called when the script runs, with the number of its group. */
   readonly begun = (group: number): void => {
-    if (this.#over.signal.aborted) return
+    if (this.#isOver) return
     this.#timer = setTimeout(() => void this.#look(group), this.#pace.everyMs).unref()
   }
 
   /** To be called at the script's end. */
   end(): void {
-    this.#over.abort()
+    this.#isOver = true
     clearTimeout(this.#timer)
+    this.#looking?.abort()
     this.#given.removeEventListener('abort', this.#abort)
   }
 
   readonly #abort = (): void => this.#ending.abort()
 
   async #look(group: number): Promise<void> {
-    const { signal } = this.#over
+    this.#looking = new AbortController()
+    const { signal } = this.#looking
     const script = lookScript(group, this.#pace.lookSeconds)
     // What keeps this from being told keeps the script from its end too, and is found out there.
     const told = await spawnScript(this.#guard, script, undefined, signal).catch(() => undefined)
     this.#seen = told?.stdout.toString() === 'still' ? this.#seen + 1 : 0
-    if (signal.aborted) return
+    if (this.#isOver) return
     if (this.#seen < looks) return this.begun(group)
     this.isStill = true
     this.#abort()
@@ -69,7 +73,8 @@ export class Standstill {
 
 /**
  * Prints `still` where the processes of the group are the same before and after, none of them runs or waits for a
- * disk, and none has taken any time of a processor. Where there is no /proc it prints nothing.
+ * disk, and none has taken any time of a processor or was woken, as one is that waits for a slow line to take what
+ * it prints. Where there is no /proc it prints nothing.
  */
 const lookScript = (group: number, seconds: number) => `counts() {
   for stat in /proc/[0-9]*/stat; do
@@ -77,7 +82,7 @@ const lookScript = (group: number, seconds: number) => `counts() {
     set -f
     set -- \${line##*) }
     set +f
-    [ "$3" != ${group} ] || echo "$stat $1 $8 \${12} \${13}"
+    [ "$3" != ${group} ] || echo "$stat $1 $8 \${12} \${13} $(grep ctxt "\${stat}us")"
   done
 }
 before=$(counts)

@@ -3,14 +3,30 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Transform } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { attendedScripts } from '../../src/attended-scripts.ts'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
+import type { Channel } from '../../src/sandbox.ts'
 import { Attendant } from '../../src/scripts/attendant.ts'
 import type { Scripts } from '../../src/scripts/script.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
+/** More than pipes hold, and many looks long. */
+const slowBytes = 1_200_000
+
+/** As a line that takes a quarter of a MiB in a second. */
+function slowly(channel: Channel): Channel {
+  const stdout = new Transform({
+    highWaterMark: 8192,
+    transform: (bytes: Buffer, _, done) => {
+      setTimeout(done, bytes.length / 256, null, bytes)
+    },
+  })
+  return { ...channel, stdout: channel.stdout.pipe(stdout) }
+}
+
 const functions = 'hash() { sha256sum "$@"; }'
 
 for (const [name, { shell, path }] of Object.entries(shells())) {
@@ -57,6 +73,18 @@ start=$(date +%s)
 while [ $(($(date +%s) - start)) -lt 5 ]; do n=$((n + 1)); done
 echo done`
       expect((await run(work)).stdout.toString()).toBe('done\n')
+    })
+
+    test('a script whose output goes over a slow line is not, though it waits for the line', async () => {
+      const slow = await openGuard(localSandbox({ shell, path, through: slowly }), never)
+      const pace = { everyMs: 20, lookSeconds: 1 }
+      const { run } = attendedScripts(new Attendant(slow), undefined, pace)
+      try {
+        const { stdout } = await run(`head -c ${slowBytes} /dev/zero`, undefined, never, 'command')
+        expect(stdout.length).toBe(slowBytes)
+      } finally {
+        await slow.close()
+      }
     })
 
     test('one that is cancelled while it waits is told as cancelled', async () => {
