@@ -55,11 +55,19 @@ export function statReal(path: string): Stats {
 
 function openWithoutLinks(path: string, flags: number): number {
   const descriptor = openSync(path, flags)
-  // The system tells the way on which it is reached, and that holds no link.
-  if (readlinkSync(pathOf(descriptor)) === path) return descriptor
+  if (wayTo(descriptor) === path) return descriptor
   closeSync(descriptor)
   // It spells that way otherwise where case does not count.
   return stepByStep(path, flags)
+}
+
+/** The way on which the system reaches it, and that holds no link. Undefined where it is too long to be told. */
+function wayTo(descriptor: number): string | undefined {
+  try {
+    return readlinkSync(pathOf(descriptor))
+  } catch {
+    return undefined
+  }
 }
 
 function stepByStep(path: string, flags: number): number {

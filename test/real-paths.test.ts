@@ -4,6 +4,7 @@ import {
   constants,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -65,6 +66,25 @@ describe.runIf(canPin)('an opened one', () => {
     // As where case does not count: the spelling differs, and no link is on the way.
     const descriptor = openReal(join(root, 'a/./b//file'), constants.O_RDONLY)
     closeSync(descriptor)
+  })
+
+  test('is not held on where a link leads so deep that the way is too long to be told', () => {
+    // Longer than any path may be: one link leads half of it, another the rest.
+    const [name, half] = ['n'.repeat(200), Array(15).fill('n'.repeat(200)).join('/')]
+    mkdirSync(join(root, 'deep', half), { recursive: true })
+    symlinkSync(join('deep', half), join(root, 'half'))
+    mkdirSync(join(root, 'half', half), { recursive: true })
+    replace('a')
+    rmSync(join(root, 'a'))
+    symlinkSync(join('half', half, '..'), join(root, 'a'))
+    const held = () => readdirSync('/proc/self/fd').length
+    const before = held()
+    expect(() => openReal(join(root, 'a', name), constants.O_RDONLY)).toThrow(
+      expect.objectContaining({ code: 'ENOENT' }),
+    )
+    expect(held()).toBe(before)
+    // What removes it takes it by its whole path.
+    renameSync(join(root, 'half', name), join(root, 'rest'))
   })
 
   test.each(['a', 'a/b', 'a/b/file'])('is not opened through a link at %s', (name) => {
