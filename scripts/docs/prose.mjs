@@ -38,8 +38,8 @@ OpenClaw's, and OpenClaw's own file works as it is.
 - **One setting.** \`--set docker.memory=2g\` sets what stands at that path below \`agents.defaults.sandbox\`;
   paths may also begin with \`agents\`, \`tools\` or \`plugins\`. The value is JSON5, or else plain text.
 - **Variables.** \`"\${NAME}"\` in any text is that environment variable, and \`"$\${NAME}"\` the text itself. One
-  that is not set, nor in the file's own \`env.vars\`, is an error. Secrets may be \`{ source: "env", id: "NAME" }\`
-  or \`"$NAME"\`. They never appear in messages.
+  that is not set, nor in the file's own \`env\` or \`env.vars\`, is an error. Secrets may be
+  \`{ source: "env", id: "NAME" }\` or \`"$NAME"\`. They never appear in messages.
 - **Agents.** One has \`sandbox\`, \`workspace\` and \`tools.sandbox.tools\`, as all have them, in
   \`agents.entries.ID\`, or as an element with that \`id\` of \`agents.list\`.
 - **Which agent.** \`--agent\`, else \`SANDBOX_MCP_AGENT\`, else the one with \`default: true\`, else \`main\`.`

@@ -1,7 +1,7 @@
 /**
  * What a file takes from the environment: `${NAME}` in any text, and OpenClaw's references where a
  * secret is wanted, `$NAME` among them. `$${NAME}` is the text `${NAME}`. Names are capital letters, digits
- * and `_`. Where the environment has no such variable, the file may have it itself, in `env.vars`.
+ * and `_`. Where the environment has no such variable, the file may have it itself, in `env` or `env.vars`.
  */
 import { type Path, type Problem, valueAt } from './problem.ts'
 
@@ -21,13 +21,16 @@ export function resolveReferences(
   isOurs: (path: Path) => boolean,
 ): Referred {
   const problems: Problem[] = []
-  const ownVariables = valueAt(value, ['env', 'vars'])
   const taken = new Set<string>()
 
   const lookUp = (name: string, path: Path): string | undefined => {
     taken.add(JSON.stringify(path))
-    const found = env[name] || valueAt(ownVariables, [name])
-    if (typeof found === 'string' && found !== '') return found
+    const own = [
+      ['env', name],
+      ['env', 'vars', name],
+    ].map((place) => valueAt(value, place))
+    const found = [env[name], ...own].find((one) => typeof one === 'string' && one !== '')
+    if (typeof found === 'string') return found
     problems.push({ what: `the environment variable ${name} is not set`, path, isUnset: true })
     return undefined
   }

@@ -242,6 +242,19 @@ describe('variables that OpenClaw’s file has itself', () => {
     expect((await resolved([], given({ IMAGE: 'of-env' }))).settings.image).toBe('of-env')
   })
 
+  test('may be in env itself, and that counts before env.vars', async () => {
+    const env = { IMAGE: 'direct', vars: { IMAGE: 'of-vars', KEY: 'of-vars' }, KEY: '' }
+    const docker = { image: `\${IMAGE}`, env: { K: `\${KEY}` } }
+    const config = JSON.stringify({ env, agents: { defaults: { sandbox: { docker } } } })
+    const { settings } = await resolved([], { config })
+    expect(settings.docker).toMatchObject({ image: 'direct', env: { K: 'of-vars' } })
+    const lost = JSON.stringify({
+      env: { shellEnv: { enabled: true } },
+      agents: { defaults: { sandbox: { docker } } },
+    })
+    await expect(resolved([], { config: lost })).rejects.toThrow('variable IMAGE is not set')
+  })
+
   test('are secrets by the short name too, of which nothing is shown', async () => {
     const { settings, origins } = await resolved([], given({}))
     expect(settings.ssh).toMatchObject({
