@@ -62,9 +62,9 @@ describe('where an engine is looked for', () => {
       { name: 'tcp://10.0.0.5:2375' },
     ])
     expect(endpoints({ DOCKER_HOST: 'tcp://docker' }, directory)[0]?.port).toBe(2375)
-    expect(endpoints({ DOCKER_HOST: 'tcp://docker', DOCKER_TLS_VERIFY: '1' }, directory)).toMatchObject([
-      { name: 'tcp://docker', port: 2376 },
-    ])
+    expect(
+      endpoints({ DOCKER_HOST: 'tcp://docker', DOCKER_TLS_VERIFY: '1' }, directory),
+    ).toMatchObject([{ name: 'tcp://docker', port: 2376 }])
   })
 
   test.each(['/var/run/docker.sock', 'fd://', 'ftp://host', 'tcp://host:99999', 'tcp://', 'a b'])(
