@@ -10,8 +10,12 @@ const hasStream = [1, 2]
   .flatMap((its) => [1, 2].map((ours) => `/proc/$sbx_pid/fd/${its} -ef /proc/$$/fd/${ours}`))
   .join(' || ')
 
-/** Gives what is younger than the shell and has one of its streams a tenth of a second to end. */
-const wait = `for ((sbx_look = 0; sbx_look < ${looks}; sbx_look++)); do
+/**
+ * Gives what is younger than the shell and has one of its streams a tenth of a second to end. A trap that a file has set
+ * for each command is not for all of these.
+ */
+const wait = `{ builtin trap - DEBUG; } >/dev/null 2>&1
+for ((sbx_look = 0; sbx_look < ${looks}; sbx_look++)); do
 ${last} && [[ $sbx_last -gt $$ && $sbx_last -le $(($$ + ${youngest})) ]] || break
 for ((sbx_pid = $$ + 1; sbx_pid <= sbx_last; sbx_pid++)); do
 [[ ${hasStream} ]] && break
@@ -24,8 +28,11 @@ done 2>/dev/null`
  * late, and to look for them costs every command a twentieth.
  */
 export function waitForSubstitutions(text: string): string[] {
-  // After these it would be read otherwise, or be refused.
-  const isChanged = /\b(?:alias|enable|restricted)\b|\bset\s+-\w*r/.test(text)
+  // After these it would be read otherwise, be refused, or be seen.
+  const isChanged =
+    /\b(?:alias|DEBUG|enable|extdebug|restricted)\b|\b(?:builtin|command)\s*\(\)|\bset\s+-\w*r/.test(
+      text,
+    )
   return />\(/.test(text) && !isChanged ? [wait] : []
 }
 

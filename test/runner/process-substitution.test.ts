@@ -38,6 +38,7 @@ describe('what a shell does when it ends is the command’s', () => {
     const made = await opened({})
     sandbox = made.sandbox
     guard = made.guard
+    writeFileSync(join(sandbox.root, 'traced'), `trap 'echo next' DEBUG\n`)
     writeFileSync(join(sandbox.root, 'late'), `trap 'sleep 0.1; echo late' EXIT\n`)
   })
 
@@ -59,6 +60,11 @@ describe('what a shell does when it ends is the command’s', () => {
     ['set -e; false; true', '', 1],
     ['set -eu; (exit 9)', '', 9],
     ['set -o pipefail; (exit 6) | true', '', 6],
+    [`trap 'echo next' DEBUG; true; (exit 4)`, 'next\n', 4],
+    ['shopt -s extdebug; . ./traced; (exit 4)', 'next\n', 4],
+    ['. ./traced; (exit 4)', 'next\n', 4],
+    ['command() { echo mine; }; (exit 4)', '', 4],
+    ['builtin() { echo mine; }; (exit 4)', '', 4],
     ['IFS=0123456789; (exit 100)', '', 100],
     ['kill -TERM $$', '', 143],
     ['ulimit -n 8; (exit 4)', '', 4],
