@@ -180,6 +180,21 @@ test('a connection that had a channel and refuses the next is given up for anoth
   expect(await numberOf(second)).toBe(2)
 })
 
+test('how a connection ended is no reason once there is another', async () => {
+  for (const number of [0, 1]) {
+    const run = pool.exec('true', '@', never)
+    await settle()
+    open(number)
+    await run
+    if (number === 0) lose(new Error('the host has not answered for a minute'))
+    await settle()
+  }
+  pool.close()
+  await expect(pool.exec('true', '@', never)).rejects.toThrow(
+    'sandbox sbx went away: it was closed',
+  )
+})
+
 test('who comes when a sandbox was closed because the host is silent is told that', async () => {
   await afterFirst()
   lose(new Error('the host has not answered for a minute'))

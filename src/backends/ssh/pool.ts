@@ -198,6 +198,7 @@ export class ConnectionPool {
       const connection = await this.#connectPatiently()
       const line: Line = { connection, used: 0, limit: this.#limits.channelsEach, hasServed: false }
       this.#lines.add(line)
+      this.#loss = undefined
       void connection.closed.then((loss) => {
         this.#loss = loss ?? this.#loss
         this.#forget(line)
