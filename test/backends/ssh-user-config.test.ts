@@ -118,11 +118,16 @@ test('tokens and variables stand for what they do in OpenSSH', () => {
   expect(resolve('Host box\n IdentityAgent $RUN').agent).toBe('/run/me')
 })
 
+test.each(['$NOWHERE', '$EMPTY'])('IdentityAgent %s is no agent, and no mistake', (agent) => {
+  expect(resolve(`Host box\n IdentityAgent ${agent}`).agent).toBeUndefined()
+})
+
 test.each([
   // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how ssh_config names a variable
   ['IdentityFile ${NOWHERE}/key', 'holds ${NOWHERE}, which stands for nothing here'],
   ['UserKnownHostsFile ~/.ssh/%Z', 'holds %Z, which stands for nothing here'],
-  ['IdentityAgent $EMPTY', 'which stands for nothing here'],
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: that is how ssh_config names a variable
+  ['IdentityAgent ${EMPTY}', 'which stands for nothing here'],
 ])('"%s" is refused', (line, words) => {
   expect(() => resolve(`Host box\n ${line}`)).toThrow(
     expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringContaining(words) }),

@@ -236,8 +236,9 @@ function agentSocket(
 ): string | undefined {
   if (identityagent === undefined || identityagent === 'SSH_AUTH_SOCK') return account.agent
   if (identityagent.toLowerCase() === 'none') return undefined
+  // In this form alone one that is not set is no mistake: there is no agent then.
   const [, variable] = /^\$(\w+)$/.exec(identityagent) ?? []
-  return expand(variable === undefined ? identityagent : `\${${variable}}`)
+  return variable === undefined ? expand(identityagent) : account.env?.[variable] || undefined
 }
 
 function textOf(path: string): string {
