@@ -191,6 +191,18 @@ test('what is not judged, and may be why a host cannot be reached, is told', () 
   )
 })
 
+test('files that a block includes which is not judged are told where they may say more', () => {
+  write('ciphers', 'Ciphers aes256-gcm@openssh.com\nHost other\n Port 8\n')
+  write('ports', 'Host *\n Port 8\n')
+  const passedOver = (...names: string[]) =>
+    resolve(`Match final all\n Include ${names.map((name) => join(home, name)).join(' ')}`)
+  expect(passedOver('ciphers').passedOver).toEqual([])
+  expect(passedOver('ciphers', 'ports')).toMatchObject({
+    passedOver: ['Match final all'],
+    port: 22,
+  })
+})
+
 const key = (name: string) => {
   const blob = Buffer.from(`\0\0\0\x0bssh-ed25519${name}`)
   return { blob, line: `ssh-ed25519 ${blob.toString('base64')}` }

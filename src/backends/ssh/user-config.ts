@@ -62,7 +62,6 @@ const otherKeys = new Set([
   'globalknownhostsfile',
   'identityfile',
   'certificatefile',
-  'include',
 ])
 
 /** How many files may include one another before it is taken for a loop. */
@@ -77,27 +76,37 @@ export function hostOptions(files: readonly ConfigFile[], asked: Asked): HostOpt
   } = {}
   const many = { identityfile: [] as string[], certificatefile: [] as string[] }
   const passedOver = new Set<string>()
-  for (const { path, folder } of files) readLines(path, folder, 0)
+  for (const file of files) readLines(file, 0, true, '')
   return { ...options, ...lists, ...many, passedOver: [...passedOver] }
 
-  function readLines(path: string, folder: string, depth: number): void {
-    let applies: boolean | undefined = true
-    let block = ''
-    for (const { key, rest, values } of configLines(path)) {
+  /** `around` is undefined in a block that is not judged, which `block` names. */
+  function readLines(
+    file: ConfigFile,
+    depth: number,
+    around: true | undefined,
+    block: string,
+  ): void {
+    let applies: boolean | undefined = around
+    let from = block
+    const include = (names: readonly string[], inner: true | undefined) => {
+      if (depth === maxDepth) return
+      for (const path of names.flatMap((name) =>
+        includedFiles(name, asked.account.home, file.folder),
+      )) {
+        readLines({ ...file, path }, depth + 1, inner, from)
+      }
+    }
+    for (const { key, rest, values } of configLines(file.path)) {
       const [value = ''] = values
-      if (key === 'host') applies = matchesPatterns(values, asked.host)
+      if (key === 'host') applies = matchesPatterns(values, asked.host) && around
       else if (key === 'match') {
-        applies = matches(values, asked, options)
-        block = `Match ${rest}`
-      } else if (applies === undefined) {
-        if (keys.has(key) || otherKeys.has(key)) passedOver.add(block)
-      } else if (!applies) continue
-      else if (key === 'include' && depth < maxDepth) {
-        for (const included of values.flatMap((name) =>
-          includedFiles(name, asked.account.home, folder),
-        )) {
-          readLines(included, folder, depth + 1)
-        }
+        const judged = matches(values, asked, options)
+        applies = judged && around
+        from = judged === undefined ? `Match ${rest}` : block
+      } else if (applies === false) continue
+      else if (key === 'include') include(values, applies)
+      else if (applies === undefined) {
+        if (keys.has(key) || otherKeys.has(key)) passedOver.add(from)
       } else if (key === 'identityfile' || key === 'certificatefile') many[key].push(value)
       else if (key === 'userknownhostsfile' || key === 'globalknownhostsfile') lists[key] ??= values
       else if (key === 'proxyjump') {
