@@ -21,7 +21,9 @@ export const ssh = z
     target: z
       .string()
       .min(1)
-      .describe('Where: `user@host:port`, of which only the host is needed; aliases work.')
+      .describe(
+        'Where: `user@host:port`, of which only the host is needed; aliases work. What `~/.ssh/config` and `/etc/ssh/ssh_config` say of it counts, a `ProxyCommand` too.',
+      )
       .optional(),
     workspaceRoot: homePath()
       .register(notes, { unset: 'chosen by the backend' })
@@ -39,7 +41,7 @@ export const ssh = z
     knownHostsFile: z
       .string()
       .min(1)
-      .register(notes, { unset: "the user's" })
+      .register(notes, { unset: "the user's and the machine's" })
       .describe('A known_hosts file.')
       .optional(),
     knownHostsData: secret('text of a known_hosts file'),
