@@ -1,5 +1,13 @@
 /** What is taken from ssh_config(5), beside what OpenSSH itself takes from the same files. */
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
@@ -201,6 +209,35 @@ test('files that a block includes which is not judged are told where they may sa
     passedOver: ['Match final all'],
     port: 22,
   })
+})
+
+test('a file that is none is not waited for', async () => {
+  await execa('mkfifo', [join(home, 'fifo')])
+  for (const config of ['Include ~/fifo', 'IdentityFile ~/fifo', 'UserKnownHostsFile ~/fifo']) {
+    expect(() => resolve(config)).toThrow(`fifo" is a FIFO, and is not read for SSH`)
+  }
+  expect(resolve('UserKnownHostsFile /dev/zero').hostKeys.known).toEqual([])
+  write('large', '')
+  truncateSync(join(home, 'large'), 16 * 1024 * 1024 + 1)
+  expect(() => resolve('Include ~/large')).toThrow('large" has 16777217 bytes, more than 16777216')
+})
+
+test("the user's ssh_config is not followed where others may change it, as it names commands", () => {
+  write('more', 'User joe\n')
+  write('etc/ssh_config', 'Port 9\n')
+  chmodSync(join(home, 'etc/ssh_config'), 0o666)
+  expect(resolve('Include ~/more')).toMatchObject({ user: 'joe', port: 9 })
+  for (const name of ['more', '.ssh/config']) {
+    chmodSync(join(home, name), 0o646)
+    expect(() => resolve('Include ~/more')).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(`others may change "${join(home, name)}" (owner `),
+        hint: `Make it yours, and run: chmod go-w ${join(home, name)}`,
+      }),
+    )
+    chmodSync(join(home, name), 0o644)
+  }
 })
 
 const key = (name: string) => {

@@ -1,6 +1,7 @@
 /** How ssh_config(5) is written: its lines, their words, and the files that `Include` names. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
+import { refuseWritable, textOf } from './setting-file.ts'
 
 export interface ConfigLine {
   /** In lower case. */
@@ -11,9 +12,9 @@ export interface ConfigLine {
   readonly values: readonly string[]
 }
 
-/** The lines that set something. A file that is not there has none. */
-export function configLines(file: string): ConfigLine[] {
-  return textOf(file)
+/** The lines that set something. A file that is not there has none; one that others may change is refused if it `isOwn`. */
+export function configLines(file: string, isOwn: boolean): ConfigLine[] {
+  return textOf(file, isOwn ? refuseWritable(file) : undefined)
     .split(/\r?\n/)
     .flatMap((line) => {
       const match = /^\s*([A-Za-z][A-Za-z0-9]*)(?:\s*=\s*|\s+)(.*?)\s*$/.exec(line)
@@ -75,13 +76,5 @@ function matchesGlob(glob: string, name: string): boolean {
     return new RegExp(`^${expression}$`, 's').test(name)
   } catch {
     return false
-  }
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
   }
 }

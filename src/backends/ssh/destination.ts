@@ -2,7 +2,6 @@
  * Where an ssh sandbox is and how it is reached: our settings first, then the ssh_config of the user and of the
  * machine.
  */
-import { readFileSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { configInvalid, shown } from '../../errors.ts'
@@ -11,6 +10,7 @@ import { type Credentials, ownCredentials, readCertificates, readIdentities } fr
 import { type HostKeys, lookupName, namesAuthority, parseKnownHosts } from './known-hosts.ts'
 import { expandedPath } from './path-tokens.ts'
 import { type ProxyTokens, proxyCommandLine } from './proxy-command.ts'
+import { textOf } from './setting-file.ts'
 import { parseTarget, type Target } from './target.ts'
 import { type HostOptions, hostOptions } from './user-config.ts'
 
@@ -93,8 +93,8 @@ function optionsOf({ host, user }: Target, account: Account): HostOptions {
   const own = join(account.home, '.ssh')
   const folders = account.systemFolder === undefined ? [] : [account.systemFolder]
   const files = [
-    { path: join(own, 'config'), folder: own },
-    ...folders.map((folder) => ({ path: join(folder, 'ssh_config'), folder })),
+    { path: join(own, 'config'), folder: own, isOwn: true },
+    ...folders.map((folder) => ({ path: join(folder, 'ssh_config'), folder, isOwn: false })),
   ]
   return hostOptions(files, { host, user, account })
 }
@@ -158,7 +158,7 @@ function hostKeys(
       : knownHostsFile === undefined
         ? [...userFiles(), ...systemFiles()]
         : [expand(knownHostsFile)]
-  const text = knownHostsData ?? files.map(textOf).join('\n')
+  const text = knownHostsData ?? files.map((path) => textOf(path)).join('\n')
   const alias = options.hostkeyalias
   const name = lookupName(alias ?? host, alias === undefined ? port : 22)
   const bareName = lookupName(alias ?? host, 22)
@@ -239,12 +239,4 @@ function agentSocket(
   // In this form alone one that is not set is no mistake: there is no agent then.
   const [, variable] = /^\$(\w+)$/.exec(identityagent) ?? []
   return variable === undefined ? expand(identityagent) : account.env?.[variable] || undefined
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }

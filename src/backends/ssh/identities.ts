@@ -1,7 +1,7 @@
 /** The keys and certificates that a user shows to a host, read from where the user keeps them. */
-import { readFileSync } from 'node:fs'
 import { configInvalid, shown } from '../../errors.ts'
 import { type Certificate, parseCertificate } from './certificate.ts'
+import { textOf } from './setting-file.ts'
 
 interface Identity {
   /** How it is named to the user. */
@@ -100,12 +100,4 @@ function publicKeyOf(text: string): Buffer | undefined {
 function repaired(key: string): string {
   const lines = key.replace(/^\ufeff/, '').replaceAll('\r\n', '\n')
   return `${(lines.includes('\n') ? lines : lines.replaceAll('\\n', '\n')).trim()}\n`
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    return ''
-  }
 }

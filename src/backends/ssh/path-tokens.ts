@@ -37,7 +37,7 @@ export function expandedPath(text: string, names: PathNames): string {
       const value = letter === undefined ? names.env[variable] : tokens[letter]?.()
       if (value !== undefined && value !== '') return value
       throw configInvalid(
-        `the path ${shown(text)} of the ssh_config holds ${whole}, which stands for nothing here`,
+        `the path ${shown(text)} holds ${whole}, which stands for nothing here`,
         letter === undefined
           ? `Set ${variable} where this server is started, or write the path out there.`
           : 'Write the path out there, or with %d, %h, %i, %k, %L, %l, %n, %p, %r, %u and %%.',

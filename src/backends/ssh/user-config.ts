@@ -42,6 +42,8 @@ export interface Asked {
 export interface ConfigFile {
   readonly path: string
   readonly folder: string
+  /** The user's, not the machine's. */
+  readonly isOwn: boolean
 }
 
 const keys = new Set([
@@ -96,7 +98,7 @@ export function hostOptions(files: readonly ConfigFile[], asked: Asked): HostOpt
         readLines({ ...file, path }, depth + 1, inner, from)
       }
     }
-    for (const { key, rest, values } of configLines(file.path)) {
+    for (const { key, rest, values } of configLines(file.path, file.isOwn)) {
       const [value = ''] = values
       if (key === 'host') applies = matchesPatterns(values, asked.host) && around
       else if (key === 'match') {

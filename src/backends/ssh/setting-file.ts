@@ -1,0 +1,48 @@
+/** The files of a user's and a machine's SSH settings: nothing is waited for, and none is held that is no such file. */
+import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
+import { configInvalid, shown } from '../../errors.ts'
+import { quote } from '../../posix-sh.ts'
+
+const limitBytes = 16 * 1024 * 1024
+const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
+
+/**
+ * The text of the file; nothing where it cannot be read, and of a device as /dev/null. `CONFIG_INVALID` for a FIFO, and
+ * for a file of more than 16 MiB. `check` may refuse it.
+ */
+export function textOf(path: string, check?: (stats: Stats) => void): string {
+  let descriptor: number
+  try {
+    descriptor = openSync(path, flags)
+  } catch {
+    return ''
+  }
+  try {
+    const stats = fstatSync(descriptor)
+    check?.(stats)
+    if (stats.isFIFO()) refuse(path, 'is a FIFO')
+    if (stats.size > limitBytes) refuse(path, `has ${stats.size} bytes, more than ${limitBytes}`)
+    return stats.isFile() ? readFileSync(descriptor, 'utf8') : ''
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function refuse(path: string, why: string): never {
+  throw configInvalid(
+    `${shown(path)} ${why}, and is not read for SSH`,
+    'Name a file there that holds the text itself, or take it out of the ssh_config.',
+  )
+}
+
+/** As OpenSSH, which reads no such ssh_config of a user: it may name commands to run. */
+export function refuseWritable(path: string): (stats: Stats) => void {
+  return ({ uid, mode }) => {
+    const own = process.getuid?.()
+    if (own === undefined || ((uid === own || uid === 0) && (mode & 0o002) === 0)) return
+    throw configInvalid(
+      `others may change ${shown(path)} (owner ${uid}, mode ${(mode & 0o777).toString(8)}), so what it says is not followed; ssh refuses it too`,
+      `Make it yours, and run: chmod go-w ${quote(path)}`,
+    )
+  }
+}
