@@ -596,6 +596,14 @@ describe('properties', () => {
   })
 })
 
+test('all misses are told, also those behind edits that overlap', () => {
+  const whole = from('one\ntwo', 'three')
+  expect(refused('one\ntwo', whole, whole, from('four', 'five'))).toContain(
+    'edits[2].oldText is not in a.txt',
+  )
+  expect(refused('one\ntwo', whole, whole, from('o', 'i', true))).toContain('overlap')
+})
+
 describe('a large file', () => {
   test('of one letter is searched for many of them, with blanks at the end too', () => {
     const letters = 'a'.repeat(5_000_000)

@@ -58,8 +58,8 @@ export function* locateEdits(
   let replaced = 0
   for (const [index, edit] of edits.entries()) {
     yield
-    // Some of them overlap: more would only fill the memory.
-    if (replaced > text.length) break
+    // Some of them overlap then: more places would only fill the memory.
+    const isFull = replaced > text.length
     const name = `edits[${index}]`
     const refused = refusal(edit, name)
     if (refused !== undefined) {
@@ -68,7 +68,7 @@ export function* locateEdits(
     }
     const all = edit.replaceAll === true
     // How often it is there is told of the first problems only.
-    const most = all || problems.length < toldProblems ? Infinity : 2
+    const most = all && isFull ? 1 : all || problems.length < toldProblems ? Infinity : 2
     const found = yield* locator.find(edit.oldText, all, most)
     const { spans } = found
     if (spans.length === 0) {
@@ -86,7 +86,7 @@ export function* locateEdits(
     size += spans.length * edit.newText.length
     if (size > resultLimit) throw fileTooLarge(shownPath, size, resultLimit)
     const [madeBefore, replacedBefore] = [replacements.length, replaced]
-    let isChange = false
+    let isChange = all && isFull
     for (const { from, to } of spans) {
       const made = endings.give({ from, to }, edit.newText)
       isChange ||= text.slice(from, to) !== made
