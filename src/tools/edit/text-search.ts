@@ -23,7 +23,7 @@ export class TextSearch {
     this.#left = comparisons * text.length
   }
 
-  /** The first place at or after `from`, or -1. From one call to the next `from` never becomes less. */
+  /** The first place at or after `from`, or -1. `from` is always beyond the place found before. */
   next(from: number): number {
     if (this.#wanted.length <= headLength) return this.#text.indexOf(this.#wanted, from)
     for (let at = from; this.#automaton === undefined; at += 1) {
