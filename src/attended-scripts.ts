@@ -38,6 +38,9 @@ export function attendedScripts(attendant: Attendant, alone?: Alone, pace?: Pace
         })
         .finally(() => watch.end())
     },
+    doubt: () => {
+      if (question !== undefined) question.ahead = undefined
+    },
   }
 }
 

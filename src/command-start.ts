@@ -42,7 +42,8 @@ export async function startCommand(
   const guard = await open(context)
   await steps.before(syncing(guard), context)
   const placed = { ...request, workdir, env: { ...env, ...request.env } }
-  const execution = await Execution.start(guard, placed, output(), context.signal).catch(
+  const given = (group: number) => steps.given(group)
+  const execution = await Execution.start(guard, placed, output(), context.signal, given).catch(
     async (error: unknown) => {
       steps.notStarted()
       // Without a working directory there may be no workspace either.

@@ -69,12 +69,16 @@ export class Execution {
     this.result = this.#run(request)
   }
 
-  /** Starts the command. Rejects with `COMMAND_NOT_STARTED` and the like, and then nothing runs that it does not tell of. */
+  /**
+   * Starts the command. `given` is told its group just before, where that ends with it. Rejects with `COMMAND_NOT_STARTED` and
+   * the like, and then nothing runs that it does not tell of.
+   */
   static async start(
     guard: Guard,
     request: ExecRequest,
     output: CapturedOutput,
     signal: AbortSignal,
+    given?: (group: number) => void,
   ): Promise<Execution> {
     const process = await spawn(guard, request.command, {
       workdir: request.workdir,
@@ -82,6 +86,7 @@ export class Execution {
       stdin: request.stdin === undefined ? 'none' : 'open',
       input: isGiven(request.stdin) ? Buffer.from(request.stdin) : undefined,
       signal,
+      given: request.stdin === undefined ? given : undefined,
     })
     return new Execution(guard.sandbox.name, process, request, output)
   }

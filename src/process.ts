@@ -25,6 +25,8 @@ export interface SpawnOptions {
   readonly marked?: boolean
   /** Cancels the start only; afterwards the caller decides with `kill`. */
   readonly signal?: AbortSignal
+  /** Told the group just before there is a command for it; again when another has to take its place. */
+  readonly given?: ((group: number) => void) | undefined
 }
 
 export interface Process {
@@ -71,7 +73,7 @@ const killedCode = 137
 export async function spawn(
   guard: Guard,
   run: readonly [string, ...string[]] | string,
-  { workdir, env = {}, stdin = 'none', input, marked = true, signal }: SpawnOptions,
+  { workdir, env = {}, stdin = 'none', input, marked = true, signal, given }: SpawnOptions,
 ): Promise<Process> {
   const mark = processMark(guard.session)
   const worn = marked
@@ -79,7 +81,10 @@ export async function spawn(
     : { env, digits: undefined }
   const { group, command } = await guard.runners.run(
     { run, workdir, ...worn, stdin, input },
-    () => guard.admit(),
+    (group) => {
+      guard.admit()
+      given?.(group)
+    },
     (group, command) => endGroup(guard, group, mark, command, killGraceMs),
     signal,
   )

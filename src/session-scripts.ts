@@ -3,7 +3,7 @@
 import { attendedScripts } from './attended-scripts.ts'
 import type { Guard } from './guard/guard.ts'
 import { Attendant } from './scripts/attendant.ts'
-import type { Alone, Scripts } from './scripts/script.ts'
+import type { Ahead, Alone, Foretold, Scripts } from './scripts/script.ts'
 import { recentShortcuts } from './sync/sandbox/recent-shortcut.ts'
 import { treeShortcuts } from './trees/sandbox-shortcuts.ts'
 
@@ -22,5 +22,10 @@ export class SessionScripts {
   syncing(guard: Guard, alone?: Alone): Scripts {
     if (this.#syncing?.guard !== guard) this.#syncing = new Attendant(guard, recentShortcuts)
     return attendedScripts(this.#syncing, alone)
+  }
+
+  /** As `Attendant.ahead`, of the attendant that keeps the workspace in step. */
+  ahead(guard: Guard, foretold: Foretold, group: number): Ahead | undefined {
+    return this.#syncing?.guard === guard ? this.#syncing.ahead(foretold, group) : undefined
   }
 }

@@ -58,6 +58,10 @@ export class Session {
         const guard = this.#opening.opened
         return guard && this.#scripts.syncing(guard, alone)
       },
+      ahead: (foretold, group) => {
+        const guard = this.#opening.opened
+        return guard && this.#scripts.ahead(guard, foretold, group)
+      },
       left: () => use.left(),
       looked: () => this.#opening.opened?.runners.goOn(),
     })

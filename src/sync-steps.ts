@@ -4,6 +4,7 @@
  */
 import { isSandboxError, type SandboxError } from './errors.ts'
 import type { Execution } from './exec.ts'
+import { type AskAhead, LookAhead } from './look-ahead.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
 import type { Alone, Scripts } from './scripts/script.ts'
 import { settledWithin } from './settled-within.ts'
@@ -20,6 +21,7 @@ const lastMs = 4_000
 export interface SyncSurroundings {
   /** For the sandbox that is open; the first script is asked `alone`. */
   scripts(alone?: Alone): Scripts | undefined
+  readonly ahead: AskAhead
   /** As in `SandboxUse`. */
   left(): () => void
   /** Told when the sandbox has been looked at. */
@@ -34,6 +36,7 @@ interface Ended {
 export class SyncSteps {
   readonly #workspace: Workspace
   readonly #around: SyncSurroundings
+  readonly #lookAhead: LookAhead
   readonly #running = new Set<Execution>()
   /** Those of which it was waited for what they may have left. */
   readonly #awaited = new WeakSet<Execution>()
@@ -55,6 +58,7 @@ export class SyncSteps {
   constructor(workspace: Workspace, around: SyncSurroundings) {
     this.#workspace = workspace
     this.#around = around
+    this.#lookAhead = new LookAhead(around.ahead)
   }
 
   /** Whether the host has all that commands have changed by now. */
@@ -79,6 +83,17 @@ export class SyncSteps {
     }
     this.#starting += 1
     this.#unsettle()
+    const foretell = this.#workspace.foretell?.bind(
+      this.#workspace,
+      scripts.sandbox,
+      context.signal,
+    )
+    await this.#lookAhead.prepare(this.#isToldByLook && this.#isOnly() ? foretell : undefined)
+  }
+
+  /** To be told of the group that the command will lead, unless its stdin stays open. */
+  given(group: number): void {
+    this.#lookAhead.given(group, this.#isOnly())
   }
 
   /** It may have run all the same. */
@@ -163,7 +178,13 @@ export class SyncSteps {
       if (one.ended === undefined || one.base === undefined) return undefined
       base = Math.min(base, one.base)
     }
-    return { executions, alone: { base, isKnown: false } }
+    const ahead = this.#lookAhead.take()
+    return { executions, alone: { base, isKnown: false, ahead } }
+  }
+
+  /** Whether nothing runs but the one command that starts. */
+  #isOnly(): boolean {
+    return this.#starting === 1 && this.#running.size === 0
   }
 
   async #follow(execution: Execution): Promise<void> {

@@ -1,6 +1,6 @@
 /** One sandbox and its trees, as the tools see them. The kinds of workspaces are in `workspaces/`. */
 import type { Mount, OpenContext, Sandbox } from './sandbox.ts'
-import type { Scripts } from './scripts/script.ts'
+import type { Foretold, Scripts } from './scripts/script.ts'
 import type { Tree, TreePath } from './tree.ts'
 
 /** Where a path that the model gave leads. */
@@ -47,6 +47,11 @@ export interface Workspace {
    * `CANCELLED`, `SANDBOX_LOST`.
    */
   sync?(scripts: Scripts, look: Look, context: OpenContext): Promise<boolean>
+  /**
+   * What a sync that looks at the sandbox will ask it first, if nothing is synced before: so it can be asked ahead.
+   * Undefined where that is not known.
+   */
+  foretell?(sandbox: Sandbox, signal: AbortSignal): Promise<Foretold | undefined>
   /** What happened to the files, for the client; each is told once. */
   takeNews(): readonly News[]
   /** Removes the sandbox. */

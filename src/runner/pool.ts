@@ -60,12 +60,13 @@ export class RunnerPool {
   }
 
   /**
-   * Starts a command, unless `admit` throws. Its group is watched: whoever gets it has the watch drop it when it is
-   * gone. `signal` is for the start only. Rejects as `beginCommand` does, and then `end` has been told to end it.
+   * Starts a command, unless `admit` throws, which is told its group. That is watched: whoever gets it has the watch drop
+   * it when it is gone. `signal` is for the start only. Rejects as `beginCommand` does, and then `end` has been told to
+   * end it.
    */
   async run(
     line: CommandLine,
-    admit: () => void,
+    admit: (group: number) => void,
     end: EndCommand,
     signal: AbortSignal | undefined,
   ): Promise<{ readonly group: number; readonly command: RunnerCommand }> {
@@ -74,7 +75,7 @@ export class RunnerPool {
       const { group } = runner
       try {
         if (signal?.aborted) throw cancelled('the command')
-        admit()
+        admit(group)
       } catch (error) {
         this.#keep(runner)
         throw error

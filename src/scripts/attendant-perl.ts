@@ -5,18 +5,28 @@
  */
 import { quote } from '../posix-sh.ts'
 
-/** What a request for a shortcut has before its size. */
+/** What a request for a shortcut has before its size, and one that waits for the end of a process. */
 export const shortcutSign = '='
+export const aheadSign = '@'
+
+/** In place of a size: the end need not be waited for any more. */
+export const nudgeSign = '!'
+
+/** Before the size of a script that does not come by stdin, but after the first line. */
+export const handedSign = '<'
 
 /**
  * What is said once by what takes requests; before anything is done, where no process is younger than the base of the
- * request; by a shortcut that has declined, before it changed anything; and by a script that has done what it is for.
+ * request, but for what waits for the next script; by a shortcut that has declined, before it changed anything; in place
+ * of what was to wait for a process, where something else was asked for meanwhile, or one of that number or a higher one
+ * is there; and by a script that has done what it is for.
  */
 export const attendantWords = {
   perl: 'perl',
   sh: 'sh',
   alone: 'alone',
   declined: 'declined',
+  dropped: 'dropped',
   told: 'told',
 } as const
 
@@ -50,10 +60,13 @@ sub slurp {
 }
 `
 
-/** Its stdin is read without a buffer: what follows the first line of a request may be for the shell. */
+/**
+ * Its stdin is read without a buffer: what follows the first line of a request may be for the shell. The end of a process
+ * is looked for a little later than a sixteenth of the time that it has taken: a sandbox may forbid to wait for it.
+ */
 const loop = String.raw`
 my ($token, $shell) = @ARGV;
-my $over;
+my ($over, $beside);
 $SIG{$_} = sub { $over = 1 } for qw(TERM HUP INT PIPE);
 sub over { $over }
 sub mark { "\037$token:$_[0]\037" }
@@ -82,14 +95,37 @@ sub alone {
     return 1 if $last == $pid;
     while ($pid < $last) {
       my $stat = slurp('/proc/' . ++$pid . '/stat');
-      return unless $stat eq '' || $stat =~ /.*\) Z /s;
+      next if $stat eq '';
+      my ($state, $parent) = $stat =~ /.*\) (\S) (\d+) /s or return;
+      return unless $state eq 'Z' || $parent == $beside;
     }
   }
+}
+sub asked {
+  my $line = '';
+  $line .= take(*STDIN, 1) until $line =~ /\n\z/;
+  $line
+}
+sub meanwhile {
+  my ($pid) = @_;
+  my $began = Time::HiRes::time();
+  until ($over) {
+    return unless slurp("/proc/$pid/stat") =~ /.*\) [^Z] /s;
+    my $wait = (Time::HiRes::time() - $began) / 16;
+    $wait = $wait < 0.0005 ? 0.0005 : $wait > 0.1 ? 0.1 : $wait;
+    my $asked = '';
+    vec($asked, fileno(STDIN), 1) = 1;
+    next unless select($asked, undef, undef, $wait) > 0;
+    my $line = asked();
+    return $line eq "$token !\n" ? undef : $line;
+  }
+  exit 143;
 }
 $^F = 255;
 pipe my $heads, my $head;
 pipe my $readiness, my $ready;
-unless (fork // exit 126) {
+$beside = fork // exit 126;
+unless ($beside) {
   close $head;
   close $readiness;
   dup2(fileno $heads, 8);
@@ -103,11 +139,31 @@ close $heads;
 close $ready;
 fcntl $_, F_SETFD, FD_CLOEXEC for $head, $readiness;
 out(*STDOUT, mark('perl'));
+my $line;
 until ($over) {
-  my $line = '';
-  $line .= take(*STDIN, 1) until $line =~ /\n\z/;
-  my ($key, $size, $bytes, $base, $lines, $script) = split ' ', $line;
+  my ($key, $size, $bytes, $base, $lines, $script) = split ' ', $line // asked();
+  $line = undef;
   exit 128 unless $key eq $token;
+  next if $size eq '!';
+  if ($size =~ s/^@//) {
+    my ($name, @words) = split /\0/, take(*STDIN, $size), -1;
+    my $text = take(*STDIN, $script);
+    $line = meanwhile($base);
+    if (defined $line || !alone($base - 1)) {
+      out(*STDOUT, mark('dropped'));
+      next;
+    }
+    my $said = defined $name ? eval { main->can($name)->('', @words) } : undef;
+    chdir '/';
+    if (defined $said) {
+      out(*STDOUT, $said . mark(0));
+      next;
+    }
+    last if $over;
+    out($head, "$key <$lines 0\n$text");
+    take($readiness, 1);
+    next;
+  }
   out(*STDOUT, mark('alone')) if $base && alone($base);
   if ($size =~ s/^=//) {
     my ($name, @words) = split /\0/, take(*STDIN, $size), -1;

@@ -1,8 +1,16 @@
 /** The sh script of an attendant: it runs short scripts of our own, one after another, and marks their ends. */
 
 import { block } from '../runner/command-text.ts'
-import { attendantWords, becomePerl, handing, shortcutSign } from './attendant-perl.ts'
-import type { Shortcut } from './script.ts'
+import {
+  aheadSign,
+  attendantWords,
+  becomePerl,
+  handedSign,
+  handing,
+  nudgeSign,
+  shortcutSign,
+} from './attendant-perl.ts'
+import type { Foretold, Shortcut } from './script.ts'
 
 /** The ASCII unit separator: a runner, in whose output this is, holds what may begin a mark of its own. */
 export const attendantMarkByte = 0x1f
@@ -30,13 +38,28 @@ export function attendantScript(token: string, functions: string, shortcuts?: st
 ${shellScript(mark, token, functions)}`
 }
 
-/** With `handed` it has the first line of each request from the perl in front of it, and the rest from stdin as ever. */
+/**
+ * With `handed` it has the first line of each request from the perl in front of it, and the script too if that says so;
+ * the rest from stdin as ever.
+ */
 function shellScript(
   mark: (word: string) => string,
   token: string,
   functions: string,
   handed?: typeof handing,
 ): string {
+  const take = `case $sbx_size in
++*) sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) && IFS= read -r sbx_line || exit 128 ;;
+*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line || exit 128; sbx_text="$sbx_text$sbx_line
+"; sbx_size=$((sbx_size - 1)); done ;;
+esac`
+  const takeHanded =
+    handed &&
+    `case $sbx_size in
+'${handedSign}'*) sbx_size=\${sbx_size#?}; { ${take}; } ${handed.from} ;;
+*) ${take} ;;
+esac
+exec ${handed.close}`
   return `unset TMOUT
 ${functions}
 told='${mark(attendantWords.told)}'
@@ -46,13 +69,8 @@ trap sbx_over=1 TERM
 while :; do
 (
 IFS=' ' read -r sbx_key sbx_size sbx_bytes ${handed?.from ?? ''} && [ "$sbx_key" = ${token} ] || exit 128
-${handed === undefined ? '' : `exec ${handed.close}`}
 unset sbx_text
-case $sbx_size in
-+*) sbx_text=$(dd bs="\${sbx_size#+}" count=1 iflag=fullblock 2>/dev/null) && IFS= read -r sbx_line || exit 128 ;;
-*) while [ "$sbx_size" -gt 0 ]; do IFS= read -r sbx_line || exit 128; sbx_text="$sbx_text$sbx_line
-"; sbx_size=$((sbx_size - 1)); done ;;
-esac
+${takeHanded ?? take}
 [ "$sbx_bytes" != 0 ] || exec </dev/null
 eval "$sbx_text"
 )
@@ -96,3 +114,21 @@ export function perlRequest(
   if (stdin.length > 0) return Buffer.concat([Buffer.from(`${head}\n`), words, stdin])
   return Buffer.concat([Buffer.from(`${head} ${size} ${text.length}\n`), words, text])
 }
+
+/**
+ * What an attendant that is perl is told, to run `script` when the process `group` has ended, or when it is nudged: as
+ * above, with a sign of its own, and the process for the base.
+ */
+export function aheadRequest(
+  token: string,
+  { script, shortcut }: Pick<Foretold, 'script' | 'shortcut'>,
+  group: number,
+): Buffer {
+  const { size, text } = block('sh', script)
+  const words = Buffer.from((shortcut ?? []).join('\0'))
+  const head = `${token} ${aheadSign}${words.length} 0 ${group} ${size} ${text.length}\n`
+  return Buffer.concat([Buffer.from(head), words, text])
+}
+
+/** What it is told to wait no longer. One that comes late is passed over. */
+export const nudge = (token: string) => `${token} ${nudgeSign}\n`

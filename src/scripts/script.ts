@@ -22,6 +22,25 @@ export interface Alone {
   readonly base: number
   /** True once it is known that none is there that is younger: nothing is left of the commands. */
   isKnown: boolean
+  /** The script itself, where it was asked for before the commands had ended. */
+  ahead?: Ahead | undefined
+}
+
+/** A script that reads nothing and changes nothing that others see, as it will be asked for. */
+export interface Foretold {
+  readonly script: string
+  readonly functions: string
+  readonly shortcut: Shortcut | undefined
+}
+
+/** One that runs as soon as a command has ended, so that what it tells comes with the command's end. */
+export interface Ahead {
+  readonly foretold: Foretold
+  /**
+   * To be asked for once, when the command has ended. Undefined where something is left of it, or the script did not
+   * run: then nothing was told. Rejects as a script does.
+   */
+  take(signal: AbortSignal): Promise<ScriptResult | undefined>
 }
 
 /**
@@ -73,6 +92,8 @@ export interface Scripts {
     functions?: string,
     shortcut?: Shortcut,
   ): Promise<ScriptResult>
+  /** What may have been asked for ahead is not good any more: it is asked for anew. */
+  doubt?(): void
   stream(
     script: string,
     stdin: Uint8Array | undefined,

@@ -41,9 +41,10 @@ export class Standstill {
     return this.#ending.signal
   }
 
-  /** To be called when the script runs, with the number of its group. */
+  /** To be called when the script runs, with the number of its group; again when another takes its place. */
   readonly begun = (group: number): void => {
     if (this.#isOver) return
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.#look(group), this.#pace.everyMs).unref()
   }
 

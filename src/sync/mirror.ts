@@ -6,7 +6,7 @@
  */
 import { statSync } from 'node:fs'
 import type { OpenContext, Sandbox } from '../sandbox.ts'
-import type { Scripts } from '../scripts/script.ts'
+import type { Foretold, Scripts } from '../scripts/script.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import { holding } from '../trees/workspace-lock.ts'
 import { AncestorFile } from './ancestor/file.ts'
@@ -53,6 +53,11 @@ export class Mirror {
       const code = errnoOf(error)
       throw code === undefined ? error : syncInterrupted('host', deniedReason(code), error)
     }
+  }
+
+  /** As `Workspace.foretell`. */
+  async foretell(sandbox: Sandbox, signal: AbortSignal): Promise<Foretold | undefined> {
+    return this.#partner?.sandbox === sandbox ? this.#partner.foretell(signal) : undefined
   }
 
   /** Nothing is agreed on any more: the sandbox is removed. */

@@ -1,6 +1,6 @@
 /** The mirror with one sandbox, as long as that is open: one pass after another. */
 import type { OpenContext, Sandbox } from '../sandbox.ts'
-import { channelScripts, type Scripts } from '../scripts/script.ts'
+import { channelScripts, type Foretold, type Scripts } from '../scripts/script.ts'
 import type { TreePath } from '../tree.ts'
 import { isAllIn } from './all-in.ts'
 import type { AncestorFile } from './ancestor/file.ts'
@@ -108,6 +108,11 @@ export class Partner {
     return told
   }
 
+  /** As `Workspace.foretell`. */
+  foretell(signal: AbortSignal): Promise<Foretold | undefined> {
+    return this.#left ? this.#scanner.foretell(signal) : Promise.resolve(undefined)
+  }
+
   /** Lets go of what it holds on the host; can be repeated. */
   close(): Promise<void> {
     return this.#hostScanner.close()
@@ -122,8 +127,9 @@ export class Partner {
     )
     told.setAside ??= known.setAside
     const before = known.snapshot
-    // When another server has synced meanwhile, what was left is out of date.
+    // When another server has synced meanwhile, what was left is out of date, and so is a look from before that.
     const left = this.#left?.ancestor === before ? this.#left : undefined
+    if (left === undefined) this.#scripts.doubt?.()
     const [hostScan, sandboxScan] = await this.#look(look, left, before.size, context)
     const found = this.#filtered(hostScan, sandboxScan, before, left)
     const { host, sandbox } = await inSlices(found, signal)

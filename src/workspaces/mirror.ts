@@ -3,7 +3,7 @@
  * something runs. The tools read and write on the host; what they write is sent on at once.
  */
 import type { Backend, OpenContext, Sandbox, SandboxSpec } from '../sandbox.ts'
-import type { Scripts } from '../scripts/script.ts'
+import type { Foretold, Scripts } from '../scripts/script.ts'
 import type { Mirror } from '../sync/mirror.ts'
 import type { Tree } from '../tree.ts'
 import type { Located, Look, News, Opened, Workspace } from '../workspace.ts'
@@ -76,6 +76,10 @@ export class MirrorWorkspace implements Workspace {
       if (!report.isComplete || news?.hasToldLinks(report.problems) === false) isComplete = false
     }
     return isComplete
+  }
+
+  async foretell(sandbox: Sandbox, signal: AbortSignal): Promise<Foretold | undefined> {
+    return this.#options.mirrors[0].foretell(sandbox, signal)
   }
 
   takeNews(): readonly News[] {

@@ -3,7 +3,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
+  aheadRequest,
   attendantScript,
+  nudge,
   type PerlRequest,
   perlRequest,
 } from '../../src/scripts/attendant-script.ts'
@@ -16,13 +18,14 @@ const shortcuts = String.raw`
 sub here { my ($stdin, @words) = @_; "here @words $stdin" }
 sub elsewhere { return }
 sub youngest { slurp('/proc/loadavg') =~ / (\d+)\n\z/; $1 }
-sub processes { opendir my $names, '/proc'; scalar grep /^\d+\z/, readdir $names }
+sub processes { opendir my $names, '/proc'; scalar grep { /^\d+\z/ && slurp("/proc/$_/stat") !~ /\) Z / } readdir $names }
 sub leave { my $pid = fork // die; unless ($pid) { sleep 1000; POSIX::_exit(0) } $pid }
+sub end_soon { my $pid = fork // die; unless ($pid) { select undef, undef, undef, 0.1; kill 9, $_[1]; POSIX::_exit(0) } '' }
 sub finish { kill 9, $_[1]; '' }
 sub many { for (1 .. $_[1]) { my $pid = fork // die; POSIX::_exit(0) unless $pid; waitpid $pid, 0 } '' }
 `
 const nothing = new Uint8Array()
-const lastMark = new RegExp(`${mark('(\\d+|declined)')}$`)
+const lastMark = new RegExp(`${mark('(\\d+|declined|dropped)')}$`)
 
 /** `inside` is what runs a shell, with the script as its last argument. */
 class Asked {
@@ -56,6 +59,17 @@ class Asked {
     const whole = { script: 'echo script', stdin: nothing, shortcut: undefined, ...asked }
     this.#child.stdin?.write(perlRequest(token, { base: undefined, ...whole }))
     return this.said(lastMark)
+  }
+
+  /** As `ask`, when the process has ended. */
+  askAhead(group: number, script: string, shortcut?: [string, ...string[]]): void {
+    this.#child.stdin?.write(aheadRequest(token, { script, shortcut }, group))
+  }
+
+  answer = () => this.said(lastMark)
+
+  nudge(): void {
+    this.#child.stdin?.write(nudge(token))
   }
 
   async end(): Promise<void> {
@@ -180,8 +194,85 @@ describe.runIf(hasPerl && canHaveOwnProcesses)(
         expect(await isAlone(base)).toBe(false)
       })
 
+      test('what waits for the next script is none of them', async () => {
+        const base = await youngest()
+        expect(await attendant.ask({ script: 'sleep 0 & wait' })).toBe(mark('0'))
+        await quiet()
+        expect(await youngest()).toBeGreaterThan(base)
+        expect(await isAlone(base)).toBe(true)
+      })
+
       test('their numbers began anew, it is not known', async () => {
         expect(await isAlone((await youngest()) + 1)).toBe(false)
+      })
+    })
+
+    describe('asked before a process has ended', () => {
+      beforeEach(async () => {
+        await start(...own, 'sh', '-c')
+        await quiet()
+      })
+
+      /** Of this length it comes in lines, and at once. */
+      const scripts = ['echo script', `echo script # ${'x'.repeat(70_000)}`]
+
+      test.each(scripts)('it answers when that has ended', async (script) => {
+        for (const [shortcut, said] of [
+          [['here', 'a'], 'here a '],
+          [['elsewhere'], 'script\n'],
+          [undefined, 'script\n'],
+        ] as const) {
+          const ahead = shortcut && ([...shortcut] as [string, ...string[]])
+          const pid = await did('leave')
+          await did('end_soon', pid)
+          attendant.askAhead(Number(pid), script, ahead)
+          expect(await attendant.answer()).toBe(`${said}${mark('0')}`)
+          await quiet()
+          // It has ended by now, and whatever waited for it is not there either.
+          attendant.askAhead(Number(pid), script, ahead)
+          expect(await attendant.answer()).toBe(`${said}${mark('0')}`)
+        }
+        expect(await attendant.ask({})).toBe(`script\n${mark('0')}`)
+      })
+
+      test('a script of that kind has an empty stdin, and can fail', async () => {
+        const pid = Number(await did('leave'))
+        await did('finish', `${pid}`)
+        attendant.askAhead(pid, 'cat; exit 3')
+        expect(await attendant.answer()).toBe(mark('3'))
+        attendant.askAhead(pid, 'echo "$$"; exit 129')
+        expect(await attendant.answer()).toMatch(new RegExp(`^\\d+\n${mark('129')}$`))
+      })
+
+      test('what is asked meanwhile is answered at once, and it is not', async () => {
+        const pid = Number(await did('leave'))
+        attendant.askAhead(pid, 'echo script', ['here'])
+        const said = [await attendant.ask({ shortcut: ['here', 'now'] })]
+        if (said[0] === mark('dropped')) said.push(await attendant.answer())
+        expect(said.join('')).toBe(`${mark('dropped')}here now ${mark('0')}`)
+        await did('finish', `${pid}`)
+        expect(await attendant.ask({})).toBe(`script\n${mark('0')}`)
+      })
+
+      test('it does not where a younger process is there, or it has not ended when it is to wait no longer', async () => {
+        const pid = Number(await did('leave'))
+        const younger = await did('leave')
+        await did('finish', `${pid}`)
+        attendant.askAhead(pid, 'echo script', ['here'])
+        expect(await attendant.answer()).toBe(mark('dropped'))
+        attendant.askAhead(Number(younger), 'echo script', ['here'])
+        attendant.nudge()
+        expect(await attendant.answer()).toBe(mark('dropped'))
+        await did('finish', younger)
+        await expect
+          .poll(async () => {
+            attendant.askAhead(pid, 'echo script', ['here'])
+            return attendant.answer()
+          })
+          .toBe(`here  ${mark('0')}`)
+        // It comes when all is said.
+        attendant.nudge()
+        expect(await attendant.ask({ shortcut: ['here'] })).toBe(`here  ${mark('0')}`)
       })
     })
 

@@ -49,6 +49,27 @@ for (const [name, tools] of Object.entries(shells())) {
       const inside = (path: string) => join(sandbox.root, path)
       const outside = (path: string) => join(host, path)
 
+      test('what was asked for ahead is doubted where another server has synced since', async () => {
+        const doubts: number[] = []
+        let pass = 0
+        const synced = async () => {
+          const scripts = { ...channelScripts(sandbox), doubt: () => doubts.push(pass) }
+          pass += 1
+          await mirror.sync(scripts, 'both', context)
+        }
+        put(host, 'a', 'a')
+        await synced()
+        await synced()
+        await synced()
+        expect(doubts).toEqual([1])
+        const other = mirrorWith()
+        put(host, 'a', 'b')
+        await other.sync(channelScripts(sandbox), 'both', context)
+        await synced()
+        expect(doubts).toEqual([1, 4])
+        await other.close()
+      })
+
       test('what the host has arrives as it is, and what is made inside comes back', async () => {
         const odd = 'odd \'n" $x \\ \t\u00e9\u{1f600} '
         put(host, 'a/b/c', 'c')

@@ -172,6 +172,33 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
     expect(await found()).toEqual(await expected())
   })
 
+  test('foretells what it asks next, where that is what is recent', async () => {
+    expect(await scanner.foretell(new AbortController().signal)).toBe(undefined)
+    const foretold = async (change: () => void) => {
+      const foretold = await scanner.foretell(new AbortController().signal)
+      const before = answers.length
+      change()
+      await found()
+      return { foretold, asked: answers[before]?.script }
+    }
+    for (const change of [() => {}, () => {}, () => put('a'), () => put('d/b'), () => {}]) {
+      const { foretold: told, asked } = await foretold(change)
+      // The first lists all, and so does what is not sure of what it knows.
+      if (told === undefined) expect(asked).not.toContain('sbx_recent')
+      else expect(asked).toBe(told.script)
+    }
+    const { signal } = new AbortController()
+    const known = async () => {
+      await found()
+      return (await scanner.foretell(signal))?.script ?? ''
+    }
+    // On a busy machine what was found may be in doubt.
+    await expect.poll(known, { timeout: 20_000 }).toContain('sbx_recent')
+    const last = (await scanner.foretell(signal))?.script
+    scanner.came([treePath('a')])
+    expect((await scanner.foretell(signal))?.script).not.toBe(last)
+  })
+
   test('says what it cannot tell, and takes it back', async () => {
     put('good')
     put('d/one\nline')

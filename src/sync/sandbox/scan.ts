@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { cancelled } from '../../errors.ts'
-import type { Shortcut } from '../../scripts/script.ts'
+import type { Foretold, Shortcut } from '../../scripts/script.ts'
 import type { TreePath } from '../../tree.ts'
 import type { ScriptRunner } from '../../trees/sandbox-tree.ts'
 import { comparedWith } from '../seed/as-sent.ts'
@@ -102,6 +102,11 @@ export class SandboxScanner {
     }
   }
 
+  /** What the next scan begins with, as things are now; undefined when it lists all. */
+  async foretell(signal: AbortSignal): Promise<Foretold | undefined> {
+    return this.#moment && this.#recentQuestion(this.#moment, signal)
+  }
+
   /** How large the file at `path` was when it was looked at; 0 for what was not there. */
   sizeOf(path: TreePath): number {
     return sizeOf(this.#known.lines.get(path) ?? '')
@@ -178,16 +183,10 @@ export class SandboxScanner {
   /** False when all has to be listed to know. */
   async #scanRecent(signal: AbortSignal | undefined): Promise<boolean> {
     const before = this.#moment
-    const asked = this.#known.unsettled
-    if (before === undefined || this.#wereMany || !areFew(asked)) return false
-    const { root } = this.#options
-    const halves = await inSlices(worthHalves(this.#known.lines), signal)
-    const since = youngerThan(before)
-    const [beside, sent] = [this.#beside, this.#came]
-    const call = recentCall({ root, since, asked, sent, beside, halves })
-    const mayBeNothing = asked.length === 0 && this.#known.lines.size <= fewEnough
-    const shortcut = mayBeNothing ? nothingRecent(root, since) : undefined
-    const { code, stdout } = await this.#ask(call, undefined, signal, syncFunctions, shortcut)
+    const question = before && (await this.#recentQuestion(before, signal))
+    if (before === undefined || question === undefined) return false
+    const { script, functions, shortcut } = question
+    const { code, stdout } = await this.#ask(script, undefined, signal, functions, shortcut)
     const answer = code === 0 ? readRecent(stdout) : undefined
     if (answer === undefined || !isSteady(before, answer.moment)) return false
     const changes = recentChanges(answer.lines, this.#known.lines, this.#rootLine)
@@ -196,6 +195,24 @@ export class SandboxScanner {
     this.#moment = answer.moment
     if (answer.detail !== undefined) this.#told = toldFiles(answer.lines, answer.detail.told)
     return true
+  }
+
+  async #recentQuestion(
+    before: Moment,
+    signal: AbortSignal | undefined,
+  ): Promise<Foretold | undefined> {
+    const asked = this.#known.unsettled
+    if (this.#wereMany || !areFew(asked)) return undefined
+    const { root } = this.#options
+    const halves = await inSlices(worthHalves(this.#known.lines), signal)
+    const since = youngerThan(before)
+    const [beside, sent] = [this.#beside, this.#came]
+    const mayBeNothing = asked.length === 0 && this.#known.lines.size <= fewEnough
+    return {
+      script: recentCall({ root, since, asked, sent, beside, halves }),
+      functions: syncFunctions,
+      shortcut: mayBeNothing ? nothingRecent(root, since) : undefined,
+    }
   }
 
   async #learnRecent(
