@@ -192,6 +192,11 @@ describe.each(Object.entries(shells))('a scan of the sandbox by %s', (shell, scr
       await found()
       return (await scanner.foretell(signal))?.script ?? ''
     }
+    if (shell === 'BusyBox') {
+      // There all is listed each time.
+      expect(await known()).toBe('')
+      return
+    }
     // On a busy machine what was found may be in doubt.
     await expect.poll(known, { timeout: 20_000 }).toContain('sbx_recent')
     const last = (await scanner.foretell(signal))?.script
