@@ -3,7 +3,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 'jsonc-parser'
 import { parse as parseToml, stringify } from 'smol-toml'
 import { configInvalid, shown } from '../errors.ts'
-import { type Client, isServerCommand, type Server } from './clients.ts'
+import type { Client, Server } from './clients.ts'
+import { changesOf, renewed, startsServer } from './renewed-entry.ts'
 
 /** What a person puts into the file. */
 export function snippet(client: Client, server: Server): string {
@@ -61,20 +62,23 @@ function withJsonEntry(client: Client, server: Server, text: string, path: strin
   const servers = keys.reduce(own, found)
   if (servers !== undefined && !isRecord(servers))
     throw unreadable(path, `${keys.join('.')} in it is no object`)
-  if (isThere(own(servers, server.name), value, server, path)) return undefined
+  const there = own(servers, server.name)
+  const wanted = wantedEntry(there, value, server, path)
+  if (wanted === undefined) return undefined
   const indent = /^([ \t]+)"/m.exec(given)?.[1] ?? '  '
   const isTabs = indent.startsWith('\t')
-  const edits = modify(given, [...keys, server.name], value, {
-    formattingOptions: {
-      insertSpaces: !isTabs,
-      tabSize: isTabs ? 1 : indent.length,
-      eol: eolOf(given),
-    },
-  })
-  const after = applyEdits(given, edits)
+  const formattingOptions = {
+    insertSpaces: !isTabs,
+    tabSize: isTabs ? 1 : indent.length,
+    eol: eolOf(given),
+  }
+  const after = changesOf(there, wanted, [...keys, server.name]).reduce(
+    (text, { path: at, value }) => applyEdits(text, modify(text, at, value, { formattingOptions })),
+    given,
+  )
   // Of two objects under one key the last counts, and the first is the one that was written to.
-  const there = keys.reduce(own, read(after))
-  if (!isDeepStrictEqual(own(there, server.name), plain(value))) {
+  const written = own(keys.reduce(own, read(after)), server.name)
+  if (!isDeepStrictEqual(written, plain(wanted))) {
     throw unreadable(path, `${keys.join('.')} is in it more than once`)
   }
   return mark + after
@@ -103,8 +107,8 @@ function withTomlEntry(client: Client, server: Server, text: string, path: strin
   if (!isRecord(servers)) throw unreadable(path, `${client.servers} in it is no table`)
   const value = client.entry(server)
   const there = own(servers, server.name)
-  if (isThere(there, value, server, path)) return undefined
   if (there !== undefined) {
+    if (wantedEntry(there, value, server, path) === undefined) return undefined
     throw configInvalid(
       `${shown(path)} has another ${client.servers}.${server.name} already`,
       `Replace it yourself, or give --name another one.`,
@@ -121,16 +125,17 @@ function withTomlEntry(client: Client, server: Server, text: string, path: strin
   return after
 }
 
-/** True for the same entry; `CONFIG_INVALID` for one that starts something else. */
-function isThere(there: unknown, value: object, { name }: Server, path: string): boolean {
-  if (there === undefined) return false
-  if (isDeepStrictEqual(plain(there), plain(value))) return true
-  const words = [own(there, 'command'), own(there, 'args')].filter((part) => Array.isArray(part))
-  if (isServerCommand(words.flat())) return false
-  throw configInvalid(
-    `${shown(path)} has a server ${shown(name)} already, and it is another one`,
-    'Give --name another name.',
-  )
+/** Undefined where nothing has to change; `CONFIG_INVALID` for an entry that starts something else. */
+function wantedEntry(there: unknown, value: object, { name }: Server, path: string) {
+  if (there === undefined) return value
+  if (!isRecord(there) || !startsServer(there)) {
+    throw configInvalid(
+      `${shown(path)} has a server ${shown(name)} already, and it is another one`,
+      'Give --name another name.',
+    )
+  }
+  const wanted = renewed(there, { ...value })
+  return isDeepStrictEqual(plain(there), plain(wanted)) ? undefined : wanted
 }
 
 const eolOf = (text: string) => (text.includes('\r\n') ? '\r\n' : '\n')

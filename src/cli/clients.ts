@@ -189,7 +189,3 @@ export const serverEnvironment = (env: NodeJS.ProcessEnv): Record<string, string
   Object.fromEntries(
     engineVariables.flatMap((name) => (env[name] ? [[name, env[name] ?? '']] : [])),
   )
-
-/** Whether that starts this server, however it is installed. */
-export const isServerCommand = (args: readonly unknown[]): boolean =>
-  args.some((one) => /^(?:sandbox-mcp|.*[\\/]dist[\\/]main\.js)$/.test(String(one)))

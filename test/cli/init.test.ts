@@ -324,3 +324,75 @@ test('what it wrote for another project is replaced', async () => {
   const { mcpServers } = JSON.parse(readFileSync(at('.gemini/settings.json'), 'utf8'))
   expect(mcpServers.sandbox.args.at(-1)).toBe(other)
 })
+
+describe('what a person added to its entry stays when it is written again', () => {
+  const ours = () => ({ program: realpathSync(entry), workspace: command.world.workspace })
+
+  test('options, variables, another node, how long to wait, and comments', async () => {
+    const settings = (program: string, workspace: string) => `{
+  "context_servers": {
+    "sandbox": {
+      "command": "/opt/node/bin/node", // not on the PATH
+      "args": [
+        "--no-warnings",
+        "${program}",
+        "--network", // for npm
+        "bridge",
+        "--workspace",
+        "${workspace}",
+        "--set",
+        "docker.memory=8g"
+      ],
+      "env": { "TZ": "UTC", "DOCKER_HOST": "tcp://old:1" },
+      "timeout": 60,
+      "enabled": false
+    }
+  }
+}
+`
+    const { program, workspace } = ours()
+    const path = given('.config/zed/settings.json', settings('/old/clone/dist/main.js', '/old'))
+    const { exitCode } = await command.run(['init', 'zed', '--write'], {
+      DOCKER_HOST: 'tcp://new:1',
+    })
+    expect(exitCode).toBe(0)
+    expect(readFileSync(path, 'utf8')).toBe(
+      settings(program, workspace).replace('tcp://old:1', 'tcp://new:1'),
+    )
+    const again = await command.run(['init', 'zed', '--write'], { DOCKER_HOST: 'tcp://new:1' })
+    expect(again.stderr).toContain('has it already')
+  })
+
+  test('where the workspace is one word with its option, or is not named', async () => {
+    const { program, workspace } = ours()
+    for (const [before, after] of [
+      [
+        ['--ephemeral', '--workspace=/old'],
+        ['--ephemeral', `--workspace=${workspace}`],
+      ],
+      [['--ephemeral'], ['--workspace', workspace, '--ephemeral']],
+    ] as const) {
+      const mcp = { sandbox: { type: 'local', command: ['node', program, ...before] } }
+      const path = given('.config/opencode/opencode.json', JSON.stringify({ mcp }))
+      expect((await init('opencode', '--write')).exitCode).toBe(0)
+      const { sandbox } = JSON.parse(readFileSync(path, 'utf8')).mcp
+      expect(sandbox.command).toEqual(['node', program, ...after])
+      expect(sandbox.timeout).toBe(1_800_000)
+    }
+  })
+
+  test('and another program is not run by what ran the old one', async () => {
+    const { program, workspace } = ours()
+    const args = ['-y', 'sandbox-mcp', '--workspace', '/old', '--access', 'ro']
+    const path = given(
+      '.cursor/mcp.json',
+      JSON.stringify({ mcpServers: { sandbox: { command: 'npx', args } } }),
+    )
+    expect((await init('cursor', '--write')).exitCode).toBe(0)
+    expect(JSON.parse(readFileSync(path, 'utf8')).mcpServers.sandbox).toEqual({
+      command: 'node',
+      args: [program, '--workspace', workspace, '--access', 'ro'],
+      env: {},
+    })
+  })
+})
