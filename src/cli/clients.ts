@@ -158,7 +158,7 @@ export const clients: Readonly<Record<ClientName, Client>> = {
       type: 'local',
       command: [command, ...args],
       environment: env,
-      timeout: { startup: startSeconds * 1000, request: longestSeconds * 1000 },
+      timeout: { startup: startSeconds * 1000, execution: longestSeconds * 1000 },
     }),
   },
 }

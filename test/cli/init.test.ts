@@ -126,7 +126,7 @@ describe('opencode’s file', () => {
         type: 'local',
         command: ['node', realpathSync(entry), '--workspace', command.world.workspace],
         environment: {},
-        timeout: { startup: 60_000, request: 1_800_000 },
+        timeout: { startup: 60_000, execution: 1_800_000 },
       },
     })
     expect((await init('opencode', '--write')).stderr).toContain('has it already')
