@@ -63,6 +63,13 @@ test.each<[Record<string, string>, object]>([
     { SANDBOX_RUNTIME_STARTUP_ENV_VARS: String.raw`{'A': '\\d\n\'\x41\u0042'}` },
     { docker: { env: { A: "\\d\n'AB" } } },
   ],
+  // As Python has numbers as text.
+  [
+    {
+      SANDBOX_RUNTIME_STARTUP_ENV_VARS: `{'A': 1.0, "B":-2.50, 'C': 1e3, 'D': 5., 'E': 7, 'F': 'x: 1.0'}`,
+    },
+    { docker: { env: { A: '1.0', B: '-2.5', C: '1000.0', D: '5.0', E: '7', F: 'x: 1.0' } } },
+  ],
   [{ RUNTIME_UID: '5' }, { docker: { user: '5' } }],
   [{ WORKSPACE_MOUNT_PATH_IN_SANDBOX: '/code' }, { docker: { workdir: '/code' } }],
   [{ SANDBOX_ENABLE_GPU: 'true' }, { docker: { gpus: 'all' }, openshell: { gpu: true } }],
@@ -109,6 +116,7 @@ test.each([
     'SANDBOX_RUNTIME_STARTUP_ENV_VARS names no environment variable: "A.B"',
   ],
   [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: "{'A': 12345678901234567890}" }, 'is not an object of'],
+  [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: "{'A': 1e-5}" }, 'is not an object of'],
   [
     { SANDBOX_RUNTIME_STARTUP_ENV_VARS: String.raw`{'A': '\\d+ \d s3kr1t'}` },
     String.raw`has the escape "\\d"`,

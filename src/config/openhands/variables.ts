@@ -112,7 +112,7 @@ export const variables: readonly Variable[] = [
     name: 'SANDBOX_RUNTIME_STARTUP_ENV_VARS',
     sets: '`docker.env`',
     read: (value) => {
-      const given = literal('SANDBOX_RUNTIME_STARTUP_ENV_VARS', value)
+      const given = literal('SANDBOX_RUNTIME_STARTUP_ENV_VARS', withWholeFloats(value))
       const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
       const entries = isObject ? Object.entries(given) : []
       if (!isObject || !entries.every(([, text]) => isPlain(text))) {
@@ -158,9 +158,22 @@ export function environmentName(variable: string, name: string): string {
   )
 }
 
-/** Larger numbers lose digits when they are read. */
+/** Larger numbers lose digits when they are read, and smaller ones are written in another way in Python. */
 const isPlain = (value: unknown) =>
-  typeof value === 'number' ? Math.abs(value) <= Number.MAX_SAFE_INTEGER : typeof value === 'string'
+  typeof value === 'number'
+    ? value === 0 || (Math.abs(value) >= 1e-4 && Math.abs(value) <= Number.MAX_SAFE_INTEGER)
+    : typeof value === 'string'
+
+/** What is in quotes, or a number with a point or an exponent. */
+const quotedOrFloat =
+  /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[-+]?(?:\d+\.\d*|\.\d+|\d+(?=e))(?:e[-+]?\d+)?(?![\w.])/gis
+
+/** With `1.0` and `1e3` as Python turns them into text, with a point; elsewhere that is another number's text. */
+const withWholeFloats = (text: string) =>
+  text.replace(quotedOrFloat, (found) => {
+    const value = /^['"]/.test(found) ? Number.NaN : Number(found)
+    return Number.isSafeInteger(value) ? `'${Object.is(value, -0) ? '-0' : value}.0'` : found
+  })
 
 /** As OpenHands reads it. */
 export function isTrue(value: string): boolean {
