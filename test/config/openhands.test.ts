@@ -98,6 +98,8 @@ test.each<[Record<string, string>, object]>([
 
 test.each([
   [{ SANDBOX_VOLUMES: 'name:/workspace' }, '"name:/workspace" is refused: its source is a named'],
+  [{ SANDBOX_VOLUMES: './a:/workspace' }, '"./a:/workspace" is refused: its source is no absolute'],
+  [{ SANDBOX_VOLUMES: '~/a:/workspace' }, '"~/a:/workspace" is refused: its source is no absolute'],
   [{ SANDBOX_VOLUMES: '/a' }, '"/a" is refused: it is not source:target'],
   [{ SANDBOX_VOLUMES: '/a:b' }, '"/a:b" is refused: its target is no absolute path'],
   [{ SANDBOX_VOLUMES: '/a:/b:overlay' }, 'the mode "overlay" is not ro or rw'],

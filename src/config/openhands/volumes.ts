@@ -31,7 +31,11 @@ function parseVolume(entry: string): Volume {
     throw refused(entry, 'it is not source:target[:ro|rw]')
   }
   if (!/^(\/|[A-Za-z]:[\\/])/.test(source)) {
-    throw refused(entry, 'its source is a named volume; only absolute paths are mounted')
+    const isPath = /^[.~]/.test(source)
+    throw refused(
+      entry,
+      `its source is ${isPath ? 'no absolute path' : 'a named volume; only absolute paths are mounted'}`,
+    )
   }
   if (!target.startsWith('/')) throw refused(entry, 'its target is no absolute path')
   if (mode !== 'rw' && mode !== 'ro')
