@@ -19,7 +19,7 @@ export function configurationPage(subject) {
   const tables = sections.map(([path, prefix]) => section(subject, path, prefix))
   const { variables, ignoredVariables } = subject
   const variableRows = variables.map(({ name, sets }) => [code(name), sets])
-  variableRows.push([code('SANDBOX_ENV_NAME'), '`docker.env.NAME`'])
+  variableRows.push([code('SANDBOX_ENV_NAME'), '`docker.env.NAME`, to an empty text too'])
   const reasons = [...new Set(Object.values(ignoredVariables))]
   const ignoredRows = reasons.map((why) => [
     Object.keys(ignoredVariables)
