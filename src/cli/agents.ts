@@ -76,6 +76,6 @@ async function idsIn(file: string | undefined): Promise<readonly string[]> {
     import('../config/file.ts'),
     import('../config/document.ts'),
   ])
-  const { written } = checkFile({ path: file, text }, process.env)
+  const { written } = checkFile({ path: file, text }, process.env, readFile)
   return written === undefined ? [] : agentIds(written)
 }

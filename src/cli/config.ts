@@ -12,7 +12,7 @@ import { configInvalid, type SandboxError, shown } from '../errors.ts'
 import { workspaceDirectory } from '../sessions/workspace-directory.ts'
 import { readArguments } from './arguments.ts'
 import { attempt } from './backend-facts.ts'
-import { readFileOrRefuse } from './read-file.ts'
+import { readFile, readFileOrRefuse } from './read-file.ts'
 import { printJson } from './terminal.ts'
 
 const usage = 'Write "sandbox-mcp config check FILE" or "sandbox-mcp config schema".'
@@ -42,7 +42,7 @@ async function check(path: string): Promise<number> {
   if (text === undefined) {
     throw configInvalid(`there is no file ${shown(path)}`, wanted)
   }
-  const { written, problems, warnings } = checkFile({ path, text }, process.env)
+  const { written, problems, warnings } = checkFile({ path, text }, process.env, readFile)
   const told =
     problems.length > 0 || written === undefined ? { wrong: [], idle: [] } : await judged(written)
   // Which file it is goes without saying.

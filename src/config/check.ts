@@ -26,7 +26,6 @@ export function checkConfig(written: unknown, env: NodeJS.ProcessEnv): Checked {
     problems: [
       ...referred.problems,
       ...issues.flatMap((issue) => problemsOf(issue, written, secret)),
-      ...includes(configFile, written, []),
     ],
     warnings: withoutEffect(configFile, written, []),
   }
@@ -109,7 +108,6 @@ function issuesInside({ errors, path }: z.core.$ZodIssueInvalidUnion): z.core.$Z
 }
 
 function unknownKey(key: string, path: Path): string {
-  if (key === '$include') return notIncluded
   const known = Object.keys(fieldsWithin(schemaAt(configFile, path) ?? configFile) ?? {})
   const near = nearestWord(key, known)
   const place = near === undefined ? placeOf(key) : undefined
@@ -165,19 +163,6 @@ function withoutEffect(schema: z.core.$ZodType, value: unknown, path: Path): Pro
     if (field !== undefined) return withoutEffect(field, inner, at)
     const near = fields === undefined || isOurs(path) ? undefined : misplaced(key, fields)
     return near === undefined ? [] : [{ what: `${shown(key)} is not read here; ${near}`, path: at }]
-  })
-}
-
-const notIncluded = '$include is not followed; write here what is in that file'
-
-/** Where OpenClaw takes a part from another file, which may hold settings of ours. */
-function includes(schema: z.core.$ZodType, value: unknown, path: Path): Problem[] {
-  if (typeof value !== 'object' || value === null || isOurs(path)) return []
-  return Object.entries(value).flatMap(([key, inner]) => {
-    const at = [...path, Array.isArray(value) ? Number(key) : key]
-    if (key === '$include') return [{ what: notIncluded, path: at }]
-    const field = schemaAt(schema, [key])
-    return field === undefined ? [] : includes(field, inner, at)
   })
 }
 

@@ -1,10 +1,10 @@
 /** A configuration file's text, checked: everything that is wrong with it at once. */
 import { configInvalid, shown } from '../errors.ts'
-import { checkConfig, holdsOurs } from './check.ts'
+import { checkConfig, holdsOurs, isOurs } from './check.ts'
 import { agentsTwice, type Written } from './document.ts'
-import type { FoundFile } from './find-file.ts'
-import { parseJson5 } from './json5.ts'
-import { type Problem, pathText, problemText } from './problem.ts'
+import type { FoundFile, ReadFile } from './find-file.ts'
+import { readWhole } from './includes.ts'
+import { type Path, type Problem, pathText, problemText } from './problem.ts'
 
 /** All there is to tell about a file. */
 export interface FileReport {
@@ -13,41 +13,57 @@ export interface FileReport {
   readonly problems: readonly Problem[]
   /** What has no effect, and why. */
   readonly warnings: readonly Problem[]
+  /** Absolute paths of the files that it includes. */
+  readonly included: readonly string[]
 }
 
-/** Never throws for what is in the file. */
-export function checkFile({ path, text }: FoundFile, env: NodeJS.ProcessEnv): FileReport {
-  const parsed = parseJson5(text)
-  if ('what' in parsed) return { written: undefined, problems: [parsed], warnings: [] }
-  const { config, problems, warnings } = checkConfig(parsed.value, env)
+/** Never throws for what is in the file, or in those that it includes. */
+export function checkFile(
+  found: FoundFile,
+  env: NodeJS.ProcessEnv,
+  readFile: ReadFile,
+): FileReport {
+  const whole = readWhole(found, readFile, mayHoldOurs)
+  if ('what' in whole) {
+    return { written: undefined, problems: [whole], warnings: [], included: [] }
+  }
+  const { config, problems, warnings } = checkConfig(whole.value, env)
   const twice = agentsTwice(config ?? {}).map(({ id, path }) => ({
     what: `there is more than one agent ${shown(id)}`,
     path,
   }))
-  const repeated = parsed.repeated.filter(holdsOurs).map((path) => ({
+  const repeated = whole.repeated.filter(holdsOurs).map((path) => ({
     what: `${path.at(-1)} is there twice; this one, the later, counts`,
     path,
   }))
-  const withLine = (problem: Problem): Problem => ({
-    ...problem,
-    line: parsed.lineOf(problem.path),
-  })
+  const withLine = (problem: Problem): Problem => {
+    const { file, line } = whole.placeOf(problem.path)
+    return { ...problem, line, ...(file !== found.path && { file }) }
+  }
   return {
     written: config && {
       config,
       source: (at) => {
-        const line = parsed.lineOf(at)
+        const { file, line } = whole.placeOf(at)
         const place = `${pathText(at)}${line === undefined ? '' : ` (line ${line})`}`
-        return { kind: 'file', name: path, place }
+        return { kind: 'file', name: file, place }
       },
     },
-    problems: inOrder([...problems, ...twice].map(withLine)),
+    problems: inOrder([...whole.problems, ...[...problems, ...twice].map(withLine)]),
     warnings: inOrder([...warnings, ...repeated].map(withLine)),
+    included: whole.included,
   }
 }
 
+/** The variables of `env` may stand for what is in our parts. */
+const mayHoldOurs = (path: Path) => holdsOurs(path) || isOurs(path) || path[0] === 'env'
+
+/** Those of the file itself first. */
 function inOrder(problems: readonly Problem[]): Problem[] {
-  return [...problems].sort((a, b) => (a.line ?? 0) - (b.line ?? 0))
+  const files = [...new Set(problems.map(({ file }) => file ?? ''))].sort()
+  return files.flatMap((name) =>
+    problems.filter(({ file = '' }) => file === name).sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),
+  )
 }
 
 /** `CONFIG_INVALID` with all the problems there are. */

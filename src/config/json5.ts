@@ -30,9 +30,7 @@ export function parseJson5(text: string): Json5 | Problem {
       },
     }
   } catch (error) {
-    if (error instanceof RangeError) {
-      return { what: 'this is nested too deeply to be read', path: [] }
-    }
+    if (error instanceof RangeError) return tooDeep
     const { message, line, offset } = error as Error & { line?: number; offset?: number }
     if (line === undefined || offset === undefined) throw error
     return { what: `this is not JSON5: ${reason(message, text, offset)}`, path: [], line }
@@ -46,8 +44,10 @@ interface Found {
   readonly repeated: Path[]
 }
 
+export const tooDeep: Problem = { what: 'this is nested too deeply to be read', path: [] }
+
 /** What goes over a value goes as deep as it is. */
-const deepest = 200
+export const deepest = 200
 
 function nodeValue(node: ValueNode, path: Path, found: Found): unknown {
   if (path.length > deepest) throw new RangeError('too deep')

@@ -9,6 +9,8 @@ export interface Problem {
   readonly path: Path
   /** In the file, from 1. */
   readonly line?: number | undefined
+  /** Where that is another file, which the file includes. */
+  readonly file?: string
   /** A variable that is not set: of no importance where another agent's setting names it. */
   readonly isUnset?: true
 }
@@ -21,9 +23,10 @@ export function pathText(path: Path): string {
 }
 
 /** Two lines: what, and where. */
-export function problemText({ what, path, line }: Problem, mark = '\u2716'): string {
+export function problemText({ what, path, line, file }: Problem, mark = '\u2716'): string {
   const where = path.length === 0 ? '' : pathText(path)
-  const lines = line === undefined ? '' : where === '' ? `line ${line}` : ` (line ${line})`
+  const at = [line === undefined ? [] : `line ${line}`, file ?? []].flat().join(' of ')
+  const lines = at === '' ? '' : where === '' ? at : ` (${at})`
   return where + lines === '' ? `${mark} ${what}` : `${mark} ${what}\n  \u2192 at ${where}${lines}`
 }
 

@@ -50,6 +50,7 @@ export async function resolveSettings(
           flags.set,
           flags.layer.values.agent ?? own.layer.values.agent,
           env,
+          readFile,
         )
   const [file, set] = [layersOf(written?.file), layersOf(written?.set)]
   const layers = [
@@ -69,7 +70,7 @@ export async function resolveSettings(
     settings,
     origins,
     warnings: [...(written?.warnings ?? []), ...own.warnings, ...openHands.warnings, ...warnings],
-    filesRead: found === undefined ? [] : [found.path],
+    filesRead: found === undefined ? [] : [found.path, ...(written?.included ?? [])],
   }
 }
 

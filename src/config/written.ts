@@ -2,7 +2,7 @@
 import { shown } from '../errors.ts'
 import { type AgentLayers, agentIds, defaultAgent, layersFor, type Written } from './document.ts'
 import { checkFile, refuse } from './file.ts'
-import type { FoundFile } from './find-file.ts'
+import type { FoundFile, ReadFile } from './find-file.ts'
 import { nearestWord } from './nearest-word.ts'
 import { type Problem, pathText } from './problem.ts'
 import { readSet } from './set.ts'
@@ -15,6 +15,8 @@ export interface WrittenSettings {
   readonly warnings: readonly string[]
   readonly file: AgentLayers | undefined
   readonly set: AgentLayers | undefined
+  /** Absolute paths of the files that the file includes. */
+  readonly included: readonly string[]
 }
 
 /** `agent` is the one that was asked for. `CONFIG_INVALID` for what does not hold. */
@@ -23,6 +25,7 @@ export function readWritten(
   given: readonly string[],
   asked: string | undefined,
   env: NodeJS.ProcessEnv,
+  readFile: ReadFile,
 ): WrittenSettings {
   const set = given.length === 0 ? undefined : readSet(given, env)
   if (found === undefined) {
@@ -31,9 +34,10 @@ export function readWritten(
       warnings: [],
       file: undefined,
       set: set && setLayers(set, asked ?? 'main'),
+      included: [],
     }
   }
-  const { written, problems, warnings } = checkFile(found, env)
+  const { written, problems, warnings, included } = checkFile(found, env, readFile)
   const chosen = written && asked === undefined ? defaultAgent(written) : undefined
   const agent = asked ?? chosen?.id ?? 'main'
   refuse(found.path, written === undefined ? problems : problems.filter(concerns(agent, written)))
@@ -49,6 +53,7 @@ export function readWritten(
     ],
     file: layersFor(written, agent),
     set: set && setLayers(set, agent),
+    included,
   }
 }
 
@@ -87,6 +92,6 @@ function unknownAgent(
   return [`there is no agent ${shown(agent)} in ${path}, so the defaults hold${hint}`]
 }
 
-function whereIn(file: string, { path, line }: Problem): string {
+function whereIn(first: string, { path, line, file = first }: Problem): string {
   return `${pathText(path)}, ${line === undefined ? '' : `line ${line} of `}${file}`
 }

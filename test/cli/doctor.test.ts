@@ -58,11 +58,15 @@ describeWhere('bubblewrap', 'doctor, with bubblewrap', () => {
   })
 
   test('a file of settings where commands can change it is one too', async () => {
-    const config = join(command.world.workspace, 'config.json5')
-    writeFileSync(config, '{}')
-    const { stdout, exitCode } = await command.run(['doctor', '--config', config], noDocker)
-    expect(exitCode).toBe(1)
-    expect(stdout).toContain('it says what the sandbox may')
+    const inside = join(command.world.workspace, 'config.json5')
+    writeFileSync(inside, '{}')
+    const including = join(command.world.env.HOME ?? '', 'config.json5')
+    writeFileSync(including, JSON.stringify({ agents: { defaults: { $include: inside } } }))
+    for (const config of [inside, including]) {
+      const { stdout, exitCode } = await command.run(['doctor', '--config', config], noDocker)
+      expect(exitCode).toBe(1)
+      expect(stdout).toContain(`${JSON.stringify(inside)} is refused: it says what the sandbox may`)
+    }
   })
 
   test('a session without a sandbox is told as such', async () => {
