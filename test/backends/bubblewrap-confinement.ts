@@ -37,6 +37,26 @@ export const confinement: Record<string, Scenario> = {
     await sandbox.close()
   },
 
+  async 'the keys that the kernel keeps for the user cannot be reached'(world) {
+    const sandbox = await world.open()
+    const first = { x64: 248, arm64: 217 }[process.arch as string]
+    if (first === undefined) throw new Error(`the numbers of ${process.arch} are to be added`)
+    // A new key, a key that is asked for, and the list of the session's; the call before them fails for its arguments.
+    const calls = [
+      [`${first}, $type, $name, $list, 1, -3`, 'EPERM'],
+      [`${first + 1}, $type, $name, 0, 0`, 'EPERM'],
+      [`${first + 2}, 11, -3, $list, 64`, 'EPERM'],
+      [`${first - 1}, 99, 1, 0, 0, 0`, 'EINVAL'],
+    ]
+    for (const [call, error] of calls) {
+      const program = `use Errno; my ($type, $name, $list) = ("user", "sandbox-mcp-test", "x" x 64);
+        print syscall(${call}), grep { $!{$_} } "EPERM", "EINVAL"`
+      assert.equal(await output(sandbox, `perl -e '${program}'`), `-1${error}`, call)
+    }
+    assert.equal(await output(sandbox, 'cat /proc/keys /proc/key-users 2>/dev/null; true'), '')
+    await sandbox.close()
+  },
+
   async 'homes, secrets and state of the host are not there'(world) {
     const sandbox = await world.open()
     const gone = ['/root', '/etc/shadow', '/etc/ssh', '/etc/ssl/private', '/etc/gitconfig', '/srv']

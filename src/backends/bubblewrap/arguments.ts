@@ -30,6 +30,8 @@ export interface HostFacts {
   readonly system: ReadonlyMap<string, string | undefined>
   /** The entries of `shownInEtc` that exist. */
   readonly etc: readonly string[]
+  /** The entries of `hiddenInProc` that exist. */
+  readonly proc: readonly string[]
   readonly memoryBytes: number
   /** The options this `bwrap` knows. */
   readonly options: ReadonlySet<string>
@@ -71,6 +73,12 @@ export const shownInEtc = [
   ...['java-11-openjdk', 'java-17-openjdk', 'java-21-openjdk', 'java-25-openjdk', 'java'],
 ].map((name) => `/etc/${name}`)
 
+/** What /proc tells of the user's keys, by name. */
+export const hiddenInProc = ['/proc/keys', '/proc/key-users']
+
+/** Where `bwrap` finds the filter of system calls, among what it inherits. */
+const filterDescriptor = 4
+
 const environment = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: homeInside,
@@ -109,6 +117,7 @@ function isolation(layout: SandboxLayout, settings: BubblewrapSettings, host: Ho
     ...(host.options.has('--disable-userns') ? ['--disable-userns'] : []),
     ...['--uid', String(layout.uid), '--gid', String(layout.gid), '--cap-drop', 'ALL'],
     ...['--new-session', '--hostname', layout.hostname, '--clearenv'],
+    ...['--seccomp', String(filterDescriptor)],
     ...(layout.endsWithServer ? ['--die-with-parent'] : []),
   ]
 }
@@ -136,6 +145,7 @@ function systemFiles(
     ...made,
     ...names,
     ...['--symlink', '/proc/self/mounts', '/etc/mtab', '--proc', '/proc'],
+    ...host.proc.flatMap((path) => ['--ro-bind', '/dev/null', path]),
     // The kernel lets the real uid 0 write /proc/sys even without capabilities, and core_pattern
     // there names a program that runs outside.
     ...(layout.uid === 0 ? ['--remount-ro', '/proc'] : []),

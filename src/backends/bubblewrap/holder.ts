@@ -25,6 +25,7 @@ import { makeFifos } from './handlers.ts'
 import { covers, endOf, killMonitor, type Monitor, startMonitor } from './monitor.ts'
 import { waitForEnd } from './processes.ts'
 import { handlerScript, holderScript } from './scripts.ts'
+import { keyringFilter } from './system-calls.ts'
 
 const startDeadlineMs = 10_000
 const killDeadlineMs = 5_000
@@ -47,6 +48,7 @@ export async function createHolder(order: HolderOrder, signal: AbortSignal): Pro
   const { directory, layout, record } = order
   await mkdir(join(directory, record.name), { mode: directoryMode() })
   await writeRecord(directory, record)
+  await writeFile(filterFile(order), keyringFilter(), { mode: 0o600 })
   await mkdir(layout.etcDirectory, { mode: 0o755 })
   for (const [name, content] of filesOfEtc(layout)) {
     await writeFile(join(layout.etcDirectory, name), content, { mode: 0o644 })
@@ -77,14 +79,16 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
   // ever.
   const told = join(directory, record.name, 'info.json')
   const information = openSync(told, 'wx', 0o600)
+  const filter = openSync(filterFile(order), 'r')
   const nothing = openSync('/dev/null', 'r')
   const nonce = randomBytes(9).toString('hex')
   const run = [...order.arguments, '--', '/bin/sh', `${channelsInside}/holder`, nonce]
   const closeAll = () => {
-    for (const fd of [keeper, nothing, information]) closeSync(fd)
+    for (const fd of [keeper, nothing, information, filter]) closeSync(fd)
     readiness.destroy()
   }
-  const descriptors = [descriptor(information), ...(await covers(nothing))]
+  // From 3 on; the arguments name the second too.
+  const descriptors = [descriptor(information), descriptor(filter), ...(await covers(nothing))]
   let monitor: Monitor
   try {
     monitor = startMonitor(order.command, layout, ['--info-fd', '3', ...run], descriptors)
@@ -122,6 +126,8 @@ async function startHolder(order: HolderOrder, signal: AbortSignal): Promise<voi
     monitor.unref()
   }
 }
+
+const filterFile = ({ directory, record }: HolderOrder) => join(directory, record.name, 'filter')
 
 function says(socket: Socket, line: string): Promise<void> {
   return new Promise((resolve) => {

@@ -2,7 +2,7 @@
 import { lstat, readlink } from 'node:fs/promises'
 import { totalmem } from 'node:os'
 import { backendUnavailable, shown } from '../../errors.ts'
-import { type HostFacts, shownInEtc, systemPaths } from './arguments.ts'
+import { type HostFacts, hiddenInProc, shownInEtc, systemPaths } from './arguments.ts'
 import { howToInstall, onlyLinux, run } from './checks.ts'
 
 /** Looks at the host. Rejects with `BACKEND_UNAVAILABLE` where `command` cannot be run. */
@@ -14,16 +14,20 @@ export async function readFacts(command: string): Promise<HostFacts> {
     if (found?.isSymbolicLink()) system.set(path, await readlink(path))
     else if (found?.isDirectory()) system.set(path, undefined)
   }
+  const [etc, proc] = await Promise.all([existing(shownInEtc), existing(hiddenInProc)])
+  return { system, etc, proc, memoryBytes: totalmem(), options }
+}
+
+async function existing(paths: readonly string[]): Promise<string[]> {
   const present = await Promise.all(
-    shownInEtc.map((path) =>
+    paths.map((path) =>
       lstat(path).then(
         () => true,
         () => false,
       ),
     ),
   )
-  const etc = shownInEtc.filter((_, index) => present[index])
-  return { system, etc, memoryBytes: totalmem(), options }
+  return paths.filter((_, index) => present[index])
 }
 
 async function knownOptions(command: string) {

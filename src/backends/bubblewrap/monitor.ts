@@ -55,15 +55,15 @@ export function endOf(monitor: Monitor, command: string): Promise<string> {
 }
 
 /**
- * The descriptors from 4 on. `bwrap` hands on what it inherits, and one on a directory would lead
+ * The descriptors from 5 on. `bwrap` hands on what it inherits, and one on a directory would lead
  * out of the sandbox: `nothing` takes the place of each.
  */
 export async function covers(nothing: number): Promise<('ignore' | 3)[]> {
-  const inherited = (await inheritedDescriptors()).filter((fd) => fd > 3)
-  const length = Math.max(3, ...inherited) - 3
+  const inherited = (await inheritedDescriptors()).filter((fd) => fd > 4)
+  const length = Math.max(4, ...inherited) - 4
   // For a child's descriptors above 2, 'ignore' leaves them as they are (here: not there).
   return Array.from({ length }, (_, index) =>
-    inherited.includes(index + 4) ? descriptor(nothing) : 'ignore',
+    inherited.includes(index + 5) ? descriptor(nothing) : 'ignore',
   )
 }
 
