@@ -1,5 +1,5 @@
 /** Of how much a look at what is recent may be, and when it is shared by two. */
-import { Pace, type Steps } from '../slices.ts'
+import { inSlices, Pace, type Steps } from '../slices.ts'
 
 /** So many paths are asked about by name, in a script of no more than so many bytes; else all is listed. */
 const fewPaths = 200
@@ -9,7 +9,7 @@ const largeSandbox = 3_000
 const mostHalved = 500
 
 /** Whether two that look at half of what is at the top each are done sooner than one, of a sandbox that holds `paths`. */
-export function* worthHalves(paths: ReadonlyMap<string, unknown>): Steps<boolean> {
+function* worthHalves(paths: ReadonlyMap<string, unknown>): Steps<boolean> {
   if (paths.size < largeSandbox) return false
   const pace = new Pace()
   const [top, directories] = [new Set<string>(), new Set<string>()]
@@ -27,6 +27,24 @@ export function* worthHalves(paths: ReadonlyMap<string, unknown>): Steps<boolean
     if (top.size > mostHalved) return false
   }
   return directories.size > 1
+}
+
+/** The same, worked out again when there are more paths than the last time, or fewer. */
+export class Halves {
+  #paths = 0
+  #areWorth = false
+
+  async areWorth(
+    paths: ReadonlyMap<string, unknown>,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const { size } = paths
+    if (size !== this.#paths) {
+      this.#areWorth = await inSlices(worthHalves(paths), signal)
+      this.#paths = size
+    }
+    return this.#areWorth
+  }
 }
 
 /** Whether what is recent may be asked about so many paths. */

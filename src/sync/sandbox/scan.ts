@@ -25,7 +25,7 @@ import {
 } from './answers.ts'
 import { SandboxKnowledge } from './knowledge.ts'
 import { sizeOf } from './lines.ts'
-import { areFew, worthHalves } from './recent-bounds.ts'
+import { areFew, Halves } from './recent-bounds.ts'
 import { mergeRecent, type RecentChanges, recentChanges } from './recent-changes.ts'
 import { detailScript, recentCall } from './recent-scripts.ts'
 import { fewEnough, nothingRecent } from './recent-shortcut.ts'
@@ -67,6 +67,7 @@ export class SandboxScanner {
   #rootLine: string | undefined
   /** When it was looked last, where what is recent since then can be told. */
   #moment: Moment | undefined
+  readonly #halves = new Halves()
   /** What is recent is a listing of its own then. */
   #wereMany = false
   /** Until the first scan. */
@@ -154,7 +155,7 @@ export class SandboxScanner {
   async #list(next: string, signal: AbortSignal | undefined): Promise<ScanAnswer> {
     const { root, stateDirectory } = this.#options
     const contents = this.#known.unsettled
-    const halves = await inSlices(worthHalves(this.#known.lines), signal)
+    const halves = await this.#halves.areWorth(this.#known.lines, signal)
     const [since, asks] = [this.#listing, contents.length > 0]
     const script = scanScript({ root, stateDirectory, since, next, asks, halves })
     const asked = Buffer.from(contents.map((path) => `./${path}\n`).join(''))
@@ -204,7 +205,7 @@ export class SandboxScanner {
     const asked = this.#known.unsettled
     if (this.#wereMany || !areFew(asked)) return undefined
     const { root } = this.#options
-    const halves = await inSlices(worthHalves(this.#known.lines), signal)
+    const halves = await this.#halves.areWorth(this.#known.lines, signal)
     const since = youngerThan(before)
     const [beside, sent] = [this.#beside, this.#came]
     const mayBeNothing = asked.length === 0 && this.#known.lines.size <= fewEnough
