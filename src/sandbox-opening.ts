@@ -2,6 +2,7 @@
 import type { SandboxUse } from './activity.ts'
 import { isSandboxError } from './errors.ts'
 import { type Guard, openGuard } from './guard/guard.ts'
+import type { Mark } from './guard/process-mark.ts'
 import { OpenOnce } from './open-once.ts'
 import type { Locale } from './runner/runner-script.ts'
 import type { OpenContext, Sandbox } from './sandbox.ts'
@@ -17,6 +18,8 @@ export class SandboxOpening {
   #wasOpen = false
   #isCancelled = false
   #untoldLoss: string | undefined
+  /** The sessions of guards that were lost: what they had to end may run still. */
+  #earlier: Mark[] = []
 
   /** `tell` is told what the client should know of a sandbox that was opened; `locale` as for `openGuard`. */
   constructor(workspace: Workspace, use: SandboxUse, tell: (text: string) => void, locale: Locale) {
@@ -70,6 +73,7 @@ export class SandboxOpening {
   lose(guard: Guard, error: Error): void {
     if (this.#guard.opened !== guard) return
     this.#guard.forget(guard)
+    this.#earlier.push(guard.session)
     this.#untoldLoss = error.message
   }
 
@@ -117,6 +121,8 @@ export class SandboxOpening {
     this.#use.opened(sandbox.kind)
     if (sandbox.stale !== undefined) this.#tell(sandbox.stale.replace(/\.$/, ''))
     const looksAfter = this.#workspace.sync !== undefined
-    return openGuard(sandbox, signal, this.#locale, looksAfter)
+    const guard = await openGuard(sandbox, signal, this.#locale, looksAfter, this.#earlier)
+    this.#earlier = []
+    return guard
   }
 }

@@ -5,11 +5,13 @@ import { type Mark, markVariable, numberedFunction } from './process-mark.ts'
  * A round of `marked` can miss what was forked while it looked, so it looks until it finds nothing.
  * Shells read their stdin bytewise for `read`, so the lines need no other framing. After TMOUT seconds without one
  * bash would take the connection for ended.
+ *
+ * What is left of `earlier` sessions is ended before it is ready, also what carries no mark: their guards and runners,
+ * and what those lead.
  */
-export function guardScript(session: Mark): string {
+export function guardScript(session: Mark, earlier: readonly Mark[] = []): string {
   return `unset TMOUT
 trap '' HUP INT QUIT TERM PIPE
-echo ready
 groups=' '
 # Three processes for all of a busy machine; the shell alone takes seconds there.
 quick=; command -v cat >/dev/null && command -v tr >/dev/null && command -v grep >/dev/null && quick=1
@@ -22,21 +24,26 @@ for environ in /proc/[0-9]*/environ; do
 pid=\${environ#/proc/}; pid=\${pid%/environ}
 [ "$pid" = "$$" ] && continue
 { while IFS= read -r text || [ "$text" ]; do
-case $text in *"${markVariable}=$2"*) kill "-$1" "$pid" && found=1; break ;; esac
+case $text in *${markVariable}=$2*) kill "-$1" "$pid" && found=1; break ;; esac
 text=
 done <"$environ"; } 2>/dev/null
 done
 [ "$found" ] && [ "$1" = KILL ] || break
 done
 }
+seek() {
+found=$(numbered "$2")
+[ "$found" ] || if [ "$quick" ]; then
+cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' 2>/dev/null | grep -q "^${markVariable}=$1" && found=1
+else marked 0 "$1" "$2"; fi
+}
+${earlier.length === 0 ? '' : endFunction}
+${earlier.map(({ text, digits }) => `end '[${text[0]}]${text.slice(1)}' ${digits}\n`).join('')}echo ready
 while read -r verb request group mark digits; do
 case $verb in
 check) echo "$request" ;;
 any)
-found=$(numbered ${session.digits})
-[ "$found" ] || if [ "$quick" ]; then
-cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' 2>/dev/null | grep -q '^${markVariable}=${session.text}' && found=1
-else marked 0 ${session.text} ${session.digits}; fi
+seek ${session.text} ${session.digits}
 echo "$request \${found:+yes}" ;;
 add) groups="$groups$group " ;;
 drop) case $groups in *" $group "*) groups="\${groups%% "$group" *} \${groups#* "$group" }" ;; esac ;;
@@ -55,3 +62,30 @@ done
 for group in $groups; do kill -KILL "-$group" 2>/dev/null; done
 marked KILL ${session.text} ${session.digits}`
 }
+
+/**
+ * `end PATTERN DIGITS`: what has no mark is known by its command line. A pattern that is not what it matches is found
+ * in none of those that look for it.
+ */
+const endFunction = `end() {
+marked TERM "$1" "$2"
+for try in 1 2 3 4 5 6 7 8 9 10; do
+seek "$1" "$2"
+[ "$found" ] || break
+sleep 0.1 2>/dev/null || sleep 1
+done
+for cmdline in $(named "$1"); do
+pid=\${cmdline#/proc/}; pid=\${pid%/cmdline}
+kill -KILL "-$pid" "$pid" 2>/dev/null
+done
+marked KILL "$1" "$2"
+}
+named() {
+if [ "$quick" ]; then grep -ls "$1" /proc/[0-9]*/cmdline 2>/dev/null
+else for cmdline in /proc/[0-9]*/cmdline; do
+while IFS= read -r text || [ "$text" ]; do
+case $text in *$1*) echo "$cmdline"; break ;; esac
+text=
+done <"$cmdline"
+done 2>/dev/null; fi
+}`

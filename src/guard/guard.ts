@@ -68,16 +68,18 @@ export const endMs = 30_000
 
 /**
  * Starts the guard of one session in `sandbox`. Its commands have `locale`, whatever else they are given. Where the
- * session `looksAfter` each command it is to say when it has looked, by `RunnerPool.goOn`.
+ * session `looksAfter` each command it is to say when it has looked, by `RunnerPool.goOn`. What still runs of `earlier`
+ * guards, whose connections broke, is ended first: an engine can be restarted and leave all that in its sandboxes.
  */
 export async function openGuard(
   sandbox: Sandbox,
   signal: AbortSignal,
   locale: Locale = {},
   looksAfter = false,
+  earlier: readonly Mark[] = [],
 ): Promise<Guard> {
   const session = sessionMark()
-  const channel = await sandbox.start(guardScript(session), signal)
+  const channel = await sandbox.start(guardScript(session, earlier), signal)
   const guard = new ChannelGuard(sandbox, session, channel, locale, looksAfter)
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<Error>((resolve) => {
@@ -128,6 +130,7 @@ class ChannelGuard implements Guard {
     this.sandbox = sandbox
     this.session = session
     const watch = {
+      session: session.text,
       add: (group: number) => this.#tell(`add 0 ${group}\n`),
       drop: (group: number) => this.drop(group),
     }

@@ -10,15 +10,18 @@ const endMs = 2_000
 export class RunnerLives {
   readonly #sandbox: Sandbox
   readonly #locale: Locale
+  readonly #session: string | undefined
   readonly #started = new Set<Runner>()
   /** The ends of these and of those that are being started. */
   readonly #ends = new Set<Promise<void>>()
   /** Ends what is still being started. */
   readonly #stop = new AbortController()
 
-  constructor(sandbox: Sandbox, locale: Locale) {
+  /** `session` as in `GroupWatch`. */
+  constructor(sandbox: Sandbox, locale: Locale, session?: string) {
     this.#sandbox = sandbox
     this.#locale = locale
+    this.#session = session
   }
 
   /** How many have been started and have not ended. */
@@ -30,7 +33,7 @@ export class RunnerLives {
   async start(ended: (runner: Runner) => void, signal?: AbortSignal): Promise<Runner> {
     const stop = this.#stop.signal
     const either = signal === undefined ? stop : AbortSignal.any([stop, signal])
-    const start = Runner.start(this.#sandbox, this.#locale, either)
+    const start = Runner.start(this.#sandbox, this.#locale, either, this.#session)
     const end = start.then(
       ({ over }) => over,
       () => {},

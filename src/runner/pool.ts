@@ -26,6 +26,8 @@ const attempts = 3
 
 /** Who ends what runs, whatever happens to this process. */
 export interface GroupWatch {
+  /** What the command lines of runners hold, and of what they have ready, so that they are found: hexadecimal. */
+  readonly session?: string
   /** From now on the group ends with the session. Told when a runner has got ready, so before any command. */
   add(group: number): void
   /** Forgets a group whose members are all gone. */
@@ -54,7 +56,7 @@ export class RunnerPool {
   /** Starts the first one ahead. `isLookedAfter` as in `RunnerRest`. */
   constructor(sandbox: Sandbox, watch: GroupWatch, locale: Locale = {}, isLookedAfter = false) {
     this.#rest = new RunnerRest(isLookedAfter)
-    this.#lives = new RunnerLives(sandbox, locale)
+    this.#lives = new RunnerLives(sandbox, locale, watch.session)
     this.#watch = watch
     void this.#startOne()
   }

@@ -77,9 +77,14 @@ export class Runner {
     )
   }
 
-  /** Rejects when it cannot be started. `ready` tells when it can be used. */
-  static async start(sandbox: Sandbox, locale: Locale, signal: AbortSignal): Promise<Runner> {
-    const token = randomBytes(9).toString('hex')
+  /** Rejects when it cannot be started. `ready` tells when it can be used; `session` as in `GroupWatch`. */
+  static async start(
+    sandbox: Sandbox,
+    locale: Locale,
+    signal: AbortSignal,
+    session = '',
+  ): Promise<Runner> {
+    const token = session + randomBytes(9).toString('hex')
     return new Runner(token, locale, await sandbox.start(runnerScript(token, locale), signal))
   }
 

@@ -79,7 +79,8 @@ export class Attendant {
     this.#isStarting = true
     this.#functions = functions
     try {
-      const token = randomBytes(9).toString('hex')
+      // Its command line is to hold the session, as those of runners do.
+      const token = this.guard.session.text + randomBytes(9).toString('hex')
       const text = attendantScript(token, functions, this.#shortcuts)
       const process = await spawn(this.guard, ['sh', '-c', text], {
         workdir: '/',

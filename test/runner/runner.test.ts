@@ -124,7 +124,7 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
       )
       const find = `t=$(${words}); t=\${t#036}; t=\${t%:ready}; echo "\${#t}"`
       expect(await sh(`${find}; ${forged.join('')} exit 3`)).toMatchObject({
-        stdout: '18\n',
+        stdout: '48\n',
         code: 3,
       })
     })
