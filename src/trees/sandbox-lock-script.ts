@@ -20,8 +20,8 @@ lock() {
   held=/tmp/$lockname
   [ -w /tmp ] || held=\${base}/$lockname
   [ -n "$me" ] || prepare
-  tries=0
-  until { set -C; { echo "$me" > "$held"; } 2>/dev/null; }; do
+  tries=0 named=
+  until { set -C; { { if echo "$me"; then named=1; fi; } > "$held"; } 2>/dev/null; }; do
     set +C
     holder= since=
     { read -r holder since < "$held"; } 2>/dev/null
@@ -44,6 +44,8 @@ lock() {
   done
   set +C
   lock=$held
+  # Others would wait for one without a name as long as for one that has it.
+  [ -n "$named" ] || fail ${exits.denied} turn
 }
 `
 

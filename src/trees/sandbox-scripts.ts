@@ -36,6 +36,7 @@ export const deniedReasons: Readonly<Record<string, string>> = {
   space: 'no space is left on the device',
   missing: 'a part of its path is missing',
   replaced: 'a directory on the way was replaced meanwhile',
+  turn: 'no space is left in /tmp, where a file says whose turn it is to write',
   failed: 'the file system refused it',
 }
 

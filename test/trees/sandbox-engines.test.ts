@@ -13,6 +13,7 @@ import { workspaceMount } from '../../src/workspace.ts'
 import { increment } from '../contract/increment.ts'
 import { describeTree } from '../contract/tree.ts'
 import { describeWhere, images, type Part } from '../support/available.ts'
+import { DockerWorld } from '../support/docker-world.ts'
 
 const never = new AbortController().signal
 
@@ -92,3 +93,32 @@ for (const [engine, { part, backend: make }] of Object.entries(engines)) {
     describeTree(`SandboxTree in ${engine}`, open, { timeoutMs: 180_000 })
   })
 }
+
+describeWhere('docker', 'a /tmp that is full, where writers take turns', () => {
+  for (const [name, image] of Object.entries(images)) {
+    test(`is told as what it is, at once (${name} image)`, async () => {
+      const world = new DockerWorld()
+      try {
+        const sandbox = await world.open({ image, tmpfs: ['/tmp:size=16k'] })
+        const run: ScriptRunner = (script, stdin, signal, functions = '') =>
+          runScript(sandbox, functions + script, stdin, signal ?? never)
+        await run('dd if=/dev/zero of=/tmp/full bs=1024 count=99')
+        const tree = new SandboxTree(run, { root: '/workspace' })
+        const write = () => tree.replace(treePath('new'), Buffer.from('x'))
+        const told = {
+          code: 'FILE_DENIED',
+          message: expect.stringContaining('space is left in /tmp'),
+        }
+        await expect(write()).rejects.toMatchObject(told)
+        expect(await world.run(sandbox, 'ls -A /tmp /workspace')).toBe(
+          '/tmp:\nfull\n\n/workspace:\n',
+        )
+        await run('rm /tmp/full')
+        await write()
+        expect(await world.run(sandbox, 'cat /workspace/new')).toBe('x')
+      } finally {
+        await world.close()
+      }
+    })
+  }
+})
