@@ -95,11 +95,16 @@ export const fileExists = (path: string) =>
     'Update that file instead, or delete it in the same patch.',
   )
 
-export const fileDenied = (path: string, reason: string, cause?: unknown) =>
+export const fileDenied = (
+  path: string,
+  reason: string,
+  cause?: unknown,
+  hint = 'Check the permissions and the free space with exec (ls -ld, df), or choose another path.',
+) =>
   aboutFiles(
     'FILE_DENIED',
     (named) => `${named(path)} could not be changed: ${reason}; nothing was written`,
-    'Check the permissions and the free space with exec (ls -ld, df), or choose another path.',
+    hint,
     cause,
   )
 
@@ -110,13 +115,13 @@ export const readOnlyHere = (path: string) =>
     'Write into the workspace instead, with another path.',
   )
 
-export const fileUnreadable = (path: string, reason: string, cause?: unknown) =>
-  aboutFiles(
-    'FILE_DENIED',
-    (named) => `${named(path)} could not be read: ${reason}`,
-    'Check the permissions with exec (ls -ld), or choose another path.',
-    cause,
-  )
+export const fileUnreadable = (
+  path: string,
+  reason: string,
+  cause?: unknown,
+  hint = 'Check the permissions with exec (ls -ld), or choose another path.',
+) =>
+  aboutFiles('FILE_DENIED', (named) => `${named(path)} could not be read: ${reason}`, hint, cause)
 
 export const sameFileTwice = (path: string, other: string) =>
   aboutFiles(

@@ -2,6 +2,7 @@
 
 import { cancelled, commandNotStarted } from '../errors.ts'
 import type { Sandbox } from '../sandbox.ts'
+import type { UsedUp } from '../used-up.ts'
 import { Waiters } from '../waiters.ts'
 import { beginCommand, type EndCommand } from './begin-command.ts'
 import { type RunnerCommand, RunnerEnded } from './command.ts'
@@ -180,7 +181,7 @@ export class RunnerPool {
     try {
       const runner = await this.#lives.start((ended) => this.#lost(ended), ahead)
       if (this.#refusal !== undefined) runner.release()
-      if (!(await runner.ready)) throw unstarted(runner.lastWords)
+      if (!(await runner.ready)) throw unstarted(runner.lastWords, runner.usedUp)
       this.#keep(runner)
       return true
     } catch (error) {
@@ -250,5 +251,7 @@ export class RunnerPool {
   }
 }
 
-const unstarted = (reason: string) =>
-  commandNotStarted(reason, 'Check that the image has a POSIX sh and setsid, then call again.')
+const unstarted = (reason: string, lacking?: UsedUp) =>
+  lacking === undefined
+    ? commandNotStarted(reason, 'Check that the image has a POSIX sh and setsid, then call again.')
+    : commandNotStarted(lacking.reason, lacking.hint)

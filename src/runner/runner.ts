@@ -1,6 +1,7 @@
 /** A script in the sandbox that runs one command after another, and is waited for by none of them. */
 import { randomBytes } from 'node:crypto'
 import type { Channel, Sandbox } from '../sandbox.ts'
+import { type UsedUp, usedUp } from '../used-up.ts'
 import { type ChannelEnd, Command, type RunnerCommand, silenceMs } from './command.ts'
 import { type CommandLine, commandText } from './command-text.ts'
 import { MarkedStream } from './marked-stream.ts'
@@ -27,6 +28,7 @@ export class Runner {
   #tellLooked: () => void = () => {}
   #isOver = false
   #words = ''
+  #usedUp: UsedUp | undefined
   /** One for all commands: to set it anew costs less than another. It goes on when its command has started. */
   #silence: NodeJS.Timeout | undefined
   /** Settles when its channel has ended. */
@@ -63,6 +65,7 @@ export class Runner {
     })
     const channelEnd = (end: ChannelEnd) => {
       told = end
+      if ('code' in end) this.#usedUp = usedUp(end.code, this.#words)
       this.#words ||= 'code' in end ? `it ended with exit code ${end.code}` : end.error.message
       this.#isOver = true
       clearTimeout(this.#silence)
@@ -101,6 +104,11 @@ export class Runner {
   /** Why it ended before it was ready. */
   get lastWords(): string {
     return this.#words.trim()
+  }
+
+  /** What there was too little of to make it ready, where that tells. */
+  get usedUp(): UsedUp | undefined {
+    return this.#usedUp
   }
 
   /**

@@ -14,6 +14,7 @@ import {
   workspaceBusy,
 } from '../file-errors.ts'
 import { readLimitBytes } from '../tree.ts'
+import { type UsedUp, usedUp } from '../used-up.ts'
 import { deniedReasons, exits } from './sandbox-scripts.ts'
 
 /** What a script that failed left behind. */
@@ -33,6 +34,7 @@ export const wasEnded = (code: number): boolean => endedFromOutside.includes(cod
 export function readFailed(path: string, { code, stdout, stderr }: Told): Error {
   const detail = stdout.slice(stdout.indexOf(' ') + 1)
   const cause = new Error(`exit ${code}: ${stderr.trim()}`)
+  const lacking = usedUp(code, stderr)
   switch (code) {
     case exits.outside:
       return pathOutside(path)
@@ -47,7 +49,7 @@ export function readFailed(path: string, { code, stdout, stderr }: Told): Error 
     case exits.tooLarge:
       return fileTooLarge(path, Number(detail), readLimitBytes)
     default:
-      return fileUnreadable(path, reason(code, detail), cause)
+      return fileUnreadable(path, reason(code, detail, lacking), cause, lacking?.hint)
   }
 }
 
@@ -58,6 +60,7 @@ export function writeFailed(paths: readonly string[], { code, stdout, stderr }: 
   const path = named(first)
   const detail = words.join(' ')
   const cause = new Error(`exit ${code}: ${stderr.trim()}`)
+  const lacking = usedUp(code, stderr)
   if (wasEnded(code)) {
     return commandUncertain(
       `what changes files in the sandbox was ended there (exit code ${code})`,
@@ -88,14 +91,14 @@ export function writeFailed(paths: readonly string[], { code, stdout, stderr }: 
     case exits.cutShort:
       return fileDenied(path, 'its content did not arrive whole', cause)
     default:
-      return fileDenied(path, reason(code, detail), cause)
+      return fileDenied(path, reason(code, detail, lacking), cause, lacking?.hint)
   }
 }
 
-function reason(code: number, detail: string): string {
+function reason(code: number, detail: string, lacking: UsedUp | undefined): string {
   if (code === exits.denied && deniedReasons[detail] !== undefined) return deniedReasons[detail]
   if (code === 127) return 'the sandbox lacks a tool that is needed for it'
-  return `the script in the sandbox ended with ${code}`
+  return lacking?.reason ?? `the script in the sandbox ended with ${code}`
 }
 
 /** As a path in the tree. */

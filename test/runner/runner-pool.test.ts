@@ -9,7 +9,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import { spawn } from '../../src/process.ts'
 import { RunnerPool } from '../../src/runner/pool.ts'
-import type { Channel } from '../../src/sandbox.ts'
+import type { Channel, Sandbox } from '../../src/sandbox.ts'
 import { type LocalSandbox, localSandbox } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
@@ -208,6 +208,26 @@ test('where there is no room for as many as ran at once, those that wait leave t
   other.stderr.resume()
   expect(await text(other.stdout)).toBe('of another\n')
   await own.close()
+})
+
+test.each([
+  ['exit 2', 'no process more can be started in the sandbox', 'End what runs there'],
+  ['kill -KILL $$', 'perhaps because the memory is used up', 'sandbox-mcp recreate'],
+  ['echo no setsid >&2; exit 127', 'no setsid', 'has a POSIX sh'],
+])('a sandbox in which no shell gets ready says what it lacks (%s)', async (end, reason, hint) => {
+  const lacking: Sandbox = {
+    ...sandbox,
+    start: (_, ...rest) => sandbox.start(`sh -c '${end}'; exit $?`, ...rest),
+  }
+  const pool = new RunnerPool(lacking, { add: () => {}, drop: () => {} })
+  const line = { run: 'true', workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
+  await expect(pool.run(line, ...admitted, undefined)).rejects.toMatchObject({
+    code: 'COMMAND_NOT_STARTED',
+    message: expect.stringContaining(reason),
+    hint: expect.stringContaining(hint),
+  })
+  pool.close()
+  await pool.ended()
 })
 
 test('a group is watched before it runs anything, and no longer once it is gone or its runner is', async () => {
