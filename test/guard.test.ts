@@ -10,6 +10,7 @@ import { sessionMark } from '../src/guard/process-mark.ts'
 import { spawn } from '../src/process.ts'
 import type { Channel, Sandbox } from '../src/sandbox.ts'
 import { SandboxOpening } from '../src/sandbox-opening.ts'
+import { Attendant } from '../src/scripts/attendant.ts'
 import { unnoted } from '../src/session-options.ts'
 import type { Workspace } from '../src/workspace.ts'
 import { localSandbox } from './support/local-sandbox.ts'
@@ -228,4 +229,18 @@ test('a command that a guard that stands still was to end is told as lost, and e
   process.kill(pid, 'SIGCONT')
   await expect.poll(() => isThere(-command.group), { timeout: 20_000 }).toBe(false)
   local.remove()
+})
+
+test('a script of our own is not waited for in a sandbox that stands still as a whole, as a paused one', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
+  const { guard, channels, signal } = await readyGuard()
+  const told = new Attendant(guard).run('cat f', undefined, signal, 'here() { :; }')
+  const failed = vi.fn()
+  told.catch(failed)
+  // It is asked after a while, and has the time that it has for any answer.
+  await vi.advanceTimersByTimeAsync(answerMs)
+  expect(failed).not.toHaveBeenCalled()
+  await vi.advanceTimersByTimeAsync(10_000)
+  await expect(told).rejects.toMatchObject({ code: 'SANDBOX_LOST' })
+  expectNothingLeft(channels, signal)
 })

@@ -11,6 +11,9 @@ import { AttendantShell } from './attendant-shell.ts'
 import type { Ahead, Alone, Foretold, ScriptResult, Shortcut } from './script.ts'
 import { type Begun, framedBytes, spawnScript } from './spawn-script.ts'
 
+/** How often the guard is asked, which has to answer in time, while a script goes on. */
+const askMs = 10_000
+
 export class Attendant {
   readonly guard: Guard
   readonly #shortcuts: string | undefined
@@ -33,9 +36,28 @@ export class Attendant {
    * As `spawnScript`. `functions` are definitions that come before the script, and the same ones each time. A
    * script that has them takes all of `stdin` unless it fails, starts nothing that outlives it, and prints
    * nothing after it has told. `shortcut` does what the script does. `alone` is answered where perl takes it, and what
-   * was asked for ahead is taken if it is this; `begun` is told the group that the script runs in.
+   * was asked for ahead is taken if it is this; `begun` is told the group that the script runs in. It is not waited for
+   * in a sandbox that stands still as a whole, because somebody has paused it, say: `SANDBOX_LOST`.
    */
   async run(
+    script: string,
+    stdin: Uint8Array | Readable | undefined,
+    signal: AbortSignal,
+    functions: string | undefined,
+    shortcut?: Shortcut,
+    alone?: Alone,
+    begun?: Begun,
+  ): Promise<ScriptResult> {
+    const ask = () => void this.guard.check().catch(() => {})
+    const asking = setInterval(ask, askMs).unref()
+    try {
+      return await this.#run(script, stdin, signal, functions, shortcut, alone, begun)
+    } finally {
+      clearInterval(asking)
+    }
+  }
+
+  async #run(
     script: string,
     stdin: Uint8Array | Readable | undefined,
     signal: AbortSignal,
