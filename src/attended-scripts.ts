@@ -30,9 +30,16 @@ export function attendedScripts(attendant: Attendant, alone?: Alone, pace?: Pace
         return spawned.run(script, stdin, signal, traffic, functions)
       }
       const watch = new Standstill(attendant.guard, signal, pace)
-      const { begun } = watch
       return attendant
-        .run(withStdin(script, stdin), stdin, watch.signal, functions, shortcut, asked, begun)
+        .run({
+          script: withStdin(script, stdin),
+          stdin,
+          signal: watch.signal,
+          functions,
+          shortcut,
+          alone: asked,
+          begun: watch.begun,
+        })
         .catch((error: unknown) => {
           throw watch.isStill ? stoodStill() : error
         })

@@ -139,7 +139,7 @@ export class Session {
     const given = signal ?? new AbortController().signal
     return this.during(async () => {
       const guard = await this.guard({ signal: given, report: () => {} })
-      return this.#scripts.trees(guard).run(script, stdin, given, functions, shortcut)
+      return this.#scripts.trees(guard).run({ script, stdin, signal: given, functions, shortcut })
     })
   }
 

@@ -33,7 +33,10 @@ for (const [name, place] of Object.entries(shells())) {
     })
     const attendant = new Attendant(first)
     const shell = async () =>
-      Number((await attendant.run('echo "$$"', undefined, context.signal, ':')).stdout)
+      Number(
+        (await attendant.run({ script: 'echo "$$"', signal: context.signal, functions: ':' }))
+          .stdout,
+      )
     // It is one shell from when it has started.
     await expect.poll(async () => (await shell()) - (await shell()), soon).toBe(0)
     const unmarked = await shell()

@@ -234,7 +234,7 @@ test('a command that a guard that stands still was to end is told as lost, and e
 test('a script of our own is not waited for in a sandbox that stands still as a whole, as a paused one', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] })
   const { guard, channels, signal } = await readyGuard()
-  const told = new Attendant(guard).run('cat f', undefined, signal, 'here() { :; }')
+  const told = new Attendant(guard).run({ script: 'cat f', signal, functions: ':' })
   const failed = vi.fn()
   told.catch(failed)
   // It is asked after a while, and has the time that it has for any answer.

@@ -14,6 +14,14 @@ import {
 import { HeldOutput } from './held-output.ts'
 import type { Ahead, Alone, Foretold, ScriptResult, Shortcut } from './script.ts'
 
+export interface ShellRequest {
+  readonly script: string
+  readonly stdin: Uint8Array
+  readonly signal: AbortSignal
+  readonly shortcut?: Shortcut | undefined
+  readonly alone?: Alone | undefined
+}
+
 /** A script that was asked for, until its end is told. */
 class Asked {
   readonly script: string
@@ -112,13 +120,7 @@ export class AttendantShell {
   }
 
   /** Only when free. */
-  async run(
-    script: string,
-    stdin: Uint8Array,
-    signal: AbortSignal,
-    shortcut: Shortcut | undefined,
-    alone: Alone | undefined,
-  ): Promise<ScriptResult> {
+  async run({ script, stdin, signal, shortcut, alone }: ShellRequest): Promise<ScriptResult> {
     if (signal.aborted) throw cancelled('the operation')
     const said: PerlRequest = { script, stdin, shortcut, base: alone?.base }
     const asked = new Asked(this.#sandbox, script, stdin, alone)

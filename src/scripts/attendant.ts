@@ -14,6 +14,23 @@ import { type Begun, framedBytes, spawnScript } from './spawn-script.ts'
 /** How often the guard is asked, which has to answer in time, while a script goes on. */
 const askMs = 10_000
 
+export interface AttendantRequest {
+  readonly script: string
+  readonly stdin?: Uint8Array | Readable | undefined
+  readonly signal: AbortSignal
+  /**
+   * Definitions that come before the script, and the same ones each time. A script that has them takes all of `stdin`
+   * unless it fails, starts nothing that outlives it, and prints nothing after it has told.
+   */
+  readonly functions?: string | undefined
+  /** Does what the script does. */
+  readonly shortcut?: Shortcut | undefined
+  /** Answered where perl takes it; and what was asked for ahead is taken, if it is this. */
+  readonly alone?: Alone | undefined
+  /** Told the group that the script runs in. */
+  readonly begun?: Begun | undefined
+}
+
 export class Attendant {
   readonly guard: Guard
   readonly #shortcuts: string | undefined
@@ -33,53 +50,28 @@ export class Attendant {
   }
 
   /**
-   * As `spawnScript`. `functions` are definitions that come before the script, and the same ones each time. A
-   * script that has them takes all of `stdin` unless it fails, starts nothing that outlives it, and prints
-   * nothing after it has told. `shortcut` does what the script does. `alone` is answered where perl takes it, and what
-   * was asked for ahead is taken if it is this; `begun` is told the group that the script runs in. It is not waited for
-   * in a sandbox that stands still as a whole, because somebody has paused it, say: `SANDBOX_LOST`.
+   * As `spawnScript`. It is not waited for in a sandbox that stands still as a whole, because somebody has paused it, say:
+   * `SANDBOX_LOST`.
    */
-  async run(
-    script: string,
-    stdin: Uint8Array | Readable | undefined,
-    signal: AbortSignal,
-    functions: string | undefined,
-    shortcut?: Shortcut,
-    alone?: Alone,
-    begun?: Begun,
-  ): Promise<ScriptResult> {
+  async run(request: AttendantRequest): Promise<ScriptResult> {
     const ask = () => void this.guard.check().catch(() => {})
     const asking = setInterval(ask, askMs).unref()
     try {
-      return await this.#run(script, stdin, signal, functions, shortcut, alone, begun)
+      return await this.#run(request)
     } finally {
       clearInterval(asking)
     }
   }
 
-  async #run(
-    script: string,
-    stdin: Uint8Array | Readable | undefined,
-    signal: AbortSignal,
-    functions: string | undefined,
-    shortcut?: Shortcut,
-    alone?: Alone,
-    begun?: Begun,
-  ): Promise<ScriptResult> {
+  async #run(request: AttendantRequest): Promise<ScriptResult> {
+    const { script, stdin, signal, functions, begun } = request
     if (functions === undefined) return spawnScript(this.guard, script, stdin, signal, begun)
-    if (alone?.ahead && isForetold(alone.ahead, script, stdin, functions, shortcut)) {
-      if (this.#shell !== undefined) begun?.(this.#shell.group)
-      const told = await alone.ahead.take(signal)
-      if (told !== undefined) {
-        alone.isKnown = true
-        return told
-      }
-    }
-    const isShort = !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
+    const told = request.alone?.ahead && (await this.#takenAhead(request, request.alone))
+    if (told !== undefined) return told
     const shell = this.#shell
-    if (isShort && shell?.isFree) {
+    if (isShort(stdin) && shell?.isFree) {
       begun?.(shell.group)
-      return shell.run(script, stdin ?? new Uint8Array(), signal, shortcut, alone)
+      return shell.run({ ...request, stdin: stdin ?? new Uint8Array() })
     }
     if (shell === undefined) void this.#start(functions)
     // One that is busy may be for long: it waits for its turn with other servers, or sends a large file.
@@ -94,6 +86,15 @@ export class Attendant {
   ahead(foretold: Foretold, group: number): Ahead | undefined {
     if (this.#functions !== foretold.functions) return undefined
     return this.#shell?.ahead(foretold, group)
+  }
+
+  async #takenAhead(request: AttendantRequest, alone: Alone): Promise<ScriptResult | undefined> {
+    const { ahead } = alone
+    if (ahead === undefined || !isForetold(ahead, request)) return undefined
+    if (this.#shell !== undefined) request.begun?.(this.#shell.group)
+    const told = await ahead.take(request.signal)
+    if (told !== undefined) alone.isKnown = true
+    return told
   }
 
   async #start(functions: string): Promise<void> {
@@ -123,12 +124,12 @@ export class Attendant {
   }
 }
 
+const isShort = (stdin: AttendantRequest['stdin']): stdin is Uint8Array | undefined =>
+  !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
+
 const isForetold = (
   { foretold }: Ahead,
-  script: string,
-  stdin: Uint8Array | Readable | undefined,
-  functions: string,
-  shortcut: Shortcut | undefined,
+  { script, stdin, functions, shortcut }: AttendantRequest,
 ) =>
   stdin === undefined &&
   foretold.script === script &&

@@ -23,8 +23,7 @@ const say = async (text: string) => {
   stdout.write(text)
   await new Promise(setImmediate)
 }
-const run = (script: string, signal = never) =>
-  shell.run(script, nothing, signal, undefined, undefined)
+const run = (script: string, signal = never) => shell.run({ script, stdin: nothing, signal })
 
 beforeEach(async () => {
   stdout = new PassThrough()

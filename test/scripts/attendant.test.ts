@@ -66,7 +66,7 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
     })
 
     const run = (script: string, stdin?: Uint8Array, signal = never) =>
-      attendant.run(script, stdin, signal, functions, ['elsewhere'])
+      attendant.run({ script, stdin, signal, functions, shortcut: ['elsewhere'] })
     const told = async (script: string, stdin?: Uint8Array) => {
       const { code, stdout } = await run(script, stdin)
       return `${code} ${stdout}`
@@ -74,7 +74,12 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
     const file = (path: string) => join(sandbox.root, path)
 
     const shortcut = async () => {
-      const { stdout } = await attendant.run('echo script', undefined, never, functions, ['here'])
+      const { stdout } = await attendant.run({
+        script: 'echo script',
+        signal: never,
+        functions,
+        shortcut: ['here'],
+      })
       return stdout.toString()
     }
 
@@ -123,7 +128,7 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
       let [last, before] = ['', '']
       do {
         before = last
-        const { code, stdout } = await attending.run(script, undefined, never, functions)
+        const { code, stdout } = await attending.run({ script, signal: never, functions })
         expect([code, stdout.includes('x'.repeat(100))]).toEqual([0, false])
         last = String(stdout).split('\n').at(-2) ?? ''
       } while (last !== before)

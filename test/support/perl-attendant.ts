@@ -39,7 +39,7 @@ export async function perlAttendant(): Promise<PerlAttendant> {
     signal = never,
     functions = treeFunctions,
     shortcut = undefined,
-  ) => attendant.run(script, stdin, signal, functions, shortcut)
+  ) => attendant.run({ script, stdin, signal, functions, shortcut })
   const stat = statShortcut('/', treePath('tmp'))
   const script = `exit ${declined}`
   // Until it has started, and again after a script that failed with its stdin, a runner takes what comes.
