@@ -5,8 +5,9 @@ import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } f
 import { adopt } from './docker/adopt.ts'
 import { checkSettings } from './docker/check-settings.ts'
 import { dockerChecks, messageOf } from './docker/checks.ts'
+import { connectEngine } from './docker/connect.ts'
 import { createSandbox } from './docker/create.ts'
-import { DockerEngine } from './docker/engine.ts'
+import type { DockerEngine } from './docker/engine.ts'
 import type { EngineError } from './docker/engine-error.ts'
 import { infoOf, label, refuseForeign } from './docker/labels.ts'
 import { defaultImage } from './docker/options.ts'
@@ -30,7 +31,7 @@ export class DockerBackend implements Backend {
    * `CONFIG_INVALID` for settings that no engine could honour. `connect` is for engines at other
    * places than the usual ones.
    */
-  constructor(settings: Partial<DockerSettings> = {}, connect = DockerEngine.connect) {
+  constructor(settings: Partial<DockerSettings> = {}, connect = connectEngine) {
     this.#settings = { ...dockerDefaults, ...settings }
     checkSettings(this.#settings)
     this.#connect = (signal) => connect(signal)

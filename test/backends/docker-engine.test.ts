@@ -9,8 +9,9 @@ import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { dockerChannel } from '../../src/backends/docker/channel.ts'
+import { connectEngine } from '../../src/backends/docker/connect.ts'
 import { connectionOptions, type Endpoint, endpoints } from '../../src/backends/docker/endpoint.ts'
-import { DockerEngine } from '../../src/backends/docker/engine.ts'
+import type { DockerEngine } from '../../src/backends/docker/engine.ts'
 import { execExit } from '../../src/backends/docker/exec-exit.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 
@@ -71,7 +72,7 @@ describe('where an engine is looked for', () => {
     'DOCKER_HOST %s is refused, and nothing is asked',
     async (host) => {
       const found = endpoints({ DOCKER_HOST: host }, directory)
-      await expect(DockerEngine.connect(never, found)).rejects.toMatchObject({
+      await expect(connectEngine(never, found)).rejects.toMatchObject({
         code: 'BACKEND_UNAVAILABLE',
         message: `DOCKER_HOST "${host}" is no address of an engine: write unix:///path/to/docker.sock or tcp://host:2375`,
       })
@@ -80,7 +81,7 @@ describe('where an engine is looked for', () => {
 
   test('a context that is not there is no reason to take another engine', async () => {
     const found = endpoints({ DOCKER_CONTEXT: 'lost' }, directory)
-    await expect(DockerEngine.connect(never, found)).rejects.toMatchObject({
+    await expect(connectEngine(never, found)).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringContaining('DOCKER_CONTEXT "lost"'),
     })
@@ -136,7 +137,7 @@ describe('an engine that does not work', () => {
   })
 
   test('none: the error names both ways out', async () => {
-    await expect(DockerEngine.connect(never, candidates())).rejects.toMatchObject({
+    await expect(connectEngine(never, candidates())).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringContaining('no Docker engine is running'),
       hint: expect.stringMatching(/Start Docker.*DOCKER_HOST.*bubblewrap/),
@@ -146,7 +147,7 @@ describe('an engine that does not work', () => {
   test('one that accepts and never answers is an error in seconds', async () => {
     await listen(() => {})
     const began = performance.now()
-    await expect(DockerEngine.connect(never, candidates())).rejects.toMatchObject({
+    await expect(connectEngine(never, candidates())).rejects.toMatchObject({
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringContaining('"ping" and did not answer within 3 s'),
     })
@@ -158,7 +159,7 @@ describe('an engine that does not work', () => {
       if (request.url?.includes('_ping')) response.end('OK')
     })
     const abort = new AbortController()
-    const engine = await DockerEngine.connect(never, candidates())
+    const engine = await connectEngine(never, candidates())
     const asking = engine.inspect('x', abort.signal)
     abort.abort()
     await expect(asking).rejects.toMatchObject({ code: 'CANCELLED' })
@@ -180,7 +181,7 @@ describe('an engine that does not work', () => {
 
   test('one that is stopped later: every call says so, and what helps', async () => {
     await listen((_, response) => response.end('OK'))
-    const engine = await DockerEngine.connect(never, candidates())
+    const engine = await connectEngine(never, candidates())
     server?.closeAllConnections()
     await new Promise((resolve) => server?.close(resolve))
     const gone = {
@@ -200,7 +201,7 @@ describe('an engine that does not work', () => {
       if (request.url?.includes('_ping')) response.end('OK')
       else request.socket.destroy()
     })
-    const engine = await DockerEngine.connect(never, candidates())
+    const engine = await connectEngine(never, candidates())
     await expect(engine.inspect('x', never)).rejects.toMatchObject({ code: 'BACKEND_UNAVAILABLE' })
   })
 
@@ -218,7 +219,7 @@ describe('an engine that does not work', () => {
         response.end('{"Id":"made"}')
       })
     })
-    const engine = await DockerEngine.connect(never, candidates())
+    const engine = await connectEngine(never, candidates())
     const options = { name: 'one', platform: 'linux/arm64', Image: 'x', Env: ['TOKEN=hunter2'] }
     expect(await engine.create(options, never)).toBe('made')
     expect(url).toBe('/containers/create?name=one&platform=linux%2Farm64')
@@ -262,7 +263,7 @@ describe('an engine that does not work', () => {
       }
       answer(404, { message: 'no such thing' })
     })
-    const backend = new DockerBackend({}, (signal) => DockerEngine.connect(signal, candidates()))
+    const backend = new DockerBackend({}, (signal) => connectEngine(signal, candidates()))
     const opening = backend.open(spec(), { signal: never, report: () => {} })
     await expect(opening).rejects.toMatchObject({
       message: expect.stringContaining('another installation (theirs)'),
@@ -279,7 +280,7 @@ describe('an engine that does not work', () => {
         response.writeHead(status, { 'content-type': 'application/json' })
         response.end(JSON.stringify({ message: 'no space left on device' }))
       })
-      const backend = new DockerBackend({}, (signal) => DockerEngine.connect(signal, candidates()))
+      const backend = new DockerBackend({}, (signal) => connectEngine(signal, candidates()))
       const opening = backend.open(spec(), { signal: never, report: () => {} })
       await expect(opening).rejects.toMatchObject({
         code: 'SANDBOX_START_FAILED',
@@ -301,7 +302,7 @@ describe('an engine that does not work', () => {
       } else answer(404, { message: 'no such thing' })
     })
     const backend = new DockerBackend({ image: 'acme/nowhere:9' }, (signal) =>
-      DockerEngine.connect(signal, candidates()),
+      connectEngine(signal, candidates()),
     )
     const reports: string[] = []
     const opening = backend.open(spec(), { signal: never, report: (line) => reports.push(line) })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { DockerEngine } from '../../src/backends/docker/engine.ts'
+import { connectEngine } from '../../src/backends/docker/connect.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 import { describeBackend } from '../contract/backend.ts'
 import { describeWhere, images } from '../support/available.ts'
@@ -12,7 +12,7 @@ describeWhere('docker', 'docker', () => {
     describeBackend(`docker, ${name} image`, async () => ({
       backend: new DockerBackend({ image }),
       other: new DockerBackend({ image }),
-      end: async (sandbox) => (await DockerEngine.connect(never)).remove(sandbox, never),
+      end: async (sandbox) => (await connectEngine(never)).remove(sandbox, never),
     }))
   }
 
@@ -21,7 +21,7 @@ describeWhere('docker', 'docker', () => {
     async () => ({
       backend: new DockerBackend({ image: images.debian }),
       other: new DockerBackend({ image: images.debian }),
-      end: async (sandbox) => (await DockerEngine.connect(never)).remove(sandbox, never),
+      end: async (sandbox) => (await connectEngine(never)).remove(sandbox, never),
     }),
     process.getuid?.() === 0 ? { owner: { uid: 4321, gid: 4321 } } : {},
   )

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { DockerEngine } from '../../src/backends/docker/engine.ts'
+import { connectEngine } from '../../src/backends/docker/connect.ts'
 import { engineTraits } from '../../src/backends/docker/engine-traits.ts'
 import { containerOptions } from '../../src/backends/docker/options.ts'
 import { type DockerSettings, dockerDefaults } from '../../src/backends/docker/settings.ts'
@@ -28,7 +28,7 @@ describeWhere('podman', 'podman', () => {
 
   const connect = (signal: AbortSignal) => {
     const { socketPath } = service
-    return DockerEngine.connect(signal, [{ name: `unix://${socketPath}`, socketPath }])
+    return connectEngine(signal, [{ name: `unix://${socketPath}`, socketPath }])
   }
 
   describeBackend('podman, busybox image', async () => ({

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Docker from 'dockerode'
-import { DockerEngine } from '../../src/backends/docker/engine.ts'
+import { connectEngine } from '../../src/backends/docker/connect.ts'
 import type { DockerSettings } from '../../src/backends/docker/settings.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 import type { Sandbox, SandboxSpec } from '../../src/sandbox.ts'
@@ -45,7 +45,7 @@ export class DockerWorld {
     const all = { image: images.busybox, ...settings }
     if (socketPath === undefined) return new DockerBackend(all)
     const endpoint = { name: `unix://${socketPath}`, socketPath }
-    return new DockerBackend(all, (signal) => DockerEngine.connect(signal, [endpoint]))
+    return new DockerBackend(all, (signal) => connectEngine(signal, [endpoint]))
   }
 
   async open(

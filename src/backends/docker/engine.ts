@@ -5,20 +5,12 @@
  */
 import type { Duplex } from 'node:stream'
 import Docker from 'dockerode'
-import { backendUnavailable } from '../../errors.ts'
 import type { Channel } from '../../sandbox.ts'
 import { dockerChannel } from './channel.ts'
 import { type ContainerFacts, containerFacts } from './container-facts.ts'
 import { withDeadline } from './deadline.ts'
-import { connectionOptions, type Endpoint, endpoints } from './endpoint.ts'
-import {
-  absent,
-  type EngineError,
-  isNameTaken,
-  startEngine,
-  unanswered,
-  unless,
-} from './engine-error.ts'
+import { connectionOptions, type Endpoint } from './endpoint.ts'
+import { absent, type EngineError, isNameTaken, unanswered, unless } from './engine-error.ts'
 import { type EngineTraits, engineTraits } from './engine-traits.ts'
 import { execExit } from './exec-exit.ts'
 import { pullImage } from './pull.ts'
@@ -34,44 +26,16 @@ export class DockerEngine {
   readonly name: string
   readonly #docker: Docker
 
-  private constructor(name: string, docker: Docker) {
-    this.name = name
-    this.#docker = docker
+  /** Asks nothing. Throws where no connection can be made to it at all. */
+  constructor(endpoint: Endpoint) {
+    this.name = endpoint.name
+    this.#docker = new Docker(connectionOptions(endpoint))
   }
 
-  /** The first engine that answers, or `BACKEND_UNAVAILABLE` with what was tried. */
-  static async connect(signal: AbortSignal, candidates = endpoints()): Promise<DockerEngine> {
-    const refusals: string[] = []
-    for (const endpoint of candidates) {
-      const engine = DockerEngine.#at(endpoint)
-      try {
-        const call = { engine: endpoint.name, what: 'ping', deadlineMs: 3_000, signal }
-        await withDeadline(call, () => engine.#docker.ping())
-        return engine
-      } catch (error) {
-        if (signal.aborted) throw error
-        const { code } = error as NodeJS.ErrnoException
-        if (code !== 'ENOENT') refusals.push(`${endpoint.name}: ${(error as Error).message}`)
-      }
-    }
-    throw backendUnavailable(
-      refusals.length > 0
-        ? `no Docker engine answered (${refusals.join('; ')})`
-        : `no Docker engine is running: ${candidates.length === 1 ? `there is no ${candidates[0]?.name}` : 'none of its usual sockets is there'}`,
-      startEngine,
-    )
-  }
-
-  /** Asks nothing. `BACKEND_UNAVAILABLE` where no engine can be. */
-  static #at(endpoint: Endpoint): DockerEngine {
-    const { name, problem } = endpoint
-    if (problem !== undefined) throw backendUnavailable(problem, startEngine)
-    try {
-      return new DockerEngine(name, new Docker(connectionOptions(endpoint)))
-    } catch (error) {
-      const why = (error as Error).message
-      throw backendUnavailable(`${name} cannot be connected to: ${why}`, startEngine, error)
-    }
+  /** Rejects with the connection's own error when nobody answers. */
+  async ping(signal: AbortSignal): Promise<void> {
+    const call = { engine: this.name, what: 'ping', deadlineMs: 3_000, signal }
+    await withDeadline(call, () => this.#docker.ping())
   }
 
   /** The container of that name or id, or undefined when the engine says there is none. */
