@@ -162,6 +162,11 @@ describe('a bind is refused with its rule, and the key that allows it if one doe
     expect(thisHost({}, home).blocked(join(home, '.colima'))).toBeUndefined()
     writeFileSync(join(home, '.colima/default/docker.sock'), '')
     expect(thisHost({}, home).blocked(join(home, '.colima'))).toBe("covers the engine's socket")
+    // Also of an engine that is not the one in use.
+    for (const DOCKER_HOST of ['unix:///srv/e/engine.sock', 'tcp://10.0.0.5:2375']) {
+      const host = thisHost({ DOCKER_HOST }, home)
+      expect(host.blocked(join(home, '.colima'))).toBe("covers the engine's socket")
+    }
   })
 
   test('a link into what is blocked, at the end of the path or on its way', () => {

@@ -31,8 +31,13 @@ export function endpoints(env: NodeJS.ProcessEnv = process.env, home = homedir()
   if (given) return [{ ...fromVariable(given, env), isGiven: true }]
   const context = chosenContext(env, home)
   if (context !== undefined) return [context]
+  return usualSockets(env, home).map((path) => fromUrl(`unix://${path}`))
+}
+
+/** Where engines listen when nobody says otherwise. */
+export function usualSockets(env: NodeJS.ProcessEnv, home: string): string[] {
   const runtime = env.XDG_RUNTIME_DIR
-  const sockets = [
+  return [
     usualSocket,
     ...(runtime ? [join(runtime, 'docker.sock')] : []),
     join(home, '.docker/run/docker.sock'),
@@ -44,7 +49,6 @@ export function endpoints(env: NodeJS.ProcessEnv = process.env, home = homedir()
     '/run/podman/podman.sock',
     join(home, '.local/share/containers/podman/machine/podman.sock'),
   ]
-  return sockets.map((path) => fromUrl(`unix://${path}`))
 }
 
 const usualSocket = '/var/run/docker.sock'

@@ -3,7 +3,7 @@ import { existsSync, realpathSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path'
 
-import { endpoints } from './endpoint.ts'
+import { endpoints, usualSockets } from './endpoint.ts'
 
 export interface HostFiles {
   isAbsolute(path: string): boolean
@@ -35,9 +35,10 @@ export function thisHost(
       ? []
       : secretNames.map((name) => ({ path: join(one, name), name: `~/${name}` })),
   )
+  // Who uses one engine may have others. Of the usual ones those that are not there cover too much for nothing.
   const engines = endpoints(env, home).flatMap(({ socketPath }) => socketPath ?? [])
-  // Of the usual ones those that are not there cover too much for nothing.
-  const sockets = engines.filter((path, _, { length }) => length === 1 || existsSync(path))
+  const given = engines.length === 1 ? engines : []
+  const sockets = [...given, ...usualSockets(env, home).filter((path) => existsSync(path))]
   const blocked = [
     ...systemDirectories.map((path) => ({ path, name: path })),
     ...secrets,
