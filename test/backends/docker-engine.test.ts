@@ -79,6 +79,23 @@ describe('where an engine is looked for', () => {
     },
   )
 
+  test('an engine over SSH is refused, because no host key would be checked, and nothing is asked', async () => {
+    const id = createHash('sha256').update('remote').digest('hex')
+    mkdirSync(join(directory, '.docker/contexts/meta', id), { recursive: true })
+    writeFileSync(
+      join(directory, '.docker/contexts/meta', id, 'meta.json'),
+      JSON.stringify({ Name: 'remote', Endpoints: { docker: { Host: 'ssh://me@127.0.0.1:1' } } }),
+    )
+    for (const env of [{ DOCKER_HOST: 'ssh://me@127.0.0.1:1' }, { DOCKER_CONTEXT: 'remote' }]) {
+      await expect(connectEngine(never, endpoints(env, directory))).rejects.toMatchObject({
+        code: 'BACKEND_UNAVAILABLE',
+        message: expect.stringMatching(
+          /^the engine "ssh:\/\/me@127\.0\.0\.1:1" would be reached by SSH, .*--backend ssh/,
+        ),
+      })
+    }
+  })
+
   test('a context that is not there is no reason to take another engine', async () => {
     const found = endpoints({ DOCKER_CONTEXT: 'lost' }, directory)
     await expect(connectEngine(never, found)).rejects.toMatchObject({

@@ -62,13 +62,21 @@ function fromVariable(given: string, env: NodeJS.ProcessEnv): Endpoint {
     const problem = `DOCKER_HOST ${shown(given)} is no address of an engine: write unix:///path/to/docker.sock or tcp://host:2375`
     return { name: given, problem }
   }
+  if (name.startsWith('ssh:')) return overSsh(name)
   const isBare = name.startsWith('tcp:') && new URL(name).port === ''
   return isBare ? { name, port: env.DOCKER_TLS_VERIFY ? 2376 : 2375 } : { name }
 }
 
 function fromUrl(url: string): Endpoint {
+  if (url.startsWith('ssh:')) return overSsh(url)
   const unix = /^(?:unix|npipe):\/\/(.*)$/.exec(url)?.[1]
   return unix === undefined ? { name: url, url } : { name: url, socketPath: unix }
+}
+
+/** dockerode would connect to whoever answers there: it looks at no host key, and at none of the user's SSH settings. */
+function overSsh(url: string): Endpoint {
+  const problem = `the engine ${shown(url)} would be reached by SSH, where nothing checks whose host that is: forward its socket (ssh -L /path/docker.sock:/var/run/docker.sock host) and set DOCKER_HOST=unix:///path/docker.sock, or use --backend ssh for commands on that machine`
+  return { name: url, problem }
 }
 
 /** The chosen context (`DOCKER_CONTEXT`, else the CLI's current one), if it is not the default. */
@@ -104,7 +112,7 @@ export function connectionOptions({ socketPath, url, port, certificates }: Endpo
   if (url === undefined) return port === undefined ? undefined : { port }
   const parsed = new URL(url.replace(/^tcp:/, certificates === undefined ? 'http:' : 'https:'))
   return {
-    protocol: parsed.protocol.replace(':', '') as 'http' | 'https' | 'ssh',
+    protocol: parsed.protocol.replace(':', '') as 'http' | 'https',
     host: parsed.hostname,
     ...(parsed.port === '' ? {} : { port: Number(parsed.port) }),
     ...(parsed.username === '' ? {} : { username: parsed.username }),
