@@ -20,7 +20,10 @@ export interface Backend {
    * nothing behind.
    */
   open(spec: SandboxSpec, context: OpenContext): Promise<Sandbox>
-  /** The sandboxes of this installation, running or not; undefined: of all installations. */
+  /**
+   * The sandboxes of this installation, running or not; undefined: of all installations. No name leads
+   * out of a directory, whatever the engine says.
+   */
   list(installation: string | undefined, signal: AbortSignal): Promise<readonly SandboxInfo[]>
   /** Removes the sandbox and all that is in it. Succeeds when it is already gone. */
   remove(name: string, signal: AbortSignal): Promise<void>

@@ -27,6 +27,7 @@ import { makePlan, type Plan } from './bubblewrap/plan.ts'
 import { BubblewrapSandbox, countConnections } from './bubblewrap/sandbox.ts'
 import { protocol } from './bubblewrap/scripts.ts'
 import { verifyMount } from './mount-check.ts'
+import { isSandboxName } from './sandbox-name.ts'
 import { keptStale } from './stale.ts'
 
 export type { BubblewrapSettings } from './bubblewrap/arguments.ts'
@@ -69,7 +70,7 @@ export class BubblewrapBackend implements Backend {
     const directory = await runtimeDirectory(this.#settings.runtimeDir)
     const names = await readdir(directory).catch(() => [])
     const records = await Promise.all(
-      names.filter(isName).map((name) => readRecord(directory, name)),
+      names.filter(isSandboxName).map((name) => readRecord(directory, name)),
     )
     const found = records.filter((record) => record !== undefined)
     const ours = found.filter(
@@ -188,15 +189,11 @@ export class BubblewrapBackend implements Backend {
 
 /** Names become paths, so nothing else may pass. */
 function requireName(name: string): void {
-  if (isName(name)) return
+  if (isSandboxName(name)) return
   throw argumentInvalid(
     `${shown(name)} is not the name of a sandbox`,
     'Take the name from the list of sandboxes.',
   )
-}
-
-function isName(name: string): boolean {
-  return /^sbx-[a-z0-9]{15}$/.test(name)
 }
 
 async function isRunning({ processes }: SandboxRecord): Promise<boolean> {

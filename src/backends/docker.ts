@@ -16,6 +16,7 @@ import { makePlan, type Plan, type Surroundings } from './docker/plan.ts'
 import { type DockerSettings, dockerDefaults } from './docker/settings.ts'
 import { sandboxNameOf, setupName } from './docker/setup.ts'
 import { SetupWatch } from './docker/setup-watch.ts'
+import { isSandboxName } from './sandbox-name.ts'
 
 /** How long another process may take to make the container that both want. */
 const raceMs = 20_000
@@ -94,13 +95,15 @@ export class DockerBackend implements Backend {
     const engine = await this.#reach(signal)
     const ours = installation === undefined ? '' : `=${installation}`
     const containers = await engine.list(`${label.installation}${ours}`, signal)
-    return containers.map(({ name, labels, status, createdMs }) => ({
-      ...infoOf(labels),
-      name: sandboxNameOf(name),
-      kind: this.kind,
-      state: sandboxNameOf(name) === name ? stateOf(status) : 'broken',
-      createdMs,
-    }))
+    return containers
+      .filter(({ name }) => isSandboxName(sandboxNameOf(name)))
+      .map(({ name, labels, status, createdMs }) => ({
+        ...infoOf(labels),
+        name: sandboxNameOf(name),
+        kind: this.kind,
+        state: sandboxNameOf(name) === name ? stateOf(status) : 'broken',
+        createdMs,
+      }))
   }
 
   async configHash(spec: SandboxSpec, signal: AbortSignal): Promise<string> {

@@ -37,6 +37,7 @@ import type {
 import { setAside } from '../set-aside.ts'
 import { endMarked } from './host/end-marked.ts'
 import { HostSandbox } from './host/sandbox.ts'
+import { isSandboxName } from './sandbox-name.ts'
 
 type HostRecord = Omit<SandboxInfo, 'kind' | 'state'>
 
@@ -75,7 +76,7 @@ export class HostBackend implements Backend {
       return []
     }
     return files
-      .filter((file) => isName(file.replace(/\.json$/, '')))
+      .filter((file) => isSandboxName(file.replace(/\.json$/, '')))
       .flatMap((file) => readRecord(join(this.#directory, file)) ?? [])
       .filter((record) => (installation ?? record.installation) === record.installation)
       .map((record) => ({ ...record, kind: this.kind, state: 'running' }))
@@ -137,14 +138,12 @@ function readRecord(path: string): HostRecord | undefined {
 
 /** Names become paths, so nothing else may pass. */
 function requireName(name: string): void {
-  if (isName(name)) return
+  if (isSandboxName(name)) return
   throw argumentInvalid(
     `${shown(name)} is not the name of a sandbox`,
     'Take the name from the list of sandboxes.',
   )
 }
-
-const isName = (name: string) => /^sbx-[a-z0-9]{15}$/.test(name)
 
 /** Groups are found in /proc, and are made with setsid where a shell leads none. */
 async function findTools(): Promise<Finding> {

@@ -16,6 +16,7 @@ import { preparedHome, prepareScript, type Roots } from './openshell/prepare.ts'
 import { connectThroughProxy, openShellLimits } from './openshell/proxy.ts'
 import type { OpenShellSettings } from './openshell/settings.ts'
 import { settingsHash } from './openshell/settings-hash.ts'
+import { isSandboxName } from './sandbox-name.ts'
 import { ConnectionPool } from './ssh/pool.ts'
 import { SshSandbox } from './ssh/sandbox.ts'
 import { WaitingShells } from './ssh/waiting-shells.ts'
@@ -53,7 +54,9 @@ export class OpenShellBackend implements Backend {
     const label =
       installation === undefined ? undefined : ([installationLabel, installation] as const)
     const found = await listSandboxes(this.#command, { signal }, label)
-    const made = found.filter(({ labels }) => labels[installationLabel] !== undefined)
+    const made = found.filter(
+      ({ name, labels }) => labels[installationLabel] !== undefined && isSandboxName(name),
+    )
     return made.map((facts): SandboxInfo => {
       const record = recordOf(facts.labels)
       const { scopeKey = '', agent = '', workspace = '', createdMs = 0, ephemeral } = record ?? {}
