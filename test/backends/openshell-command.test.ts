@@ -64,6 +64,24 @@ describe('a command that is not OpenShell', () => {
     })
   })
 
+  /** Answers what every call needs, and then as `lines` say. */
+  const answering = (name: string, ...lines: readonly string[]) =>
+    program(
+      name,
+      'case " $* " in',
+      '*" --version "*) echo openshell 0.0.111; exit ;;',
+      `*" gateway list "*) echo '[{"name":"g","active":true}]'; exit ;;`,
+      'esac',
+      ...lines,
+    )
+
+  test('prints without end, and is ended', async () => {
+    await expect(listWith(answering('endless', 'exec yes'))).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: '"openshell sandbox list" printed more than 32 MiB, and was ended',
+    })
+  })
+
   test('each check says so, and none throws', async () => {
     const settings = { ...openShellDefaults, command: 'no-such-openshell' }
     for (const check of new OpenShellBackend(settings).checks) {

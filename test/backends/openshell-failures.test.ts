@@ -180,3 +180,13 @@ describe('what no row knows', () => {
     })
   })
 })
+
+test('of what goes on for megabytes, the ends are read and told', () => {
+  const log = `Error: it begins\n${'x\n'.repeat(1_000_000)}${'\n'.repeat(100_000)}`
+  const context = { call: 'sandbox create', name: 'sbx-a', settings: openShellDefaults }
+  const { message } = failureOf(`${log}  × it ends\n`, context).error
+  expect(message).toMatch(/"openshell sandbox create" failed: Error: it begins .* it ends$/)
+  expect(message.length).toBeLessThan(6_000)
+  const { kind } = failureOf(`${log}${grpc('NotFound', 'sandbox not found')}`, context)
+  expect(kind).toBe('absent')
+})

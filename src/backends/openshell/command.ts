@@ -39,6 +39,8 @@ interface Ended {
 /** How long one that was told to end may take. */
 const killAfterMs = 2_000
 const releaseAfterMs = 1_000
+/** In characters, of each stream: a page of sandboxes and the log of an image that is built are less. */
+const maxOutput = 32 * 1024 * 1024
 
 export class OpenShellCommand {
   readonly settings: OpenShellSettings
@@ -139,6 +141,7 @@ export class OpenShellCommand {
       stdin: 'ignore',
       reject: false,
       timeout: withinMs,
+      maxBuffer: maxOutput,
       cancelSignal: signal,
     })
     releaseAtExit(child)
@@ -151,6 +154,7 @@ export class OpenShellCommand {
         result,
       )
     }
+    if (result.isMaxBuffer) throw this.#talksOn(what, result)
     const { exitCode, stdout, stderr } = result
     if (exitCode === undefined) throw this.#notRun(result.code, result.signal, result)
     return { code: exitCode, stdout, stderr }
@@ -172,6 +176,14 @@ export class OpenShellCommand {
       forceKillAfterDelay: killAfterMs,
       windowsHide: true,
     } as const satisfies Options
+  }
+
+  #talksOn(what: string, cause: unknown) {
+    return backendUnavailable(
+      `${what} printed more than ${maxOutput / 1024 / 1024} MiB, and was ended`,
+      `Run ${shown(this.settings.command)} yourself to see what it prints, and set plugins.entries.openshell.config.command to the path of OpenShell.`,
+      cause,
+    )
   }
 
   #notRun(code: string | undefined, signal: string | undefined, cause: unknown) {
