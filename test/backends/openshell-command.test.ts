@@ -1,8 +1,9 @@
 /** The openshell command as a program: missing, too old, late, wrapped, or without a word we use. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
+import { labelsFor } from '../../src/backends/openshell/labels.ts'
 import { openShellDefaults } from '../../src/backends/openshell/settings.ts'
 import { OpenShellBackend } from '../../src/backends/openshell.ts'
 import { describeWhere } from '../support/available.ts'
@@ -80,6 +81,34 @@ describe('a command that is not OpenShell', () => {
       code: 'BACKEND_UNAVAILABLE',
       message: '"openshell sandbox list" printed more than 32 MiB, and was ended',
     })
+  })
+
+  test('gives the same full page whatever is asked for', async () => {
+    const labels = labelsFor(newSpec(), 'c0ffee', 'hash')
+    const page = Array.from({ length: 1_000 }, (_, at) => {
+      const name = `sbx-${String(at).padStart(15, 'a')}`
+      return { id: `${at}`, name, phase: 'Ready', labels }
+    })
+    writeFileSync(join(folder, 'page.json'), JSON.stringify(page))
+    const command = answering('same-page', `cat '${join(folder, 'page.json')}'`)
+    expect(await listWith(command)).toHaveLength(1_000)
+  })
+
+  test('tells of another sandbox than it was asked for, and nothing is deleted', async () => {
+    const told = { id: '1', name: '--all', phase: 'Ready', labels: labelsFor(newSpec(), 'c', 'h') }
+    writeFileSync(join(folder, 'told.json'), JSON.stringify(told))
+    const deleted = join(folder, 'deleted')
+    const command = answering(
+      'other-sandbox',
+      `case " $* " in *" delete "*) echo "$*" >>'${deleted}' ;; esac`,
+      `cat '${join(folder, 'told.json')}'`,
+    )
+    const backend = new OpenShellBackend({ ...openShellDefaults, command })
+    await expect(backend.remove(newSpec().name, never)).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: expect.stringContaining('not understood'),
+    })
+    expect(existsSync(deleted)).toBe(false)
   })
 
   test('each check says so, and none throws', async () => {

@@ -23,7 +23,7 @@ export async function findSandbox(
 ): Promise<SandboxFacts | undefined> {
   if ((await command.features(signal)).has('getJson')) {
     const answer = await command.run(() => getCall(name), { signal, name })
-    if (answer.ok) return factsOf(parsed(answer.stdout), answer.stdout)
+    if (answer.ok) return factsNamed(name, answer.stdout)
     if (answer.failure.kind === 'absent') return undefined
     // It may just have turned out that this release cannot.
     if ((await command.features(signal)).has('getJson')) throw answer.failure.error
@@ -31,10 +31,10 @@ export async function findSandbox(
   return (await listSandboxes(command, { signal, name })).find((one) => one.name === name)
 }
 
-/** The sandbox in what `sandbox create` printed; undefined where that is text for people. */
-export function factsIn(stdout: string): SandboxFacts | undefined {
+/** The sandbox of that name in what `sandbox create` printed; undefined where that is text for people. */
+export function factsIn(stdout: string, name: string): SandboxFacts | undefined {
   try {
-    return factsOf(JSON.parse(stdout), stdout)
+    return factsNamed(name, stdout)
   } catch {
     return undefined
   }
@@ -46,15 +46,27 @@ export async function listSandboxes(
   options: CallOptions,
   label?: readonly [string, string],
 ): Promise<SandboxFacts[]> {
-  const all: SandboxFacts[] = []
-  for (;;) {
-    const answer = await command.run(() => listCall(all.length, label), options)
+  const all = new Map<string, SandboxFacts>()
+  for (let offset = 0; ; offset += pageSize) {
+    const known = all.size
+    const answer = await command.run(() => listCall(offset, label), options)
     if (!answer.ok) throw answer.failure.error
     const page = parsed(answer.stdout)
     if (!Array.isArray(page)) throw unreadable(answer.stdout)
-    all.push(...page.map((one) => factsOf(one, answer.stdout)))
-    if (page.length < pageSize) return all
+    for (const one of page) {
+      const facts = factsOf(one, answer.stdout)
+      all.set(facts.id, facts)
+    }
+    // A gateway that gives the same page whatever the offset is would do so for ever.
+    if (page.length < pageSize || all.size === known) return [...all.values()]
   }
+}
+
+/** What is told of another sandbox is no answer: that one would be used, or deleted. */
+function factsNamed(name: string, text: string): SandboxFacts {
+  const facts = factsOf(parsed(text), text)
+  if (facts.name !== name) throw unreadable(text)
+  return facts
 }
 
 function factsOf(value: unknown, text: string): SandboxFacts {

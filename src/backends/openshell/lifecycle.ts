@@ -170,7 +170,7 @@ async function create(
     await discard(command, name, creation, looksForInterrupted)
     throw error
   }
-  if (answer.ok) return { creation, facts: factsIn(answer.stdout) }
+  if (answer.ok) return { creation, facts: factsIn(answer.stdout, name) }
   if (answer.failure.kind === 'exists') return undefined
   // Old releases run a command in it at the end, and that may fail where all is well.
   const facts = await findSandbox(command, name, signal).catch(() => undefined)
