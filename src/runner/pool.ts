@@ -181,7 +181,7 @@ export class RunnerPool {
     try {
       const runner = await this.#lives.start((ended) => this.#lost(ended), ahead)
       if (this.#refusal !== undefined) runner.release()
-      if (!(await runner.ready)) throw unstarted(runner.lastWords, runner.usedUp)
+      if (!(await runner.ready)) throw unstarted(runner.failure, runner.usedUp)
       this.#keep(runner)
       return true
     } catch (error) {
@@ -251,7 +251,9 @@ export class RunnerPool {
   }
 }
 
-const unstarted = (reason: string, lacking?: UsedUp) =>
-  lacking === undefined
+function unstarted(reason: string | Error, lacking?: UsedUp): Error {
+  if (typeof reason !== 'string') return reason
+  return lacking === undefined
     ? commandNotStarted(reason, 'Check that the image has a POSIX sh and setsid, then call again.')
     : commandNotStarted(lacking.reason, lacking.hint)
+}

@@ -29,6 +29,7 @@ export class Runner {
   #isOver = false
   #words = ''
   #usedUp: UsedUp | undefined
+  #loss: Error | undefined
   /** One for all commands: to set it anew costs less than another. It goes on when its command has started. */
   #silence: NodeJS.Timeout | undefined
   /** Settles when its channel has ended. */
@@ -65,8 +66,11 @@ export class Runner {
     })
     const channelEnd = (end: ChannelEnd) => {
       told = end
-      if ('code' in end) this.#usedUp = usedUp(end.code, this.#words)
-      this.#words ||= 'code' in end ? `it ended with exit code ${end.code}` : end.error.message
+      if ('error' in end) this.#loss = end.error
+      else {
+        this.#usedUp = usedUp(end.code, this.#words)
+        this.#words ||= `it ended with exit code ${end.code}`
+      }
       this.#isOver = true
       clearTimeout(this.#silence)
       this.#command?.tellGone()
@@ -101,9 +105,9 @@ export class Runner {
     return this.#isOver ? 0 : this.#group
   }
 
-  /** Why it ended before it was ready. */
-  get lastWords(): string {
-    return this.#words.trim()
+  /** Why it ended before it was ready: what its shell said, or the error when it was lost. */
+  get failure(): string | Error {
+    return this.#loss ?? this.#words.trim()
   }
 
   /** What there was too little of to make it ready, where that tells. */

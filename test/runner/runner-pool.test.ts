@@ -3,9 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { open, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import { PassThrough, Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { sandboxLost } from '../../src/errors.ts'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import { spawn } from '../../src/process.ts'
 import { RunnerPool } from '../../src/runner/pool.ts'
@@ -312,6 +313,26 @@ test('one that cannot be started refuses nobody whom another will serve', async 
   const { command } = await second
   await Promise.all([text(command.stdout), text(command.stderr)])
   expect(await command.exit).toBe(0)
+  pool.close()
+  await pool.ended()
+})
+
+test('where a sandbox was lost before its shell was ready, that is told, and nothing of its image', async () => {
+  const lost = sandboxLost('sbx-a', 'the connection was closed')
+  const words = () => Readable.from([Buffer.from('a greeting of its profile\n')])
+  const channel = (): Channel => ({
+    stdin: new PassThrough().resume(),
+    stdout: Readable.from([]),
+    stderr: words(),
+    exit: Promise.reject(lost),
+    close: () => {},
+  })
+  const pool = new RunnerPool(
+    { ...sandbox, start: async () => channel() },
+    { add: () => {}, drop: () => {} },
+  )
+  const line = { run: 'true', workdir: '/', env: {}, digits: undefined, stdin: 'none' } as const
+  await expect(pool.run(line, ...admitted, never)).rejects.toBe(lost)
   pool.close()
   await pool.ended()
 })
