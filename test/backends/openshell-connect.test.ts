@@ -7,9 +7,12 @@ import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
 import { isSandboxError } from '../../src/errors.ts'
 import type { Mount } from '../../src/sandbox.ts'
 import { describeWhere } from '../support/available.ts'
+import { processesWith } from '../support/stdio-server.ts'
 import { never, newSpec, type OpenShellWorld, openShellWorld, printed } from './openshell-world.ts'
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 })
+
+const soon = { timeout: 30_000 }
 
 describeWhere('openshell-double', 'OpenShell', () => {
   let world: OpenShellWorld
@@ -103,6 +106,37 @@ describeWhere('openshell-double', 'OpenShell', () => {
     await expect
       .poll(async () => (await world.double.connections())[spec.name], { timeout: 30_000 })
       .toBe(0)
+  })
+
+  test('a proxy that says nothing is not left behind when who waits for it gives up', async () => {
+    const hung = join(folder, 'hung')
+    writeFileSync(hung, 'while :; do sleep 0.1; done\n')
+    const command = join(folder, 'with-hung-proxy')
+    const lines = [`case "$1" in ssh-proxy) exec sh '${hung}' ;; esac`, 'exec "$DOUBLE" "$@"']
+    writeFileSync(command, ['#!/bin/sh', ...lines, ''].join('\n'), { mode: 0o755 })
+    const environment = { ...world.environment, DOUBLE: world.double.command }
+    const giveUp = new AbortController()
+    const opening = world.open(world.backend({ command }, environment), newSpec(), giveUp.signal)
+    await Promise.race([opening, expect.poll(() => processesWith(hung), soon).toHaveLength(1)])
+    giveUp.abort()
+    await expect(opening).rejects.toMatchObject({ code: 'CANCELLED' })
+    await expect.poll(() => processesWith(hung), soon).toEqual([])
+  })
+
+  test('a sandbox whose gateway hangs is let go of, with its proxies', async () => {
+    const spec = newSpec()
+    const sandbox = await world.open(world.backend(), spec)
+    await printed(sandbox, 'true')
+    const ofSandbox = () => processesWith(`ssh-proxy --gateway-name double --name ${spec.name}`)
+    expect(ofSandbox()).not.toEqual([])
+    const [gateway = 0] = processesWith(`gateway.mjs ${world.double.state}`)
+    process.kill(gateway, 'SIGSTOP')
+    try {
+      await sandbox.close()
+      await expect.poll(ofSandbox, soon).toEqual([])
+    } finally {
+      process.kill(gateway, 'SIGCONT')
+    }
   })
 
   test('what a login profile says is no output, and a script may end any way', async () => {

@@ -1,4 +1,5 @@
 /** An SSH connection to a sandbox over the stdio of `openshell ssh-proxy`. */
+import { Duplex } from 'node:stream'
 import { backendUnavailable, isSandboxError, type SandboxError } from '../../errors.ts'
 import { connectOver } from '../ssh/connect.ts'
 import { markPassing } from '../ssh/connect-failure.ts'
@@ -21,7 +22,7 @@ export const openShellLimits: PoolLimits = {
 
 /** The gateway waits 25 s for the sandbox's side, and 10 s may pass before it is reached itself. */
 const connectMs = 60_000
-/** How long a connection that was told to end may take. */
+/** How long a connection that was told to end may take, and then its process. */
 const endMs = 2_000
 const keptBytes = 8_192
 
@@ -36,8 +37,12 @@ export async function connectThroughProxy(
   proxy.stderr.setEncoding('utf8').on('data', (text: string) => {
     said = `${said}${text}`.slice(-keptBytes)
   })
-  const stream = proxy.duplex()
-  stream.once('close', () => proxy.kill())
+  // Its end is told by the end of the connection.
+  proxy.stdin.on('error', () => {})
+  // Not execa's own, which is not closed before the process has ended.
+  const stream = Duplex.from({ readable: proxy.stdout, writable: proxy.stdin })
+  // By itself it ends soon, and says why, unless its gateway says nothing any more.
+  stream.once('close', () => setTimeout(() => proxy.kill(), endMs).unref())
   try {
     const connection = await connectOver(stream, name, connectMs, signal)
     return {
