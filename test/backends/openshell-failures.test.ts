@@ -127,6 +127,11 @@ const said: readonly (readonly [string, FailureKind, string])[] = [
     'SANDBOX_START_FAILED',
   ],
   [
+    'Error:   × sandbox provisioning stream ended before reaching\n  │ terminal phase\n',
+    'passing',
+    'SANDBOX_START_FAILED',
+  ],
+  [
     'Error:   × sandbox provisioning timed out after 290s. Last reported status:\n  │ ContainersNotReady: pulling\n',
     'lasting',
     'SANDBOX_START_FAILED',

@@ -231,9 +231,18 @@ export const failureRows: readonly FailureRow[] = [
       ),
   },
   {
+    seen: '0.0.68 to 0.1.x: create while the gateway is restarted or goes away',
+    match: /sandbox provisioning stream ended/i,
+    kind: 'passing',
+    error: ({ name }, text) =>
+      sandboxStartFailed(
+        `OpenShell was cut off from its gateway before sandbox ${name} was ready: ${text}`,
+        'Check with "openshell status" that the gateway answers, then call again.',
+      ),
+  },
+  {
     seen: '0.0.68 to 0.1.x: create of a sandbox that ended or never became ready',
-    match:
-      /entered error phase while provisioning|sandbox provisioning (?:timed out|stream ended)/i,
+    match: /entered error phase while provisioning|sandbox provisioning timed out/i,
     kind: 'lasting',
     error: ({ name }, text) =>
       sandboxStartFailed(
