@@ -65,23 +65,27 @@ export const exec = defineTool({
       },
       openContext(call),
     )
+    const lossBefore = session.takeLoss()
     await wait(execution, background ? backgroundGlanceMs : (args.yieldMs ?? defaultYieldMs), call)
     // Also for a call that was cancelled: what the command had done until then is done.
     const settled = session.settle(openContext(signal.aborted ? { ...call, signal: never } : call))
     if (!signal.aborted) await settled
-    const loss = session.takeLoss()
+    const lossSince = session.takeLoss()
     if (execution.ended?.error !== undefined) throw lost(execution, execution.ended.error)
-    const notes =
-      loss === undefined
-        ? []
-        : [
-            `${loss}; this ran in a new one: what ran before, and files outside the workspace, may be gone`,
-          ]
+    const notes = [
+      ...(lossBefore === undefined ? [] : [`${lossBefore}; this ran in a new one: ${mayBeGone}`]),
+      ...(lossSince === undefined ? [] : [`${lossSince}; that was after this began: ${mayBeGone}`]),
+      ...(lossSince === undefined || session.workspace.sync === undefined ? [] : [notYetBack]),
+    ]
     return reportExecution(execution, execution.told, signal, notes)
   },
 })
 
 const never = new AbortController().signal
+
+const mayBeGone = 'what ran before, and files outside the workspace, may be gone'
+const notYetBack =
+  'the host may lack what this changed in the workspace; the next call opens the sandbox anew and brings it back'
 
 /** Waits for the end, or for `ms`; a cancel in between ends the command. */
 async function wait(execution: Execution, ms: number, call: ToolCall): Promise<void> {
