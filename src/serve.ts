@@ -15,6 +15,7 @@ import { installationId, stateDirectory } from './sessions/state-directory.ts'
 import { dependsOnRoots } from './sessions/workspace-choice.ts'
 import type { Settings, WorkspaceAccess } from './settings.ts'
 import type { Tool } from './tools/tool.ts'
+import { allFinished } from './trees/unfinished-changes.ts'
 
 /** Longer than the guard takes to end what ignores TERM; then the process goes all the same. */
 const closeDeadlineMs = 8_000
@@ -62,6 +63,7 @@ export async function serve(
   }, closeDeadlineMs)
   deadline.unref()
   await Promise.all([source.close(), housekeeping.close()])
+  await allFinished()
   clearTimeout(deadline)
 }
 

@@ -14,6 +14,11 @@ export class Turn {
     return performance.now() > this.#ends
   }
 
+  /** To be awaited between any two steps: others have theirs, where this one is over. */
+  async share(): Promise<void> {
+    if (this.isOver) await this.next()
+  }
+
   /** Resolves when others have had theirs. */
   async next(): Promise<void> {
     await nextTurn()

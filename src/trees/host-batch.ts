@@ -18,9 +18,11 @@ import { promisify } from 'node:util'
 import { cancelled } from '../errors.ts'
 import { fileExists, fileStale, notAFile, sameFileTwice } from '../file-errors.ts'
 import { type Change, type Replaced, readLimitBytes } from '../tree.ts'
+import { Turn } from '../turn.ts'
 import { type Made, makeMissing, syncDirectory } from './host-directories.ts'
 import { errnoOf, kindName, writeFailure } from './host-failure.ts'
 import { digestOfFile, readRange, withFile } from './host-file.ts'
+import { identities } from './host-identities.ts'
 import { putInPlace, type Undo } from './host-replace.ts'
 import { type Owner, writeTemporary } from './host-temporary.ts'
 import { type Directory, type HostRoot, HostWalk, type Place } from './host-walk.ts'
@@ -57,9 +59,11 @@ export class HostBatch {
   }
 
   /** Finds where each change leads. Refuses two that lead to one file. */
-  resolve(changes: readonly Change[]): void {
+  async resolve(changes: readonly Change[]): Promise<void> {
     const seen = new Map<string, string>()
+    const turn = new Turn()
     for (const change of changes) {
+      await turn.share()
       const path = change.path
       this.#step(path, () => {
         const target = this.#walk.resolve(path)
@@ -97,10 +101,12 @@ export class HostBatch {
   }
 
   /** Throws unless every `before` holds now. */
-  check(): void {
+  async check(): Promise<void> {
     const stale: string[] = []
     let existing: string | undefined
+    const turn = new Turn()
     for (const step of this.#steps) {
+      await turn.share()
       const { path, before } = step.change
       if (before === 'anything') continue
       const found = this.#step(path, () => this.#digest(step))
@@ -114,12 +120,17 @@ export class HostBatch {
 
   /** Makes missing directories, and writes what is new beside its place, durably. */
   async stage(signal: AbortSignal | undefined): Promise<void> {
+    const turn = new Turn()
     for (let start = 0; start < this.#steps.length; start += stageAtOnce) {
       if (signal?.aborted) throw cancelled('the change')
       const waits: Promise<void>[] = []
       for (const step of this.#steps.slice(start, start + stageAtOnce)) {
         if (step.change.after === 'absent') continue
-        waits.push(this.#write(step, step.change.after))
+        // To make a file takes long while the disk is at the ones before it.
+        await turn.share()
+        const wait = this.#write(step, step.change.after)
+        wait.catch(() => {})
+        waits.push(wait)
       }
       // All have ended before one is reported: none still writes while the batch is rolled back.
       for (const wait of await Promise.allSettled(waits)) {
@@ -129,8 +140,10 @@ export class HostBatch {
   }
 
   /** Puts everything in place. Whatever it throws, `rollBack` must follow. */
-  commit(): void {
+  async commit(): Promise<void> {
+    const turn = new Turn()
     for (const step of this.#steps) {
+      await turn.share()
       // Where its directory is missing there is nothing to delete; its name must not be looked up higher.
       if (step.change.after === 'absent' && step.place.missing.length > 0) continue
       this.#step(step.change.path, () => {
@@ -155,15 +168,27 @@ export class HostBatch {
     const directories = new Set(this.#steps.map((step) => step.directory))
     for (const made of this.#made) directories.add(made.directory)
     await Promise.all([...directories].map(syncDirectory))
-    for (const undo of this.#undos.splice(0)) quietly(() => undo.forget())
+    const turn = new Turn()
+    for (const undo of this.#undos.splice(0)) {
+      await turn.share()
+      quietly(() => undo.forget())
+    }
     this.#made.length = 0
   }
 
-  /** Restores what was, as far as others left it alone. */
-  rollBack(): void {
-    for (const undo of this.#undos.splice(0).reverse()) quietly(() => undo.restore())
-    for (const { directory, staged } of this.#steps) {
-      if (staged !== undefined) quietly(() => unlinkSync(directory.at(staged)))
+  /** Restores what was, as far as others left it alone. Can be repeated. */
+  async rollBack(): Promise<void> {
+    const turn = new Turn()
+    for (const undo of this.#undos.splice(0).reverse()) {
+      await turn.share()
+      quietly(() => undo.restore())
+    }
+    for (const step of this.#steps) {
+      const { directory, staged } = step
+      if (staged === undefined) continue
+      await turn.share()
+      quietly(() => unlinkSync(directory.at(staged)))
+      delete step.staged
     }
     // A directory that somebody uses meanwhile is not empty, and stays.
     for (const { directory, name } of this.#made.splice(0).reverse()) {
@@ -220,18 +245,6 @@ export class HostBatch {
       throw writeFailure(change.path, error)
     }
   }
-}
-
-/** What no two changes may share: the spelling, where it leads, and the file itself. */
-function identities(path: string, { directory, missing, name, entry }: Place): string[] {
-  const place = [directory.path, ...missing, name].join('/')
-  const keys = [`spelled ${path}`, `at ${place}`]
-  // Two names of one file where case does not count. Two hard links are two files once replaced.
-  if (entry?.nlink === 1) {
-    const { dev, ino } = lstatSync(directory.at(name), { bigint: true })
-    keys.push(`file ${dev}:${ino}`)
-  }
-  return keys
 }
 
 function lookAt(path: string): Stats | undefined {

@@ -28,6 +28,7 @@ import { readRange, readWhole, withFile } from './host-file.ts'
 import type { Owner } from './host-temporary.ts'
 import { type HostRoot, HostWalk, type Place } from './host-walk.ts'
 import { isTemporaryName } from './temporary-name.ts'
+import { finished } from './unfinished-changes.ts'
 import { exclusively } from './workspace-lock.ts'
 
 export interface HostTreeOptions {
@@ -111,16 +112,23 @@ export class HostTree implements Tree {
   }
 
   /** Calls `use` with the changes, found out where they lead; what it has not finished is taken back. */
-  async #inBatch<T>(
+  #inBatch<T>(
+    changes: readonly [Change, ...Change[]],
+    use: (batch: HostBatch) => Promise<T>,
+  ): Promise<T> {
+    return finished(this.#batched(changes, use))
+  }
+
+  async #batched<T>(
     changes: readonly [Change, ...Change[]],
     use: (batch: HostBatch) => Promise<T>,
   ): Promise<T> {
     const batch = this.#begin(changes[0].path)
     try {
-      batch.resolve(changes)
+      await batch.resolve(changes)
       return await use(batch)
     } catch (error) {
-      batch.rollBack()
+      await batch.rollBack()
       throw error
     } finally {
       batch.close()
@@ -160,15 +168,20 @@ export class HostTree implements Tree {
 }
 
 async function make(batch: HostBatch, signal: AbortSignal | undefined): Promise<void> {
-  batch.check()
+  await batch.check()
   await batch.stage(signal)
   // A change that relies on nothing takes its turn too: it must not come between the check and
-  // the rename of one that does.
+  // the rename of one that does, nor see what is taken back.
   await exclusively(
     batch.rootIdentity,
-    () => {
-      batch.check()
-      batch.commit()
+    async () => {
+      try {
+        await batch.check()
+        await batch.commit()
+      } catch (error) {
+        await batch.rollBack()
+        throw error
+      }
     },
     signal,
   )

@@ -17,7 +17,7 @@ const turns = new Map<string, Promise<void>>()
  */
 export async function exclusively<T>(
   key: string,
-  run: () => T,
+  run: () => T | Promise<T>,
   signal?: AbortSignal,
   waitMs = lockWaitMs,
 ): Promise<T> {
@@ -25,7 +25,7 @@ export async function exclusively<T>(
   const turn = (turns.get(key) ?? Promise.resolve()).then(async () => {
     const release = await acquire(lockName(key), deadline, waitMs, signal)
     try {
-      return run()
+      return await run()
     } finally {
       release()
     }

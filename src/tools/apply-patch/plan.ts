@@ -6,7 +6,7 @@
 import { cancelled, isSandboxError, type SandboxError } from '../../errors.ts'
 import { fileExists, fileNotFound, patchFailed } from '../../file-errors.ts'
 import { type Before, type Change, digestOf, type FileContent, type TreePath } from '../../tree.ts'
-import { inTurns, type Steps } from '../../turn.ts'
+import { inTurns, type Steps, Turn } from '../../turn.ts'
 import type { Located } from '../../workspace.ts'
 import { encodeText } from '../byte-text.ts'
 import { isRefusal } from '../refusal.ts'
@@ -58,7 +58,7 @@ export async function planPatch(
   signal: AbortSignal,
   assumptions?: Assumptions,
 ): Promise<Plan> {
-  const loaded = await load(targets, assumptions)
+  const loaded = await load(targets, assumptions, signal)
   return inTurns(plan(targets, loaded), signal, () => cancelled('apply_patch'))
 }
 
@@ -99,6 +99,7 @@ function* plan(
 async function load(
   targets: readonly Target[],
   assumptions: Assumptions | undefined,
+  signal: AbortSignal,
 ): Promise<Map<TreePath, Picture | SandboxError>> {
   // Of a file that is moved it has to be known as well whether it is executable.
   const moves = targets.some(({ moveTo }) => moveTo !== undefined)
@@ -116,14 +117,22 @@ async function load(
     })
     if (moveTo !== undefined) first(moveTo, () => absent(moveTo, assumptions))
   }
-  const entries = [...reads].map(async ([path, read]) => {
-    const picture = await read().catch((error: unknown) => {
+  const pictures: Promise<Picture | SandboxError>[] = []
+  const turn = new Turn()
+  for (const read of reads.values()) {
+    // On the host they are read at once.
+    await turn.share()
+    if (signal.aborted) throw cancelled('apply_patch')
+    const picture = read().catch((error: unknown) => {
       if (isRefusal(error)) return error
       throw error
     })
-    return [path, picture] as const
-  })
-  return new Map(await Promise.all(entries))
+    // One that fails may do so before the others have begun.
+    picture.catch(() => {})
+    pictures.push(picture)
+  }
+  const loaded = await Promise.all(pictures)
+  return new Map([...reads.keys()].map((path, i) => [path, loaded[i] as Picture | SandboxError]))
 }
 
 async function absent(file: Located, assumptions: Assumptions | undefined): Promise<Picture> {

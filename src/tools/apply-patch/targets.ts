@@ -2,6 +2,7 @@
 import { type SandboxError, shown } from '../../errors.ts'
 import { patchFailed, patchInvalid } from '../../file-errors.ts'
 import type { Tree, TreePath } from '../../tree.ts'
+import { Turn } from '../../turn.ts'
 import type { Located } from '../../workspace.ts'
 import { isRefusal } from '../refusal.ts'
 import type { Operation } from './parse.ts'
@@ -42,7 +43,9 @@ export async function locateTargets(
     }
   }
   const targets: Target[] = []
+  const turn = new Turn()
   for (const operation of operations) {
+    await turn.share()
     const file = await locate(operation.path)
     const wanted = operation.kind === 'update' ? operation.moveTo : undefined
     const moveTo = wanted === undefined ? undefined : await locate(wanted)
