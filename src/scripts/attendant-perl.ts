@@ -33,9 +33,13 @@ export const attendantWords = {
 /** Where the shell beside perl gets the first line of a request, and where it says that it is ready for the next. */
 export const handing = { from: '<&8', to: '>&9', close: '8<&- 9>&-' } as const
 
-/** The last two come with a perl in Debian only where all of it is installed, as git has it. */
-const modules =
+/** Of what starts perl. The last two come with a perl in Debian only where all of it is installed, as git has it. */
+export const perlModules =
   '-M5.014 -MFcntl=:DEFAULT,:mode -MIO::Handle -MErrno -MPOSIX=dup2 -MTime::HiRes -MDigest::SHA'
+
+/** sh that is true where there is a perl, and all of it; what is set for others' programs does not count. */
+export const findPerl = `unset PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE
+command -v perl >/dev/null && LC_ALL=C perl ${perlModules} -e 'exit !-r "/proc/self/stat"' 2>/dev/null`
 
 /**
  * A line of sh that becomes perl if there is one. `shell` is what scripts are handed to. `shortcuts` are definitions of
@@ -45,9 +49,8 @@ const modules =
  */
 export function becomePerl(token: string, shell: string, shortcuts: string): string {
   const program = quote(slurp + shortcuts + loop)
-  return `unset PERL5OPT PERL5LIB PERLLIB PERLIO PERL_UNICODE
-command -v perl >/dev/null && LC_ALL=C perl ${modules} -e 'exit !-r "/proc/self/stat"' 2>/dev/null &&
-LC_ALL=C exec perl ${modules} -e ${program} ${token} ${quote(shell)}
+  return `${findPerl} &&
+LC_ALL=C exec perl ${perlModules} -e ${program} ${token} ${quote(shell)}
 `
 }
 

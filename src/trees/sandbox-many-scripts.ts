@@ -1,6 +1,6 @@
 /** Scripts that look at many paths of a `SandboxTree` in one round trip. Paths get in by `quote` alone. */
 import { quote } from '../posix-sh.ts'
-import { exits, opening } from './sandbox-scripts.ts'
+import { exits, opening, readScript } from './sandbox-scripts.ts'
 
 /** As much of an ignore file as counts. */
 const ignoreFileBytes = 64 * 1024
@@ -52,4 +52,21 @@ for path in ${paths.map(quote).join(' ')}; do
   index=$((index + 1))
 done
 exit 0`
+}
+
+/**
+ * Prints for each path what `readScript` does of its first `count` blocks, and `\n<token> <exit code>\n`. Needs what that
+ * needs; `token` is unguessable.
+ */
+export function readManyScript(
+  root: string,
+  paths: readonly string[],
+  token: string,
+  part: { readonly block: number; readonly count: number },
+): string {
+  const range = { offset: 0, length: part.block * part.count, block: part.block }
+  const plan = { limitBytes: range.length, range }
+  const one = (path: string) =>
+    `(told=; ${readScript(root, path, plan)})\nprintf '\\n${token} %s\\n' "$?"`
+  return `${opening(root)}${paths.map(one).join('\n')}\nexit 0`
 }

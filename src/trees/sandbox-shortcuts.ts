@@ -26,6 +26,16 @@ export function readShortcut(
   return read(offset - (offset % block), Math.ceil((offset + length) / block) * block)
 }
 
+/** Does what `readManyScript` does, and prints what it prints. */
+export function readManyShortcut(
+  root: string,
+  paths: readonly string[],
+  token: string,
+  bytes: number,
+): Shortcut {
+  return ['read_files', root, token, `${bytes}`, ...paths]
+}
+
 /** Does what `statScript` does, and prints what it prints. */
 export function statShortcut(root: string, path: TreePath): Shortcut {
   return shortcut('stat_entry', root, path)
@@ -171,6 +181,16 @@ sub read_file {
   }
   "$bytes\n" . facts(@of)
 }
+sub read_files {
+  my ($stdin, $root, $token, $count, @paths) = @_;
+  my $all = '';
+  for (@paths) {
+    my $said = read_file($stdin, $root, $_, 0, $count, $count);
+    return unless defined $said;
+    $all .= "$said\n$token 0\n";
+  }
+  $all
+}
 sub replace_file {
   my @made;
   my $said = replace_there(\@made, @_);
@@ -191,15 +211,15 @@ sub replace_there {
   $said
 }
 my $life;
-sub replace {
-  my ($stdin, $name, $old, $place, $before, $executable, $compare, $lock, $temporary, $held, $staged) = @_;
+sub stage {
+  my ($bytes, $name, $old, $executable, $temporary, $staged, $synced) = @_;
   sysopen my $new, $temporary, O_WRONLY | O_CREAT | O_EXCL or return;
   $$staged = 1;
-  for (my $done = 0; $done < length $stdin;) {
-    my $n = syswrite $new, $stdin, length($stdin) - $done, $done;
+  for (my $done = 0; $done < length $$bytes;) {
+    my $n = syswrite $new, $$bytes, length($$bytes) - $done, $done;
     if (defined $n) { $done += $n } elsif (!$!{EINTR}) { return }
   }
-  $new->sync or return;
+  !$synced || $new->sync or return;
   my @made = stat $new;
   close $new or return;
   my $mode = $made[2] & 07777;
@@ -208,33 +228,47 @@ sub replace {
     # Set-id bits are not kept, as no write by an ordinary user would keep them.
     my $kept = $$old[2] & 0777;
     $mode == $kept || chmod $kept, $temporary or return;
-    if ($compare && $$old[7] == length $stdin) {
-      my $was = content($name, length $stdin);
-      return 'same' if defined $was && $was eq $stdin;
-    }
   } elsif ($executable) {
     chmod $mode | 0111 & ~umask(), $temporary or return;
   }
-  return if over();
+  1
+}
+sub take_turn {
+  my ($lock, $held) = @_;
   sysopen my $turn, $lock, O_WRONLY | O_CREAT | O_EXCL or return;
   $$held = 1;
   $life //= (split ' ', content('/proc/self/stat', 65536) =~ s/.*\)//sr)[19];
   my $me = "$$ $life\n";
-  (syswrite $turn, $me) == length $me && close $turn or return;
-  my @now = lstat $name;
+  (syswrite $turn, $me) == length $me && close $turn
+}
+# What is there now, which holds what is relied on and has the rights that it had.
+sub unchanged {
+  my ($name, $old, $before, $now) = @_;
+  @$now = lstat $name;
   if ($before eq 'absent') {
-    return if @now;
+    return if @$now;
   } elsif ($before ne 'anything') {
-    return unless @now && S_ISREG($now[2]);
+    return unless @$now && S_ISREG($$now[2]);
     my $sha = Digest::SHA->new(256);
     sysopen my $file, $name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK or return;
     $sha->addfile($file)->hexdigest eq $before or return;
     close $file;
-    @now = lstat $name;
+    @$now = lstat $name;
   }
-  return if @now ? !S_ISREG($now[2]) || !@$old : @$old || !$!{ENOENT};
+  return if @$now ? !S_ISREG($$now[2]) || !@$old : @$old || !$!{ENOENT};
   # The new file has the rights that the old one had.
-  return if @now && ($now[2] ^ $$old[2]) & 0777;
+  !@$now || !(($$now[2] ^ $$old[2]) & 0777)
+}
+sub replace {
+  my ($stdin, $name, $old, $place, $before, $executable, $compare, $lock, $temporary, $held, $staged) = @_;
+  stage(\$stdin, $name, $old, $executable, $temporary, $staged, 1) or return;
+  if (@$old && $compare && $$old[7] == length $stdin) {
+    my $was = content($name, length $stdin);
+    return 'same' if defined $was && $was eq $stdin;
+  }
+  return if over();
+  take_turn($lock, $held) or return;
+  unchanged($name, $old, $before, \my @now) or return;
   same_place(@$place) && !over() or return;
   rename $temporary, $name or return;
   $$staged = 0;

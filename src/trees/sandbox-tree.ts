@@ -1,5 +1,6 @@
 /** The files under one directory inside a sandbox, reached by one script for each operation. */
 import { isUtf8 } from 'node:buffer'
+import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { cancelled } from '../errors.ts'
 import { fileDenied, fileNotFound, readOnlyHere, sameFileTwice } from '../file-errors.ts'
@@ -16,9 +17,13 @@ import {
   type TreePath,
 } from '../tree.ts'
 import { ContentCache } from './content-cache.ts'
+import { GatheredReads, type ReadInMany } from './gathered-reads.ts'
 import { applyFunctions, applyScript } from './sandbox-apply-script.ts'
 import { entriesOf, factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
-import { readFailed, type Told, wasEnded, writeFailed } from './sandbox-failure.ts'
+import { readFailed, wasEnded, writeFailed } from './sandbox-failure.ts'
+import { manyChanges, manyScript } from './sandbox-many-changes.ts'
+import { readManyScript } from './sandbox-many-scripts.ts'
+import { blockOf, gathered, gatheredBytes, manyRead, told, wholeSize } from './sandbox-reads.ts'
 import {
   exits,
   listScript,
@@ -27,7 +32,13 @@ import {
   statScript,
   walkFunctions,
 } from './sandbox-scripts.ts'
-import { listShortcut, readShortcut, replaceShortcut, statShortcut } from './sandbox-shortcuts.ts'
+import {
+  listShortcut,
+  readManyShortcut,
+  readShortcut,
+  replaceShortcut,
+  statShortcut,
+} from './sandbox-shortcuts.ts'
 import { isTemporaryName } from './temporary-name.ts'
 
 /**
@@ -59,9 +70,6 @@ export interface SandboxTreeOptions {
 /** What all scripts of trees share. */
 export const treeFunctions = walkFunctions + readFunctions + applyFunctions
 
-/** Linux limits one argument to 128 KiB; a longer script goes in on stdin. */
-const scriptLimitBytes = 100_000
-
 /**
  * A `Tree` inside a sandbox. It needs sh, cat, head, dd (with `iflag=fullblock`), stat, sha256sum, mv,
  * rm, ln, cp, mkdir, rmdir, chmod, chown, readlink, find and sleep there, cmp to leave alone what is the
@@ -78,6 +86,7 @@ export class SandboxTree implements Tree {
   readonly #lock: string | undefined
   readonly #readOnly: boolean
   readonly #seen = new ContentCache()
+  readonly #reads = new GatheredReads<TreePath, FileContent>((paths) => this.#readMany(paths))
 
   constructor(run: ScriptRunner, { root, lock, readOnly = false }: SandboxTreeOptions) {
     this.#run = run
@@ -103,6 +112,12 @@ export class SandboxTree implements Tree {
   }
 
   async read(path: TreePath, range?: ByteRange): Promise<FileContent> {
+    const readAlone = () => this.#read(path, range)
+    const isWhole = range === undefined || (range.offset === 0 && range.length > gatheredBytes)
+    return isWhole ? this.#reads.read(path, readAlone) : readAlone()
+  }
+
+  async #read(path: TreePath, range?: ByteRange): Promise<FileContent> {
     const block = range === undefined ? 0 : blockOf(range)
     const plan = { limitBytes: readLimitBytes, range: range && { ...range, block } }
     const stdout = await this.#ask(
@@ -126,6 +141,26 @@ export class SandboxTree implements Tree {
     const whole = wholeSize(size, range, bytes.length)
     if (bytes.length === whole) this.#seen.put(path, bytes)
     return { bytes, size: whole, ...facts }
+  }
+
+  async #readMany(paths: readonly TreePath[]): Promise<readonly ReadInMany<FileContent>[]> {
+    const token = randomBytes(18).toString('hex')
+    const asked = paths.filter((path) => !isTooLong(path))
+    const root = await this.#root()
+    const { code, stdout } = await this.#run(
+      readManyScript(root, asked, token, gathered),
+      undefined,
+      undefined,
+      treeFunctions,
+      readManyShortcut(root, asked, token, gatheredBytes),
+    )
+    // Each finds out by itself why.
+    if (code !== 0) return []
+    const found = manyRead(stdout, asked, token)
+    for (const [path, one] of found) {
+      if (one !== undefined && !(one instanceof Error)) this.#seen.put(path, one.bytes)
+    }
+    return paths.map((path) => found.get(path))
   }
 
   recall(path: TreePath): Buffer | undefined {
@@ -182,16 +217,9 @@ export class SandboxTree implements Tree {
     // Whatever becomes of it: what is refused is not recalled again.
     for (const { path } of changes) this.#seen.forget(path)
     const script = applyScript(root, changes, this.#lock, compare)
-    const parts = changes.flatMap(({ after }) => (after === 'absent' ? [] : [after.bytes]))
-    const size = Buffer.byteLength(script)
-    const isShort = size <= scriptLimitBytes
-    const { code, stdout, stderr } = await this.#run(
-      isShort ? script : scriptFromStdin(size),
-      stream(isShort ? parts : [Buffer.from(script), ...parts]),
-      signal,
-      treeFunctions,
-      replaceShortcut(root, changes, this.#lock, compare),
-    )
+    const { code, stdout, stderr } = await (changes.length < manyChanges
+      ? this.#runFew(script, root, changes, signal, compare)
+      : this.#runMany(script, root, changes, signal))
     if (code === 0) {
       for (const { path, after } of changes)
         if (after !== 'absent') this.#seen.put(path, after.bytes)
@@ -202,6 +230,28 @@ export class SandboxTree implements Tree {
       changes.map(({ path }) => path),
       { code, stdout: stdout.toString(), stderr },
     )
+  }
+
+  #runFew(
+    script: string,
+    root: string,
+    changes: readonly Change[],
+    signal: AbortSignal | undefined,
+    compare: boolean,
+  ) {
+    const parts = changes.flatMap(({ after }) => (after === 'absent' ? [] : [after.bytes]))
+    const shortcut = replaceShortcut(root, changes, this.#lock, compare)
+    return this.#run(script, stream(parts), signal, treeFunctions, shortcut)
+  }
+
+  #runMany(
+    script: string,
+    root: string,
+    changes: readonly Change[],
+    signal: AbortSignal | undefined,
+  ) {
+    const many = manyScript(root, changes, this.#lock ?? '', treeFunctions, script)
+    return this.#run(many.script, stream(many.stdin), signal, undefined)
   }
 
   /** The script's output. */
@@ -221,30 +271,11 @@ export class SandboxTree implements Tree {
   }
 }
 
-const scriptFromStdin = (bytes: number) =>
-  `eval "$(dd bs=${bytes} count=1 iflag=fullblock 2>/dev/null)"`
-
 function stream(parts: readonly Uint8Array[]): Uint8Array | Readable | undefined {
   const size = parts.reduce((sum, part) => sum + part.length, 0)
   if (parts.length <= 1) return parts[0]
   return size <= 1024 * 1024 ? Buffer.concat(parts) : Readable.from(parts)
 }
-
-/** Each block is a packet or two on the way, and those at both ends are sent whole. */
-function blockOf({ offset, length }: ByteRange): number {
-  const isAligned = offset % largeBlock === 0 && length >= largeBlock
-  return isAligned || length > 1024 * 1024 ? largeBlock : 4096
-}
-
-const largeBlock = 65_536
-
-/** Files of the kernel say 0 and have content, or say a page and have a line: what came tells more than what they say. */
-function wholeSize(said: number, { offset, length }: ByteRange, came: number): number {
-  if (came === length) return Math.max(said, came && offset + came)
-  return came === 0 ? Math.min(said, offset) : offset + came
-}
-
-const told = (code: number, stdout: string, stderr = ''): Told => ({ code, stdout, stderr })
 
 /** What no Linux file system can hold. */
 function isTooLong(path: string): boolean {

@@ -1,0 +1,210 @@
+/** Many changes of a tree in a sandbox, by one perl: all or none as by the script, and what it leaves to that. */
+import { execFile, spawn } from 'node:child_process'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Change, treePath } from '../../src/tree.ts'
+import { lockName } from '../../src/trees/sandbox-lock-script.ts'
+import { manyChanges, manyScript } from '../../src/trees/sandbox-many-changes.ts'
+import { SandboxTree } from '../../src/trees/sandbox-tree.ts'
+import { change, was } from '../contract/tree-changes.ts'
+import { localShells } from '../support/local-shells.ts'
+import { declined, hasPerl } from '../support/perl-attendant.ts'
+
+let root: string
+beforeEach(() => {
+  root = realpathSync(mkdtempSync(join(tmpdir(), 'sbx-many-')))
+})
+afterEach(() => rmSync(root, { recursive: true }))
+const at = (name: string) => join(root, name)
+const all = async () =>
+  (await promisify(execFile)('sh', ['-c', 'find . | sort; grep -r "" . | sort'], { cwd: root }))
+    .stdout
+
+const names = Array.from({ length: 12 }, (_, i) => `d${i % 3}/f${i}`)
+function fill(): void {
+  for (const name of ['d0', 'd1', 'd2']) mkdirSync(at(name))
+  for (const name of names) writeFileSync(at(name), name, { mode: 0o640 })
+}
+
+describe.runIf(hasPerl)('by perl alone', () => {
+  /** Its exit code; `declined` where the script would go on. */
+  function apply(changes: readonly Change[], edited = (script: string) => script): Promise<number> {
+    const { script, stdin } = manyScript(root, changes, '', '', `cat >/dev/null; exit ${declined}`)
+    const child = spawn('sh', ['-c', edited(script)], { cwd: '/' })
+    child.stdin.on('error', () => {})
+    child.stdin.end(Buffer.concat(stdin))
+    return new Promise((resolve) => child.once('close', (code) => resolve(code ?? -1)))
+  }
+
+  const several = () => [
+    ...names.slice(0, 6).map((name) => change(name, was(name), `new ${name}\n`)),
+    ...names.slice(6, 9).map((name) => change(name, was(name), null)),
+    change("a/ä'\n$x", 'absent', 'made'),
+    change('a/b/empty', 'anything', ''),
+    change('not there', 'anything', null),
+    {
+      path: treePath('tool'),
+      before: 'absent' as const,
+      after: { bytes: Buffer.from('x'), executable: true },
+    },
+  ]
+
+  test('does what is ordinary, and keeps rights', async () => {
+    fill()
+    expect(await apply(several())).toBe(0)
+    const made = ['a', 'a/b', 'a/b/empty', "a/ä'", '$x', 'tool']
+    const left = names.filter((_, i) => i < 6 || i > 8)
+    const paths = [...made, 'd0', 'd1', 'd2', ...left]
+    expect(
+      (await all())
+        .split('\n')
+        .filter((line) => !line.includes(':'))
+        .sort(),
+    ).toEqual(
+      ['', '.', "./a/ä'", ...paths.map((path) => (path === '$x' ? path : `./${path}`))].sort(),
+    )
+    for (const [i, name] of left.entries()) {
+      expect(readFileSync(at(name), 'utf8')).toBe(i < 6 ? `new ${name}\n` : name)
+    }
+    expect(readFileSync(at("a/ä'\n$x"), 'utf8')).toBe('made')
+    expect(statSync(at('d0/f0')).mode & 0o777).toBe(0o640)
+    expect(statSync(at('tool')).mode & 0o777).toBe(0o777 & ~process.umask())
+    expect(existsSync(`/tmp/${lockName(root, '')}`)).toBe(false)
+  })
+
+  test('wherever it is ended, it has taken back all of it', async () => {
+    fill()
+    const before = await all()
+    const endedAt = (step: number) => (script: string) =>
+      script.replace(
+        'sub over { $over }',
+        () => `my $left = ${step}; sub over { $over ||= !$left-- }`,
+      )
+    let step = 0
+    for (; ; step++) {
+      const code = await apply(several(), endedAt(step))
+      if (code === 0) break
+      expect(code).toBe(143)
+      expect(await all()).toBe(before)
+      expect(existsSync(`/tmp/${lockName(root, '')}`)).toBe(false)
+    }
+    // Once for each change, in each of three rounds.
+    expect(step).toBe(3 * several().length)
+  })
+
+  const refused: Readonly<Record<string, () => Change>> = {
+    'another content': () => change('d0/f9', was('other'), 'x'),
+    'a file that should not be': () => change('d0/f9', 'absent', 'x'),
+    'no file where one should be': () => change('d0/none', was('x'), 'x'),
+    'no file where one should be, to delete': () => change('d0/none', was('x'), null),
+    'content in a directory that is not there': () => change('no/f', was('f'), 'x'),
+    'a directory': () => change('d1', 'anything', 'x'),
+    'a link': () => change('link', 'anything', 'x'),
+    'a link that is deleted': () => change('link', 'anything', null),
+    'a way over a link': () => change('up/d0/f9', 'anything', 'x'),
+    'a file as a directory': () => change('d0/f9/x', 'anything', 'x'),
+  }
+  test.each(Object.entries(refused))(
+    'leaves %s to the script, and nothing behind',
+    async (_, one) => {
+      fill()
+      symlinkSync('d0/f9', at('link'))
+      symlinkSync('.', at('up'))
+      const before = await all()
+      expect(await apply([...several(), one()])).toBe(declined)
+      expect(await all()).toBe(before)
+      expect(existsSync(`/tmp/${lockName(root, '')}`)).toBe(false)
+    },
+  )
+
+  test('a directory that becomes another one meanwhile is left alone', async () => {
+    fill()
+    const before = await all()
+    const swap = `rename '${at('d2')}', '${at('was')}'; symlink '${at('was')}', '${at('d2')}'`
+    const swapped = (script: string) =>
+      script.replace(
+        'sub put_all {',
+        () =>
+          `sub put_all { ${swap.replaceAll("'", `'\\''`)}; put_all_then(@_) }\nsub put_all_then {`,
+      )
+    expect(await apply(several(), swapped)).toBe(declined)
+    rmSync(at('d2'))
+    renameSync(at('was'), at('d2'))
+    expect(await all()).toBe(before)
+  })
+
+  test('what did not arrive whole is not written, and waits for nobody', async () => {
+    fill()
+    const before = await all()
+    const { script, stdin } = manyScript(root, several(), '', '', 'exit 1')
+    for (const length of [10, Buffer.concat(stdin).length - 1]) {
+      const child = spawn('sh', ['-c', script], { cwd: '/' })
+      child.stdin.end(Buffer.concat(stdin).subarray(0, length))
+      const code = await new Promise((resolve) => child.once('close', resolve))
+      expect(code).not.toBe(0)
+      expect(await all()).toBe(before)
+    }
+  })
+})
+
+for (const [shell, scripts] of Object.entries(await localShells())) {
+  describe(`SandboxTree by ${shell}, many at once`, () => {
+    test('tells which are stale, of those that perl leaves to the script too', async () => {
+      fill()
+      const tree = new SandboxTree(scripts, { root })
+      expect(names.length).toBeGreaterThanOrEqual(manyChanges)
+      const before = await all()
+      const changes = names.map((name, i) => change(name, i % 5 ? was(name) : was(''), 'new'))
+      await expect(tree.apply(changes)).rejects.toMatchObject({
+        code: 'FILE_STALE',
+        message: expect.stringContaining('"d0/f0", "d2/f5", "d1/f10"'),
+      })
+      expect(await all()).toBe(before)
+      symlinkSync('d0', at('link'))
+      const over = names.map((name) => change(name.replace('d0', 'link'), was(name), 'new\n'))
+      await tree.apply(over)
+      rmSync(at('link'))
+      expect(await all()).toBe(before.replaceAll(/:.*/g, ':new'))
+    })
+
+    test('reads them together, each as if it were read alone', async () => {
+      fill()
+      const large = 'large'.repeat(60_000)
+      writeFileSync(at('large'), large)
+      writeFileSync(at('empty'), '')
+      writeFileSync(at('bytes'), Buffer.from(Array.from({ length: 70_000 }, (_, i) => i % 256)))
+      chmodSync(at('bytes'), 0o755)
+      symlinkSync('/etc/hostname', at('out'))
+      let started = 0
+      const counted: typeof scripts = (...script) => {
+        started += 1
+        return scripts(...script)
+      }
+      const one = new SandboxTree(scripts, { root })
+      const tree = new SandboxTree(counted, { root })
+      const asked = [...names, 'large', 'empty', 'none', 'd0', 'bytes', 'out', 'd0/f0/x', "q'"]
+      const range = { offset: 0, length: 8 * 1024 * 1024 }
+      const read = (from: SandboxTree, path: string) =>
+        from.read(treePath(path), range).catch(({ code, message }) => ({ code, message }))
+      const many = await Promise.all(asked.map((path) => read(tree, path)))
+      for (const [i, path] of asked.entries()) expect(many[i]).toEqual(await read(one, path))
+      // Three alone, one for the others, and one for what is too large for that.
+      expect(started).toBeLessThanOrEqual(6)
+    })
+  })
+}
