@@ -19,7 +19,7 @@ const maxStarting = 4
 /** While runners come back this often, those that wait need no new ones. */
 const patienceMs = 10
 
-/** One that nobody waits for, and that takes longer to start, waits for room that others may need. */
+/** One that nobody waits for, any more or yet, and that takes longer to start, waits for room that others may need. */
 const aheadMs = 8_000
 
 /** How many runners a command is given to, when they turn out to have ended. */
@@ -174,23 +174,28 @@ export class RunnerPool {
     while (this.#waiting.size > this.#coming && this.#starting < maxStarting) void this.#startOne()
   }
 
-  /** Resolves with whether there is one more; never rejects. One that is started `ahead` may be given up by that. */
-  async #startOne(ahead?: AbortSignal): Promise<boolean> {
+  /** Resolves with whether there is one more; never rejects. */
+  async #startOne(): Promise<boolean> {
     this.#coming += 1
     this.#starting += 1
+    const unneeded = new AbortController()
+    const { signal } = unneeded
+    const given = setInterval(() => this.#waiting.size === 0 && unneeded.abort(), aheadMs).unref()
     try {
-      const runner = await this.#lives.start((ended) => this.#lost(ended), ahead)
+      const runner = await this.#lives.start((ended) => this.#lost(ended), signal)
+      clearInterval(given)
       if (this.#refusal !== undefined) runner.release()
       if (!(await runner.ready)) throw unstarted(runner.failure, runner.usedUp)
       this.#keep(runner)
       return true
     } catch (error) {
       // Who waits for this one is told why there is none; others are served by those that are coming.
-      if (this.#waiting.size > this.#coming - 1 && !ahead?.aborted) this.#waiting.refuseFirst(error)
+      if (this.#waiting.size > this.#coming - 1 && !signal.aborted) this.#waiting.refuseFirst(error)
       // The sandbox has no room for more (a limit of processes, say): commands come first.
       else this.#reserve.forgetPeak()
       return false
     } finally {
+      clearInterval(given)
       this.#coming -= 1
       this.#starting -= 1
       this.#serve()
@@ -235,8 +240,7 @@ export class RunnerPool {
   }
 
   #startAhead(): Promise<boolean> | undefined {
-    if (this.#refusal !== undefined) return undefined
-    return this.#startOne(AbortSignal.timeout(aheadMs))
+    return this.#refusal === undefined ? this.#startOne() : undefined
   }
 
   #keep(runner: Runner): void {

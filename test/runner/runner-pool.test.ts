@@ -187,13 +187,18 @@ test('where no more can be started, it is tried once in a while and not over and
 })
 
 test('where there is no room for as many as ran at once, those that wait leave theirs to others', async () => {
+  // What is asked for by another comes first: the session's own next runner does not take the place.
+  let isAsked = false
+  const room = async (signal: AbortSignal, isFull: () => boolean) => {
+    while (isFull()) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      signal.throwIfAborted()
+    }
+  }
   const crowded: LocalSandbox = {
     ...sandbox,
     start: async (script, signal) => {
-      while (sandbox.running >= 7) {
-        await new Promise((resolve) => setTimeout(resolve, 10))
-        signal.throwIfAborted()
-      }
+      await room(signal, () => isAsked || sandbox.running >= 7)
       return sandbox.start(script, signal)
     },
   }
@@ -205,7 +210,10 @@ test('where there is no room for as many as ran at once, those that wait leave t
   })
   expect(await Promise.all(runs)).toEqual(Array(12).fill('on\n'))
   await expect.poll(() => sandbox.running, soon).toBe(7)
-  const other = await crowded.start('echo of another', AbortSignal.timeout(20_000))
+  isAsked = true
+  const patience = AbortSignal.timeout(20_000)
+  await room(patience, () => sandbox.running >= 7)
+  const other = await sandbox.start('echo of another', patience)
   other.stderr.resume()
   expect(await text(other.stdout)).toBe('of another\n')
   await own.close()
@@ -229,6 +237,38 @@ test.each([
   })
   pool.close()
   await pool.ended()
+})
+
+test('what was to be started for those whom others have served by now is given up', async () => {
+  let [starts, waiting] = [0, 0]
+  const crowded: LocalSandbox = {
+    ...sandbox,
+    start: async (script, signal) => {
+      starts += 1
+      // The guard, and one runner.
+      if (starts <= 2) return sandbox.start(script, signal)
+      waiting += 1
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+      waiting -= 1
+      throw signal.reason
+    },
+  }
+  const own = await openGuard(crowded, never)
+  const hold = join(sandbox.root, 'hold')
+  execFileSync('mkfifo', [hold])
+  const ended = async (command: string) => {
+    const process = await spawn(own, command, { workdir: sandbox.root })
+    process.stdout.resume()
+    process.stderr.resume()
+    return process.exit
+  }
+  const ends = [`: <'${hold}'`, 'true', 'true', 'true'].map(ended)
+  await expect.poll(() => waiting, soon).toBeGreaterThanOrEqual(3)
+  const held = await open(hold, 'r+')
+  expect(await Promise.all(ends)).toEqual([0, 0, 0, 0])
+  await held.close()
+  await expect.poll(() => waiting, soon).toBe(0)
+  await own.close()
 })
 
 test('a group is watched before it runs anything, and no longer once it is gone or its runner is', async () => {
