@@ -250,6 +250,14 @@ test('a file of many equal lines is searched in linear time', () => {
   expect(() => patched(text, `@@\n${wanted}`)).toThrow('were not found')
 }, 20_000)
 
+test('a chunk that ends with very many empty lines is located as one with a few', () => {
+  const blanks = '\n'.repeat(100_000)
+  expect(patched('a\nb\n', `@@\n a\n-b\n+c${blanks}`)).toBe('a\nc\n')
+  expect(patched(`a\n\n\nb\n`, `@@\n a\n+c${blanks}\n+d`)).toBe(`a\nc${'\n'.repeat(100_001)}d\nb\n`)
+  expect(patched('a\nb\na', '@@ a\n b\n\n+\n+a\n-')).toBe('a\nb\n\n\na\na')
+  expect(() => patched('a\n', `@@\n-b${blanks}\n-`)).toThrow('were not found')
+}, 20_000)
+
 describe('thousands of chunks in a file of five megabytes', () => {
   const heads = Array.from({ length: 60_000 }, (_, i) => `def f\n  x${i} = "${'y'.repeat(60)}"\n\n`)
   const line = (i: number) => `  x${i} = "${'y'.repeat(60)}"`

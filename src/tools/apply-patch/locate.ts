@@ -28,18 +28,39 @@ export function locateChunk(
   if (oldLines(chunk.body).length === 0) return placeInsertion(file, chunk, contexts)
 
   const rest: Range = { from: below(contexts) ?? from, to: file.lines.length }
-  for (let body = chunk.body; ; ) {
-    const wanted = oldLines(body)
-    const found = chunk.atEnd ? atEnd(file, wanted, rest) : inScopes(file, wanted, contexts, rest)
-    const headed = belowOne(found, contexts)
-    const [place, second] = headed.length === 1 ? headed : found
-    if (place !== undefined && second === undefined) return { at: place, body }
-    if (second !== undefined) throw ambiguous(chunk, 'its old lines are', found)
-
-    const shorter = withoutEmptyLast(body)
-    if (shorter === undefined) throw missing(file, chunk, wanted, rest, appended)
-    body = shorter
+  const placesWithout = (count: number) => {
+    const wanted = oldLines(withoutEmptyLast(chunk.body, count))
+    return chunk.atEnd ? atEnd(file, wanted, rest) : inScopes(file, wanted, contexts, rest)
   }
+  const most = emptyLast(chunk.body)
+  const isFound = (count: number) => placesWithout(count).length > 0
+  const count = chunk.atEnd ? firstOf(most, isFound) : firstFrom(most, isFound)
+  const body = withoutEmptyLast(chunk.body, count)
+  const found = placesWithout(count)
+  const headed = belowOne(found, contexts)
+  const [place, second] = headed.length === 1 ? headed : found
+  if (second !== undefined) throw ambiguous(chunk, 'its old lines are', found)
+  if (place === undefined) throw missing(file, chunk, oldLines(body), rest, appended)
+  return { at: place, body }
+}
+
+/** The least of `0` to `most` that fits, else `most`. */
+function firstOf(most: number, fits: (count: number) => boolean): number {
+  let count = 0
+  while (count < most && !fits(count)) count += 1
+  return count
+}
+
+/** The same where all that are more than one that fits do so too: fewer lines are wherever more are. */
+function firstFrom(most: number, fits: (count: number) => boolean): number {
+  if (fits(0)) return 0
+  let [not, count] = [0, most]
+  while (count - not > 1) {
+    const between = Math.floor((not + count) / 2)
+    if (fits(between)) count = between
+    else not = between
+  }
+  return count
 }
 
 /** Whether it goes to the end of the file because it does not say where else. */
@@ -121,16 +142,36 @@ function placeInsertion(file: FileLines, chunk: Chunk, contexts: number[] | unde
   return { at: context + 1, body: chunk.body }
 }
 
+/** How many of the last lines that are looked for are empty; one that is not, or the first of them, stays. */
+function emptyLast(body: readonly BodyLine[]): number {
+  const old = oldLines(body)
+  return Math.max(
+    0,
+    old.length -
+      1 -
+      Math.max(
+        0,
+        old.findLastIndex((text) => text !== ''),
+      ),
+  )
+}
+
 /**
  * Many patches end a chunk with an empty line that only stands for the file's last newline, or leave
- * out the sign of an empty line that they add; the latter is kept as an added one.
+ * out the sign of an empty line that they add; the latter is kept as an added one. So it is with `count` of them.
  */
-function withoutEmptyLast(body: readonly BodyLine[]): readonly BodyLine[] | undefined {
-  const last = body.findLastIndex(({ sign }) => sign !== '+')
-  const line = body[last]
-  const added = line?.sign === ' ' && last < body.length - 1
-  const shorter = body.toSpliced(last, 1, ...(added ? [{ sign: '+', text: '' } as const] : []))
-  return line?.text === '' && oldLines(shorter).length > 0 ? shorter : undefined
+function withoutEmptyLast(body: readonly BodyLine[], count: number): readonly BodyLine[] {
+  if (count === 0) return body
+  const kept: BodyLine[] = []
+  let left = count
+  for (const line of body.toReversed()) {
+    if (line.sign === '+' || left === 0) kept.push(line)
+    else {
+      left -= 1
+      if (line.sign === ' ' && kept.length > 0) kept.push({ sign: '+', text: '' })
+    }
+  }
+  return kept.reverse()
 }
 
 function oldLines(body: readonly BodyLine[]): string[] {
