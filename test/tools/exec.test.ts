@@ -122,7 +122,8 @@ describeSessions('exec', (open) => {
       const seen: string[] = []
       const progress = (_: number, message: string) => {
         seen.push(message)
-        abort.abort()
+        // What is done before it on a busy machine may be told too.
+        if (message === 'partial') abort.abort()
       }
       const signal = abort.signal
       await it.sh(`echo partial; sleep ${mark} & sleep ${mark}`, {}, { signal, progress })
