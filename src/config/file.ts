@@ -3,7 +3,7 @@ import { configInvalid, shown } from '../errors.ts'
 import { checkConfig, holdsOurs, isOurs } from './check.ts'
 import { agentsTwice, type Written } from './document.ts'
 import type { FoundFile, ReadFile } from './find-file.ts'
-import { readWhole } from './includes.ts'
+import { type Place, readWhole } from './includes.ts'
 import { type Path, type Problem, pathText, problemText } from './problem.ts'
 
 /** All there is to tell about a file. */
@@ -32,14 +32,18 @@ export function checkFile(
     what: `there is more than one agent ${shown(id)}`,
     path,
   }))
-  const repeated = whole.repeated.filter(holdsOurs).map((path) => ({
-    what: `${path.at(-1)} is there twice; this one, the later, counts`,
-    path,
-  }))
-  const withLine = (problem: Problem): Problem => {
-    const { file, line } = whole.placeOf(problem.path)
-    return { ...problem, line, ...(file !== found.path && { file }) }
-  }
+  const at = ({ file, line }: Place) => ({ line, ...(file !== found.path && { file }) })
+  const repeated = whole.repeated
+    .filter(({ path }) => holdsOurs(path))
+    .map(({ path, ...place }) => ({
+      what: `${path.at(-1)} is there twice; this one, the later, counts`,
+      path,
+      ...at(place),
+    }))
+  const withPlace = (problem: Problem): Problem => ({
+    ...problem,
+    ...at(whole.placeOf(problem.path)),
+  })
   return {
     written: config && {
       config,
@@ -49,8 +53,8 @@ export function checkFile(
         return { kind: 'file', name: file, place }
       },
     },
-    problems: inOrder([...whole.problems, ...[...problems, ...twice].map(withLine)]),
-    warnings: inOrder([...warnings, ...repeated].map(withLine)),
+    problems: inOrder([...whole.problems, ...[...problems, ...twice].map(withPlace)]),
+    warnings: inOrder([...warnings.map(withPlace), ...repeated]),
     included: whole.included,
   }
 }

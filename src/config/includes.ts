@@ -10,9 +10,14 @@ import { deepest, type Json5, parseJson5, tooDeep } from './json5.ts'
 import type { Path, Problem } from './problem.ts'
 
 /** Where something stands. */
-interface Place {
+export interface Place {
   readonly file: string
   readonly line: number | undefined
+}
+
+/** A key that is there twice, with the place of the later one. */
+interface Repeated extends Place {
+  readonly path: Path
 }
 
 /** All of it as one. */
@@ -21,8 +26,8 @@ export interface WholeFile {
   /** What could not be included. */
   readonly problems: readonly Problem[]
   /** Keys that an object has twice in one file. */
-  readonly repeated: readonly Path[]
-  /** Absolute paths of the files that were included. */
+  readonly repeated: readonly Repeated[]
+  /** Absolute paths of the files that were included, each once. */
   readonly included: readonly string[]
   /** Of what stands at `path`, or of the nearest thing around it. */
   placeOf(path: Path): Place
@@ -56,9 +61,8 @@ export function readWhole(
   if ('what' in json) return json
   const reader = new Reader(readFile, isFollowed, path)
   const file = { path, json, chain: [path] }
-  const root = unlessTooDeep(() => reader.node(json.value, [], [], file))
+  const root = unlessTooDeep(() => reader.whole(file, []))
   if ('what' in root) return root
-  const { problems, included } = reader
   const placeOf = (at: Path): Place => {
     let node = root
     for (const part of at) {
@@ -68,8 +72,8 @@ export function readWhole(
     }
     return node
   }
-  const repeated = [...json.repeated, ...reader.repeated]
-  return { value: plain(root), problems, repeated, included, placeOf }
+  const { problems, repeated, included } = reader
+  return { value: plain(root), problems, repeated, included: [...included], placeOf }
 }
 
 function unlessTooDeep(read: () => Node): Node | Problem {
@@ -83,8 +87,8 @@ function unlessTooDeep(read: () => Node): Node | Problem {
 
 class Reader {
   readonly problems: Problem[] = []
-  readonly repeated: Path[] = []
-  readonly included: string[] = []
+  readonly repeated: Repeated[] = []
+  readonly included = new Set<string>()
   readonly #readFile: ReadFile
   readonly #isFollowed: (path: Path) => boolean
   readonly #first: string
@@ -93,6 +97,16 @@ class Reader {
     this.#readFile = readFile
     this.#isFollowed = isFollowed
     this.#first = first
+  }
+
+  /** Of a file that stands at `path`. */
+  whole(file: OpenFile, path: Path): Node {
+    const { json } = file
+    for (const inner of json.repeated) {
+      const place = { file: file.path, line: json.lineOf(inner) }
+      this.repeated.push({ ...place, path: [...path, ...inner] })
+    }
+    return this.node(json.value, [], path, file)
   }
 
   /** `inFile` is where the value is in the file it stands in, `path` where in the whole. */
@@ -151,11 +165,10 @@ class Reader {
       return wrong(`the included file ${shown(path)} cannot be read: ${(error as Error).message}`)
     }
     if (text === undefined) return wrong(`there is no file ${shown(path)} to include`)
-    this.included.push(path)
+    this.included.add(path)
     const json = parseJson5(text)
     if ('what' in json) return this.#tell({ ...json, path: at }, path)
-    this.repeated.push(...json.repeated.map((inner) => [...at, ...inner]))
-    return this.node(json.value, [], at, { path, json, chain: [...chain, path] })
+    return this.whole({ path, json, chain: [...chain, path] }, at)
   }
 
   #tell(problem: Problem, file: string): undefined {

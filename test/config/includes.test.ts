@@ -65,7 +65,8 @@ describe('$include', () => {
   test('may stand in a file twice and in files that are included twice', async () => {
     const config = `{ agents: { entries: { a: { $include: "./one.json5" }, b: { $include: "./one.json5" } } } }`
     const files = { [at('one.json5')]: '{ sandbox: { scope: "session" } }' }
-    expect((await resolved(['--agent', 'b'], { config, files })).settings.scope).toBe('session')
+    const { settings, filesRead } = await resolved(['--agent', 'b'], { config, files })
+    expect([settings.scope, filesRead]).toEqual(['session', [usual, at('one.json5')]])
   })
 })
 
@@ -135,5 +136,20 @@ describe('is told where it stands', () => {
     const files = { [at('a')]: '{\n browser: {} }' }
     const { warnings } = await resolved([], { config: sandbox('$include: "./a"'), files })
     expect(warnings).toEqual([expect.stringContaining(`line 2 of ${at('a')}`)])
+  })
+
+  test('a key that is there twice, where what is around it is in other files too', async () => {
+    const twice = '{\n mode: "off",\n mode: "all" }'
+    const beside = await resolved([], {
+      config: sandbox('$include: "./a",\n mode: "non-main"'),
+      files: { [at('a')]: twice },
+    })
+    const places = [expect.stringContaining(`sandbox.mode, line 3 of ${at('a')}`)]
+    expect(beside.warnings).toEqual(places)
+    const listed = await resolved(['--agent', 'a'], {
+      config: `{ agents: {\n $include: "./a", list: [{ id: "b",\n sandbox: ${twice} }] } }`,
+      files: { [at('a')]: '{ list: [{ id: "a" }] }' },
+    })
+    expect(listed.warnings).toEqual([expect.stringContaining(`mode, line 5 of ${usual}`)])
   })
 })
