@@ -1,5 +1,5 @@
 /** What works on this machine, and what to do about the rest. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { describeWhere } from '../support/available.ts'
@@ -74,6 +74,36 @@ describeWhere('bubblewrap', 'doctor, with bubblewrap', () => {
     expect(stdout.split('\n').at(-1)).toBe(
       'NO SANDBOX: with mode off commands run on this machine, and nothing confines them.',
     )
+  })
+
+  test('a kernel that takes no filter of system calls makes no sandbox', async () => {
+    const number = { x64: 157, arm64: 167 }[process.arch as string]
+    if (number === undefined) throw new Error(`the number of ${process.arch} is to be added`)
+    const PATH = `${command.world.env.PATH}`
+    const directory = PATH.split(':').find((one) => existsSync(join(one, 'bwrap')))
+    // prctl with PR_SET_SECCOMP is EINVAL from here on, as where the kernel or an emulator has none.
+    const rules = [
+      [0x20, 0, 0, 0],
+      [0x15, 0, 3, number],
+      [0x20, 0, 0, 16],
+      [0x15, 0, 1, 22],
+      [0x06, 0, 0, 0x50016],
+      [0x06, 0, 0, 0x7fff0000],
+    ]
+    const program = [
+      '#!/usr/bin/perl',
+      `my $rules = pack "(SCCL)*", ${rules.flat().join(', ')};`,
+      `my $filter = pack 'S x![P] P', ${rules.length}, $rules;`,
+      `syscall(${number}, 38, 1, 0, 0, 0) and die; syscall(${number}, 22, 2, $filter) and die;`,
+      `exec "${directory}/bwrap", @ARGV;`,
+    ]
+    writeFileSync(join(command.world.temporary, 'bwrap'), program.join('\n'), { mode: 0o755 })
+    const { stdout, exitCode } = await command.run(['doctor'], {
+      ...noDocker,
+      PATH: `${command.world.temporary}:${PATH}`,
+    })
+    expect(exitCode).toBe(1)
+    expect(stdout).toMatch(/ the kernel takes no filter of system calls: .*\n +\u2192 Use a kernel/)
   })
 
   test('one that works is enough', async () => {

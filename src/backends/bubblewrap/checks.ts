@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { execa } from 'execa'
 import type { Check, Finding } from '../../sandbox.ts'
+import { keyringFilter } from './system-calls.ts'
 
 const checkDeadlineMs = 10_000
 
@@ -48,13 +49,20 @@ export async function howToInstall(): Promise<string> {
     : `Run "${install}" as root.`
 }
 
-/** Really makes the namespaces and mounts that every sandbox needs. */
+/** Really makes the namespaces and mounts that every sandbox needs, and has the kernel take its filter. */
 async function allowed(command: string, signal: AbortSignal): Promise<Finding> {
   const isolation = ['--unshare-user', '--unshare-pid', '--unshare-net', '--unshare-ipc']
-  const files = ['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev']
-  const result = await run(command, [...isolation, ...files, 'true'], signal)
+  const files = ['--ro-bind', '/', '/', '--proc', '/proc', '--dev', '/dev', '--seccomp', '3']
+  const result = await run(command, [...isolation, ...files, 'true'], signal, keyringFilter())
   if (!result.failed) return { ok: true, detail: 'namespaces can be made' }
-  const said = `${result.stderr ?? ''}`.trim() || result.shortMessage
+  const said = `${result.stderr ?? ''}`.trim() || `${result.shortMessage}`
+  if (/seccomp/i.test(said)) {
+    return {
+      ok: false,
+      detail: `the kernel takes no filter of system calls: ${said}`,
+      fix: 'Use a kernel with CONFIG_SECCOMP_FILTER, on a processor that is not emulated, or the Docker backend.',
+    }
+  }
   return { ok: false, detail: `no namespace could be made: ${said}`, fix: await whyForbidden() }
 }
 
@@ -85,10 +93,15 @@ async function commandsPresent(signal: AbortSignal): Promise<Finding> {
   }
 }
 
-/** Runs a program of the host to its end; the result tells how it failed. */
-export function run(command: string, args: readonly string[], signal?: AbortSignal) {
+/** Runs a program of the host to its end; the result tells how it failed. It can read `third` from descriptor 3. */
+export function run(
+  command: string,
+  args: readonly string[],
+  signal?: AbortSignal,
+  third?: Uint8Array,
+) {
   return execa(command, [...args], {
-    stdin: 'ignore',
+    stdio: ['ignore', 'pipe', 'pipe', third ?? 'ignore'],
     reject: false,
     timeout: checkDeadlineMs,
     ...(signal === undefined ? {} : { cancelSignal: signal }),
