@@ -1,5 +1,6 @@
 /** Whose sandbox a directory on an SSH host is: one line of JSON beside its workspace. */
 import type { SandboxInfo, SandboxSpec } from '../../sandbox.ts'
+import { isSandboxName } from '../sandbox-name.ts'
 
 export interface SandboxRecord
   extends Pick<SandboxInfo, 'name' | 'scopeKey' | 'agent' | 'workspace' | 'createdMs'> {
@@ -44,7 +45,7 @@ export function parseRecord(line: string): SandboxRecord | undefined {
   const { createdMs, ...rest } = value as SandboxRecord
   const { name, installation, scopeKey, agent, workspace, target } = rest
   const texts = [name, installation, scopeKey, agent, workspace, target]
-  if (typeof name !== 'string' || !/^sbx-[a-z0-9]+$/.test(name)) return undefined
+  if (typeof name !== 'string' || !isSandboxName(name)) return undefined
   if (!texts.every((text) => typeof text === 'string') || typeof createdMs !== 'number') {
     return undefined
   }
