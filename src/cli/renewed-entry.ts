@@ -11,9 +11,11 @@ export function renewed(there: Entry, fresh: Entry): Entry {
   const merged: Record<string, unknown> = { ...fresh, ...there }
   for (const [key, value] of Object.entries(fresh)) {
     const given = there[key]
-    if (!isRecord(value) || key === 'timeout') continue
-    // Variables: the engine's are as they are in the terminal now.
-    merged[key] = isRecord(given) ? { ...given, ...value } : value
+    if (!isRecord(value)) continue
+    if (key !== 'timeout') {
+      // Variables: the engine's are as they are in the terminal now.
+      merged[key] = isRecord(given) ? { ...given, ...value } : value
+    } else if (isRecord(given)) merged[key] = { ...value, ...given }
   }
   const line = renewedLine(lineOf(there), lineOf(fresh))
   const [command, ...args] = line

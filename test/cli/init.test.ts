@@ -132,6 +132,21 @@ describe('opencode’s file', () => {
     expect((await init('opencode', '--write')).stderr).toContain('has it already')
   })
 
+  test('gets how long calls may take where that is missing, and keeps what is there', async () => {
+    const line = ['node', realpathSync(entry), '--workspace', command.world.workspace]
+    const there = { type: 'local', command: line }
+    for (const [timeout, renewed] of [
+      [
+        { startup: 5_000, request: 9 },
+        { startup: 5_000, request: 9, execution: 1_800_000 },
+      ],
+      [7_000, 7_000],
+    ] as const) {
+      const { mcp } = await written({ mcp: { servers: { sandbox: { ...there, timeout } } } })
+      expect(mcp.servers.sandbox.timeout).toEqual(renewed)
+    }
+  })
+
   test('may name a server "servers"', async () => {
     const servers = { type: 'local', command: ['x'] }
     const { mcp } = await written({ mcp: { servers } })
