@@ -66,9 +66,13 @@ test.each<[Record<string, string>, object]>([
   // As Python has numbers as text.
   [
     {
-      SANDBOX_RUNTIME_STARTUP_ENV_VARS: `{'A': 1.0, "B":-2.50, 'C': 1e3, 'D': 5., 'E': 7, 'F': 'x: 1.0'}`,
+      SANDBOX_RUNTIME_STARTUP_ENV_VARS: `{'A': 1.0, "B":-2.50, 'C': 1e3, 'D': 5., 'E': 7, 'F': 'x: 1.0', 'G': 0x1e5}`,
     },
-    { docker: { env: { A: '1.0', B: '-2.5', C: '1000.0', D: '5.0', E: '7', F: 'x: 1.0' } } },
+    {
+      docker: {
+        env: { A: '1.0', B: '-2.5', C: '1000.0', D: '5.0', E: '7', F: 'x: 1.0', G: '485' },
+      },
+    },
   ],
   [{ RUNTIME_UID: '5' }, { docker: { user: '5' } }],
   [{ WORKSPACE_MOUNT_PATH_IN_SANDBOX: '/code' }, { docker: { workdir: '/code' } }],

@@ -166,7 +166,7 @@ const isPlain = (value: unknown) =>
 
 /** What is in quotes, or a number with a point or an exponent. */
 const quotedOrFloat =
-  /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|[-+]?(?:\d+\.\d*|\.\d+|\d+(?=e))(?:e[-+]?\d+)?(?![\w.])/gis
+  /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=e))(?:e[-+]?\d+)?(?![\w.])/gis
 
 /** With `1.0` and `1e3` as Python turns them into text, with a point; elsewhere that is another number's text. */
 const withWholeFloats = (text: string) =>
