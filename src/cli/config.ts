@@ -31,9 +31,23 @@ export async function run(argv: readonly string[]): Promise<number> {
   throw configInvalid(`there is no command ${shown(['config', ...extra].join(' '))}`, usage)
 }
 
-/** Of a file as it may be written. */
+/** Of a file as it may be written: each object with keys of its own may be included from other files too. */
 function jsonSchema() {
-  return z.toJSONSchema(configFile, { io: 'input' })
+  return z.toJSONSchema(configFile, {
+    io: 'input',
+    override: ({ jsonSchema: { properties, required } }) => {
+      if (properties !== undefined && required === undefined) properties.$include = include
+    },
+  })
+}
+
+const include = {
+  anyOf: [
+    { type: 'string' as const },
+    { type: 'array' as const, items: { type: 'string' as const } },
+  ],
+  description:
+    'A file whose settings stand here, or several: the later win, and what is beside this wins over all.',
 }
 
 async function check(path: string): Promise<number> {

@@ -119,6 +119,11 @@ test('config schema holds of the samples, and not of what is wrong', async () =>
     expect(holds(fixture(`openshell-${name}.json5`))).toBe(true)
   }
   expect(holds(fixture('openclaw.json5'))).toBe(true)
+  for (const part of ['"one.json5"', '["one.json5", "two.json5"]']) {
+    expect(holds(`{agents: {defaults: {sandbox: {$include: ${part}, mode: "all"}}}}`)).toBe(true)
+  }
+  expect(holds('{agents: {defaults: {sandbox: {$include: 1}}}}')).toBe(false)
+  expect(holds('{agents: {defaults: {sandbox: {docker: {env: {A: "b"}}}}}}')).toBe(true)
   expect(holds('{agents: {defaults: {sandbox: {mod: "all"}}}}')).toBe(false)
   expect(holds('{agents: {defaults: {sandbox: {docker: {image: 1}}}}}')).toBe(false)
 })
