@@ -199,7 +199,8 @@ export class AttendantShell {
       return
     }
     if (text === attendantWords.dropped) {
-      this.#asked.shift()?.drop()
+      // A command can find the token, and say it of what is never dropped.
+      if (asked?.isAhead === true) this.#asked.shift()?.drop()
       return
     }
     const isTold = text === attendantWords.told

@@ -67,6 +67,13 @@ test('what was dropped has told nothing', async () => {
   expect(shell.isFree).toBe(true)
 })
 
+test('a command that knows the mark can have nothing dropped that somebody has asked for', async () => {
+  const told = run('other')
+  await say(`${mark('dropped')}other${mark('0')}`)
+  const { code, stdout } = await told
+  expect([code, String(stdout)]).toEqual([0, 'other'])
+})
+
 test.each([
   ['dropped', mark('dropped')],
   ['answered', `ahead${mark('0')}`],
