@@ -27,7 +27,8 @@ export function attendedScripts(attendant: Attendant, alone?: Alone, pace?: Pace
       const asked = question
       question = undefined
       if (!isShort(stdin) || traffic === 'bulk') {
-        return spawned.run(script, stdin, signal, traffic, functions)
+        const run = spawned.run(script, stdin, signal, traffic, functions)
+        return run.finally(() => attendant.doubt())
       }
       const watch = new Standstill(attendant.guard, signal, pace)
       return attendant

@@ -142,6 +142,11 @@ export class AttendantShell {
     return { foretold, take: (signal) => this.#take(asked, signal) }
   }
 
+  /** What was asked for ahead is not good any more. */
+  doubt(): void {
+    this.#ahead = undefined
+  }
+
   async #take(asked: Asked, signal: AbortSignal): Promise<ScriptResult | undefined> {
     // What was asked for since comes after it, and may be to show what this does not.
     if (this.#ahead !== asked) return undefined

@@ -64,8 +64,8 @@ export class Attendant {
   }
 
   async #run(request: AttendantRequest): Promise<ScriptResult> {
-    const { script, stdin, signal, functions, begun } = request
-    if (functions === undefined) return spawnScript(this.guard, script, stdin, signal, begun)
+    const { script, stdin, functions, begun } = request
+    if (functions === undefined) return this.#runBeside(request, script)
     const told = request.alone?.ahead && (await this.#takenAhead(request, request.alone))
     if (told !== undefined) return told
     const shell = this.#shell
@@ -75,7 +75,23 @@ export class Attendant {
     }
     if (shell === undefined) void this.#start(functions)
     // One that is busy may be for long: it waits for its turn with other servers, or sends a large file.
-    return spawnScript(this.guard, `${functions}\n${script}`, stdin, signal, begun)
+    return this.#runBeside(request, `${functions}\n${script}`)
+  }
+
+  async #runBeside(
+    { stdin, signal, begun }: AttendantRequest,
+    script: string,
+  ): Promise<ScriptResult> {
+    try {
+      return await spawnScript(this.guard, script, stdin, signal, begun)
+    } finally {
+      this.doubt()
+    }
+  }
+
+  /** To be told when a script has ended that was run in another way: what was asked for ahead may not show what that did. */
+  doubt(): void {
+    this.#shell?.doubt()
   }
 
   /**
