@@ -27,6 +27,8 @@ export class Standstill {
   /** Of a look that goes on: few scripts take so long that there is one. */
   #looking: AbortController | undefined
   #seen = 0
+  /** Where it runs now. */
+  #group = 0
 
   constructor(guard: Guard, signal: AbortSignal, pace = usualPace) {
     this.#guard = guard
@@ -44,6 +46,8 @@ export class Standstill {
   /** To be called when the script runs, with the number of its group; again when another takes its place. */
   readonly begun = (group: number): void => {
     if (this.#isOver) return
+    if (group !== this.#group) this.#seen = 0
+    this.#group = group
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.#look(group), this.#pace.everyMs).unref()
   }
@@ -64,8 +68,9 @@ export class Standstill {
     const script = lookScript(group, this.#pace.lookSeconds)
     // What keeps this from being told keeps the script from its end too, and is found out there.
     const told = await spawnScript(this.#guard, script, undefined, signal).catch(() => undefined)
+    // What has taken its place meanwhile is looked at by itself.
+    if (this.#isOver || group !== this.#group) return
     this.#seen = told?.stdout.toString() === 'still' ? this.#seen + 1 : 0
-    if (this.#isOver) return
     if (this.#seen < looks) return this.begun(group)
     this.isStill = true
     this.#abort()

@@ -4,12 +4,15 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Transform } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { attendedScripts } from '../../src/attended-scripts.ts'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import type { Channel } from '../../src/sandbox.ts'
 import { Attendant } from '../../src/scripts/attendant.ts'
 import type { Scripts } from '../../src/scripts/script.ts'
+import { spawnScript } from '../../src/scripts/spawn-script.ts'
+import { Standstill } from '../../src/scripts/standstill.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
@@ -21,7 +24,7 @@ function slowly(channel: Channel): Channel {
   const stdout = new Transform({
     highWaterMark: 8192,
     transform: (bytes: Buffer, _, done) => {
-      setTimeout(done, bytes.length / 256, null, bytes)
+      void setTimeout(bytes.length / 256).then(() => done(null, bytes))
     },
   })
   return { ...channel, stdout: channel.stdout.pipe(stdout) }
@@ -85,6 +88,22 @@ echo done`
       } finally {
         await slow.close()
       }
+    })
+
+    test('where another takes its place, that one is watched, also when the first is looked at just then', async () => {
+      const ended = new AbortController()
+      const watch = new Standstill(guard, never, { everyMs: 2_000, lookSeconds: 1 })
+      const begun = (signal: AbortSignal) =>
+        new Promise<number>((resolve) => {
+          spawnScript(guard, 'sleep 300', undefined, signal, resolve).catch(() => {})
+        })
+      watch.begun(await begun(ended.signal))
+      const other = await begun(watch.signal)
+      await setTimeout(2_400)
+      watch.begun(other)
+      ended.abort()
+      await expect.poll(() => watch.isStill, { timeout: 20_000 }).toBe(true)
+      watch.end()
     })
 
     test('one that is cancelled while it waits is told as cancelled', async () => {
