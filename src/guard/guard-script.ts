@@ -20,7 +20,7 @@ marked() {
 for round in 1 2 3 4 5 6 7 8; do
 found=
 for pid in $(numbered "$3"); do kill "-$1" "$pid" 2>/dev/null && found=1; done
-for environ in /proc/[0-9]*/environ; do
+for environ in $(if [ "$quick" ]; then grep -ls "${markVariable}=$2" /proc/[0-9]*/environ 2>/dev/null; else echo /proc/[0-9]*/environ; fi); do
 pid=\${environ#/proc/}; pid=\${pid%/environ}
 [ "$pid" = "$$" ] && continue
 { while IFS= read -r text || [ "$text" ]; do
