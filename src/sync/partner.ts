@@ -50,6 +50,8 @@ export class Partner {
   readonly #foldsCase: boolean
   /** Until what was sent is agreed on. */
   #sent: SentFiles | undefined
+  /** What was foretold last is what a look would ask still: nothing was changed in the sandbox since. */
+  #isAsForetold = false
   /** How the last pass left things; good as long as the ancestor is the one it wrote. */
   #left:
     | (Record<Side, Scan> &
@@ -110,6 +112,7 @@ export class Partner {
 
   /** As `Workspace.foretell`. */
   foretell(signal: AbortSignal): Promise<Foretold | undefined> {
+    this.#isAsForetold = true
     return this.#left ? this.#scanner.foretell(signal) : Promise.resolve(undefined)
   }
 
@@ -129,7 +132,7 @@ export class Partner {
     const before = known.snapshot
     // When another server has synced meanwhile, what was left is out of date, and so is a look from before that.
     const left = this.#left?.ancestor === before ? this.#left : undefined
-    if (left === undefined) this.#scripts.doubt?.()
+    if (left === undefined || !this.#isAsForetold) this.#scripts.doubt?.()
     const [hostScan, sandboxScan] = await this.#look(look, left, before.size, context)
     const found = this.#filtered(hostScan, sandboxScan, before, left)
     const { host, sandbox } = await inSlices(found, signal)
@@ -163,6 +166,9 @@ export class Partner {
       hidesFile: (path) => this.#rules.leavesOut(path),
       oneWay,
       context,
+    }).finally(() => {
+      // At its end: what was foretold meanwhile may have been looked for before it.
+      this.#isAsForetold = false
     })
     this.#scanner.came(made.toSandbox)
     const noting = this.#ancestor.write(made.agreed, changed && withPlanned(changed, plan))

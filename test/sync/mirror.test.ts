@@ -49,7 +49,7 @@ for (const [name, tools] of Object.entries(shells())) {
       const inside = (path: string) => join(sandbox.root, path)
       const outside = (path: string) => join(host, path)
 
-      test('what was asked for ahead is doubted where another server has synced since', async () => {
+      test('what was asked for ahead is doubted where this server has changed something since, or another has', async () => {
         const doubts: number[] = []
         let pass = 0
         const synced = async () => {
@@ -57,17 +57,26 @@ for (const [name, tools] of Object.entries(shells())) {
           pass += 1
           await mirror.sync(scripts, 'both', context)
         }
+        const foretold = async () => {
+          await mirror.foretell(sandbox, never)
+          await synced()
+        }
         put(host, 'a', 'a')
         await synced()
-        await synced()
-        await synced()
+        await foretold()
+        await foretold()
         expect(doubts).toEqual([1])
         const other = mirrorWith()
         put(host, 'a', 'b')
         await other.sync(channelScripts(sandbox), 'both', context)
-        await synced()
+        await foretold()
         expect(doubts).toEqual([1, 4])
         await other.close()
+        await foretold()
+        put(host, 'a', 'c')
+        await foretold()
+        await synced()
+        expect(doubts).toEqual([1, 4, 7])
       })
 
       test('what the host has arrives as it is, and what is made inside comes back', async () => {
