@@ -3,9 +3,11 @@ import { createInterface } from 'node:readline'
 
 /** Resolves when it is on its way; harmless when nobody reads on. */
 export function print(text: string): Promise<void> {
+  const { stdout } = process
+  // The end of a write tells of it too, but without a listener it would end the process.
+  if (stdout.listenerCount('error') === 0) stdout.on('error', () => {})
   return new Promise((resolve) => {
-    process.stdout.once('error', () => resolve())
-    process.stdout.write(text, () => resolve())
+    stdout.write(text, () => resolve())
   })
 }
 

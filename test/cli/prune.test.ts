@@ -258,3 +258,11 @@ test('a private workspace whose sandbox is gone, or that is too large to judge, 
   utimesSync(large, new Date(), new Date())
   expect((await prune('--workspaces', '--idle', '1d')).stderr).not.toContain('large one')
 })
+
+test('of however many something is printed, each is a line and nothing else is said', async () => {
+  const keys = Array.from({ length: 20 }, (_, at) => `agent-${at}`)
+  for (const key of keys) make(join(state, 'workspaces'), key)
+  const { stdout, stderr } = await prune('--workspaces', '--idle', '1d')
+  expect(stdout.split('\n').sort()).toEqual(keys.sort())
+  expect(steady(stderr, command)).not.toContain('Warning')
+})
