@@ -41,20 +41,19 @@ export function* orphanWorkspaces(
       if (key.startsWith('ephemeral-') || isLeased(state, key)) continue
       const real = realDirectory(path)
       if (real === undefined || [key, path, real].some((one) => ofSandboxes.has(one))) continue
-      const inUse = usedWorkspaces(state, idleMs)
-      if (inUse.has(path) || inUse.has(real)) continue
+      if (isUsed(state, [path, real], idleMs)) continue
       const changed = lastChange(path, idleMs)
       if (changed !== undefined) yield { directory, key, path, changed }
     }
   }
 }
 
-/** A restart of the machine ends sandboxes; who used one lately goes on in its workspace. */
-function usedWorkspaces(state: string, idleMs: number): ReadonlySet<string> {
-  const used = [...readUses(state)].filter(
-    ([name, { usedMs }]) => Date.now() - usedMs < idleMs || isLeased(state, name),
+/** A restart of the machine ends sandboxes; who used one lately goes on in its workspace, whose `paths` these are. */
+function isUsed(state: string, paths: readonly string[], idleMs: number): boolean {
+  return [...readUses(state)].some(
+    ([name, { workspace, usedMs }]) =>
+      paths.includes(workspace) && (Date.now() - usedMs < idleMs || isLeased(state, name)),
   )
-  return new Set(used.map(([, { workspace }]) => workspace))
 }
 
 /** With all that is in it; links are removed, and not followed. */

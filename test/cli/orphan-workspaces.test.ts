@@ -13,11 +13,12 @@ import fs, {
 import { syncBuiltinESMExports } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { orphanWorkspaces } from '../../src/cli/orphan-workspaces.ts'
 import { removeWorkspace } from '../../src/cli/prune.ts'
 import type { Found } from '../../src/cli/sandboxes.ts'
 import { quote } from '../../src/posix-sh.ts'
+import { thisProcess } from '../../src/process-identity.ts'
 import { writeUse } from '../../src/sessions/use-record.ts'
 
 const hour = 3_600_000
@@ -126,4 +127,26 @@ test('one that is removed in part is not said to be whole, and it is told how th
     if (isRoot) process.seteuid?.(0)
   }
   expect(existsSync(closed)).toBe(true)
+})
+
+test('which sandboxes are in use is asked of those alone that had the workspace', () => {
+  const { state, pathOf, orphans } = place('one', 'two', 'three')
+  mkdirSync(join(state, 'leases'))
+  const record = { agent: 'main', session: 'main', scopeKey: 's', usedMs: Date.now() - 48 * hour }
+  for (const letter of 'abcdefghij') {
+    writeUse(state, `sbx-${letter.repeat(15)}`, { ...record, workspace: `/of/${letter}` })
+  }
+  writeUse(state, 'sbx-kkkkkkkkkkkkkkk', { ...record, workspace: pathOf('two') })
+  const { pid, started } = thisProcess()
+  writeFileSync(join(state, 'leases', `sbx-kkkkkkkkkkkkkkk.${pid}-${started}-000000000000`), '')
+  const looks = vi.spyOn(fs, 'readdirSync')
+  syncBuiltinESMExports()
+  onTestFinished(() => {
+    looks.mockRestore()
+    syncBuiltinESMExports()
+  })
+  expect(keysOf(orphans())).toEqual(['one', 'three'])
+  const ofLeases = looks.mock.calls.filter(([path]) => path === join(state, 'leases'))
+  // For each workspace once under its own name, and for the sandbox that had the one.
+  expect(ofLeases).toHaveLength(4)
 })
