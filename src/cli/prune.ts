@@ -25,12 +25,19 @@ interface Judged {
   readonly candidate: PruneCandidate
 }
 
+/** How one is told that was not removed, with the mark before it. */
+const notRemoved = {
+  kept: ['!', 'is kept'],
+  gone: ['!', 'is gone'],
+  failed: ['\u2716', 'could not be removed'],
+} as const
+
 /** What became of one that is idle or old. */
 interface Outcome {
   readonly name: string
   readonly workspace: string
   readonly reason: string
-  readonly outcome: 'removed' | 'would be removed' | 'kept' | 'failed'
+  readonly outcome: 'removed' | 'would be removed' | 'kept' | 'gone' | 'failed'
   readonly why?: string
 }
 
@@ -88,9 +95,10 @@ async function prune({ scope, candidate }: Judged, dry: boolean): Promise<Outcom
   if (dry) return { ...told, outcome: 'would be removed' }
   try {
     const remove = (signal: AbortSignal) => removeCandidate(scope, candidate, signal)
-    return (await within(removeMs, `removing ${name}`, remove))
-      ? { ...told, outcome: 'removed' }
-      : { ...told, outcome: 'kept', why: 'it was used just now' }
+    const outcome = await within(removeMs, `removing ${name}`, remove)
+    if (outcome === 'removed') return { ...told, outcome }
+    const why = outcome === 'kept' ? 'it was used just now' : 'somebody else has just removed it'
+    return { ...told, outcome, why }
   } catch (error) {
     return { ...told, outcome: 'failed', why: toldError(error).message }
   }
@@ -146,13 +154,14 @@ async function printOutcomes(outcomes: readonly Outcome[], dry: boolean): Promis
   for (const { name, outcome, reason, why, workspace: path } of outcomes) {
     const workspace = oneLine(path)
     const line = `${name} (${reason}; ${workspace})`
-    if (outcome === 'removed') await print(`${name}\n`)
-    else if (outcome === 'would be removed') await print(`${line}\n`)
-    else
-      say(
-        `${outcome === 'kept' ? '!' : '\u2716'} ${line} ${outcome === 'kept' ? 'is kept' : 'could not be removed'}: ${why}`,
-      )
-    if (outcome === 'removed') say(`  removed: ${reason}; ${workspace}`)
+    if (outcome === 'removed') {
+      await print(`${name}\n`)
+      say(`  removed: ${reason}; ${workspace}`)
+    } else if (outcome === 'would be removed') await print(`${line}\n`)
+    else {
+      const [mark, end] = notRemoved[outcome]
+      say(`${mark} ${line} ${end}: ${why}`)
+    }
   }
   if (outcomes.length === 0) say('Nothing is idle or old enough to be removed.')
   else if (dry) say('Nothing was removed: --dry-run.')

@@ -105,24 +105,32 @@ export async function pruneCandidates(
   return found.flatMap((info) => pruneCandidate(scope, info) ?? [])
 }
 
-/** Removes one, unless it is used or holds more now: false then. Rejects as `Backend.remove`. */
+/** What became of a candidate: one that is used or holds more now is `kept`, and `gone` if somebody else removed it. */
+export type Removal = 'removed' | 'kept' | 'gone'
+
+/** Removes one, if that is still to be done. Rejects as `Backend.remove`. */
 export async function removeCandidate(
   scope: PruneScope,
   { info, kept }: PruneCandidate,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<Removal> {
   const { backend, state } = scope
-  let removed = false
+  let removal: Removal = 'kept'
   const remove = async () => {
+    // Its use was known; who removes one forgets that, in this turn. To judge it again would note a use of what is not there.
+    if (readUse(state, info.name) === undefined) {
+      removal = 'gone'
+      return
+    }
     const now = pruneCandidate(scope, info)
     // Nobody was asked about what has been left in it since.
     if (now === undefined || now.kept?.why !== kept?.why) return
     await backend.remove(info.name, signal)
     forgetSandbox(state, info.name)
-    removed = true
+    removal = 'removed'
   }
   await whileUnused(state, info.name, remove, signal)
-  return removed
+  return removal
 }
 
 /**
@@ -145,7 +153,7 @@ export async function pruneSandboxes(
         continue
       }
       try {
-        if (!(await removeCandidate(scope, one, signal))) continue
+        if ((await removeCandidate(scope, one, signal)) !== 'removed') continue
         report(`${called} was ${reason} and is removed`)
       } catch (error) {
         if (signal.aborted || isSandboxError(error, 'BACKEND_UNAVAILABLE')) throw error

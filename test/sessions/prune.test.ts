@@ -175,7 +175,7 @@ test('a mirrored one with changes that the host has not is kept, and goes when t
   if (judged === undefined) throw new Error('nothing was found')
   markUnsettled(state, `${name}.1-2-000000000000`)
   // Also when it was judged a moment before.
-  expect(await removeCandidate({ ...scope, ...mirrored }, judged, never)).toBe(false)
+  expect(await removeCandidate({ ...scope, ...mirrored }, judged, never)).toBe('kept')
   expect(await prune(mirrored)).toEqual([
     expect.stringMatching(
       /is kept, because not all .* came back to the host: the next command in it/,
@@ -208,15 +208,26 @@ test('a lease keeps a sandbox, from the moment it was judged to the moment it is
   if (found === undefined) throw new Error('nothing was found')
   const lease = await takeLease(state, name, context)
   expect(await pruneCandidates(scope, never)).toEqual([])
-  expect(await removeCandidate(scope, found, never)).toBe(false)
+  expect(await removeCandidate(scope, found, never)).toBe('kept')
   lease.release()
   lease.release()
   writeUse(state, name, used)
-  expect(await removeCandidate(scope, found, never)).toBe(false)
+  expect(await removeCandidate(scope, found, never)).toBe('kept')
   expect(await names()).toEqual([name])
   writeUse(state, name, idle)
   await prune()
   expect(await names()).toEqual([])
+})
+
+test('of one that somebody else has removed since it was judged, nothing is noted anew', async () => {
+  const { state, scope, name } = await place()
+  writeUse(state, name, idle)
+  const mirrored = { ...scope, workspaces: 'mirror' } as const
+  const [found] = await pruneCandidates(mirrored, never)
+  if (found === undefined) throw new Error('nothing was found')
+  expect(await removeCandidate(mirrored, found, never)).toBe('removed')
+  expect(await removeCandidate(mirrored, found, never)).toBe('gone')
+  expect([readUse(state, name), isUnsettled(state, name)]).toEqual([undefined, false])
 })
 
 test('whoever wants to use a sandbox that is being removed waits until it is', async () => {
