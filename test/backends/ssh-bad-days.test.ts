@@ -140,6 +140,19 @@ test('a transfer that is stuck holds up no command, and cancelling is quick when
   await sandbox.close()
 })
 
+test('one that is closed while the host says nothing ends for all who wait on it', async () => {
+  const sandbox = await backend.open(newSpec(), context)
+  const { exit } = await running(sandbox)
+  server.stopReading()
+  // More than there are shells that wait for a script.
+  const starts = Array.from({ length: 4 }, () => run(sandbox, 'true'))
+  const settled = Promise.allSettled([exit, ...starts])
+  await sandbox.close()
+  for (const one of await settled) {
+    expect(one).toMatchObject({ status: 'rejected', reason: { code: 'SANDBOX_LOST' } })
+  }
+}, 30_000)
+
 test('an account that may run no commands is told as such', async () => {
   await server.close()
   await start({ commands: false })

@@ -1,4 +1,5 @@
 /** One SSH connection, through ssh2: what is asked of it once it is there. */
+import type { Duplex } from 'node:stream'
 import type { Client } from 'ssh2'
 import { commandNotStarted, sandboxLost } from '../../errors.ts'
 import type { Channel } from '../../sandbox.ts'
@@ -13,8 +14,12 @@ export interface Connection {
   exec(command: string, mark: string): Promise<Channel | undefined>
   /** Resolves when it is gone, with the reason unless that is `close`. */
   readonly closed: Promise<Error | undefined>
+  /** What runs on it is lost, at the latest when the host has not answered for some seconds. */
   close(): void
 }
+
+/** A host that is told of the end and has not ended its side by then does not answer. */
+const endMs = 5_000
 
 /** Over a client that is past authentication. `release` is called when it is gone. */
 export class ClientConnection implements Connection {
@@ -23,6 +28,7 @@ export class ClientConnection implements Connection {
   readonly #sandbox: string
   #gone: Error | undefined
   #isLetGo = false
+  #ending: NodeJS.Timeout | undefined
 
   constructor(client: Client, sandbox: string, release: () => void) {
     this.#client = client
@@ -36,6 +42,7 @@ export class ClientConnection implements Connection {
     this.closed = new Promise((resolve) => {
       client.once('close', () => {
         this.#gone ??= new Error('the connection was closed')
+        clearTimeout(this.#ending)
         release()
         resolve(this.#isLetGo ? undefined : this.#gone)
       })
@@ -66,12 +73,17 @@ export class ClientConnection implements Connection {
     this.#isLetGo = this.#gone === undefined
     this.#gone ??= new Error('the connection was closed')
     this.#client.end()
+    // Nobody else gives it up: ssh2 asks no more whether the host is there. What is waited for on it ends with it.
+    this.#ending ??= setTimeout(() => cutOff(this.#client), endMs).unref()
   }
 
   #lost(why: string): Error {
     return sandboxLost(this.#sandbox, this.#gone?.message ?? why, this.#gone)
   }
 }
+
+/** `Client.destroy` does nothing once `end` was called. */
+const cutOff = (client: Client) => (client as unknown as { _sock?: Duplex })._sock?.destroy()
 
 const noCommands = (error: Error) =>
   commandNotStarted(
