@@ -46,8 +46,9 @@ export async function startCommand(
   const execution = await Execution.start(guard, placed, output(), context.signal, given).catch(
     async (error: unknown) => {
       steps.notStarted()
-      // Without a working directory there may be no workspace either.
-      if (isSandboxError(error, 'COMMAND_NOT_STARTED')) await opening.check(guard, context)
+      // Without a working directory there may be no workspace either. A sandbox that says nothing is asked nothing more.
+      const isMissing = isSandboxError(error) && error.workdir !== undefined
+      if (isMissing) await opening.check(guard, context)
       throw error
     },
   )

@@ -42,6 +42,8 @@ export class SandboxError extends Error {
   readonly hint: string
   /** Of `CONFIG_INVALID`: the key whose value it is about, such as `docker.image`, where it is one. */
   readonly setting?: string
+  /** Of `COMMAND_NOT_STARTED`: the directory that is not there, where that is why. */
+  readonly workdir?: string
   /** Of a sync: what is in the way is in the sandbox, where a command may put it right. */
   readonly isInside?: boolean
   /** The same with other names for the files that it is about. */
@@ -52,7 +54,7 @@ export class SandboxError extends Error {
     message: string,
     hint: string,
     cause?: unknown,
-    about: Pick<SandboxError, 'setting' | 'isInside'> = {},
+    about: Pick<SandboxError, 'setting' | 'workdir' | 'isInside'> = {},
   ) {
     super(printable(message), cause === undefined ? undefined : { cause })
     this.code = code
@@ -149,6 +151,8 @@ export const workdirMissing = (workdir: string) =>
     'COMMAND_NOT_STARTED',
     `there is no directory ${shown(workdir)} in the sandbox; the command was not started`,
     'Leave workdir out to use the workspace, or make the directory first.',
+    undefined,
+    { workdir },
   )
 
 export const commandNotStarted = (reason: string, hint: string, cause?: unknown) =>
