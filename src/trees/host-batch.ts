@@ -3,25 +3,16 @@
  * place or taken back together. The invariant: until `commit` no name that anybody uses has changed
  * but for directories made, and `rollBack` undoes all there is.
  */
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fsync,
-  lstatSync,
-  rmdirSync,
-  type Stats,
-  statSync,
-  unlinkSync,
-} from 'node:fs'
+import { accessSync, closeSync, constants, fsync, rmdirSync, statSync, unlinkSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { cancelled } from '../errors.ts'
 import { fileExists, fileStale, notAFile, sameFileTwice } from '../file-errors.ts'
-import { type Change, type Replaced, readLimitBytes } from '../tree.ts'
+import type { Change, Replaced } from '../tree.ts'
 import { Turn } from '../turn.ts'
+import { contentFound, type Found, isUntouched } from './host-before.ts'
 import { type Made, makeMissing, syncDirectory } from './host-directories.ts'
-import { errnoOf, kindName, writeFailure } from './host-failure.ts'
-import { digestOfFile, readRange, withFile } from './host-file.ts'
+import { kindName, writeFailure } from './host-failure.ts'
+import { readRange, withFile } from './host-file.ts'
 import { identities } from './host-identities.ts'
 import { putInPlace, type Undo } from './host-replace.ts'
 import { type Owner, writeTemporary } from './host-temporary.ts'
@@ -33,6 +24,8 @@ interface Step {
   directory: Directory
   /** Name of the file in `directory` that becomes the new one. */
   staged?: string
+  /** What was there when it was checked last. */
+  found?: Found
 }
 
 const fsyncDone = promisify(fsync)
@@ -109,10 +102,11 @@ export class HostBatch {
       await turn.share()
       const { path, before } = step.change
       if (before === 'anything') continue
-      const found = this.#step(path, () => this.#digest(step))
+      step.found = this.#step(path, () => contentFound(this.#walk, step))
+      const { digest } = step.found
       if (before === 'absent') {
-        if (found !== undefined) existing ??= path
-      } else if (found !== before.digest) stale.push(path)
+        if (digest !== undefined) existing ??= path
+      } else if (digest !== before.digest) stale.push(path)
     }
     if (stale.length > 0) throw fileStale(stale)
     if (existing !== undefined) throw fileExists(existing)
@@ -148,6 +142,7 @@ export class HostBatch {
       if (step.change.after === 'absent' && step.place.missing.length > 0) continue
       this.#step(step.change.path, () => {
         this.#walk.confirm(step.directory, step.change.path)
+        this.#checkAgain(step)
         const undo = putInPlace({
           directory: step.directory,
           name: step.place.name,
@@ -208,28 +203,11 @@ export class HostBatch {
     }
   }
 
-  /** Of the content that `before` speaks about; undefined when there is none. */
-  #digest({ change, place, directory }: Step): string | undefined {
-    let at = { directory, name: place.name }
-    if (place.entry?.isSymbolicLink()) {
-      const target = this.#walk.resolve(change.path)
-      if (target.entry === undefined) return undefined
-      at = target
-    } else if (directory === place.directory && place.missing.length > 0) return undefined
-    this.#walk.confirm(at.directory, change.path)
-    const path = at.directory.at(at.name)
-    if (change.before === 'absent') return lookAt(path) && 'something'
-    try {
-      return withFile(path, (file) => {
-        if (!file.stats.isFile()) return 'no file'
-        // Nobody has read such a file whole: to hash it would hold up everybody to no avail.
-        return file.stats.size > readLimitBytes ? 'too large' : digestOfFile(file)
-      })
-    } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return undefined
-      if (errnoOf(error) === 'ELOOP') return 'a link that came between'
-      throw error
-    }
+  /** Since all were checked others have had time to write to it. */
+  #checkAgain(step: Step): void {
+    const { path, before } = step.change
+    if (typeof before === 'string' || isUntouched(step.found)) return
+    if (contentFound(this.#walk, step).digest !== before.digest) throw fileStale([path])
   }
 
   async #write(step: Step, after: Exclude<Change['after'], 'absent'>): Promise<void> {
@@ -245,10 +223,6 @@ export class HostBatch {
       throw writeFailure(change.path, error)
     }
   }
-}
-
-function lookAt(path: string): Stats | undefined {
-  return lstatSync(path, { throwIfNoEntry: false })
 }
 
 /** For clearing up, where an error must not hide the one being reported. */

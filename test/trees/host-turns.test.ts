@@ -1,5 +1,6 @@
 /** Many changes of a host tree are made in turns with all else that this process does, and still all or none. */
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -73,6 +74,30 @@ test('what waits for changes that fail comes after all is put back', async () =>
   await later
   expect(names.map(contentOf)).toEqual(['later', 'too', ...Array(count - 2).fill('old')])
   expect(readdirSync(root).sort()).toEqual([...names, 'last'].sort())
+})
+
+test('what somebody writes after all were checked, and before its turn comes, is kept, and all is put back', async () => {
+  for (const content of [null, 'new']) {
+    fill()
+    const last = names[count - 1] as string
+    let isWritten = false
+    const failing = eachStepATurn(
+      () => tree.apply(names.map((name) => change(name, was('old'), content))),
+      () => {
+        const hasBegun = content === null ? !existsSync(join(root, 'f0')) : changed() > 0
+        if (isWritten || !hasBegun) return
+        writeFileSync(join(root, last), 'theirs')
+        isWritten = true
+      },
+    )
+    await expect(failing).rejects.toMatchObject({
+      code: 'FILE_STALE',
+      message: expect.stringContaining(`"${last}"`),
+    })
+    expect(isWritten).toBe(true)
+    expect(names.map(contentOf)).toEqual([...Array(count - 1).fill('old'), 'theirs'])
+    expect(readdirSync(root).sort()).toEqual([...names].sort())
+  }
 })
 
 test('who waits for all that is unfinished finds the changes made and nothing beside them', async () => {
