@@ -45,7 +45,7 @@ describe.runIf(hasPerl)('by perl alone', () => {
   /** Its exit code; `declined` where the script would go on. */
   function apply(changes: readonly Change[], edited = (script: string) => script): Promise<number> {
     const { script, stdin } = manyScript(root, changes, '', '', `cat >/dev/null; exit ${declined}`)
-    const child = spawn('sh', ['-c', edited(script)], { cwd: '/' })
+    const child = spawn('sh', ['-c', edited(script)], { cwd: '/', detached: true })
     child.stdin.on('error', () => {})
     child.stdin.end(Buffer.concat(stdin))
     return new Promise((resolve) => child.once('close', (code) => resolve(code ?? -1)))
@@ -105,6 +105,20 @@ describe.runIf(hasPerl)('by perl alone', () => {
     }
     // Once for each change, in each of three rounds.
     expect(step).toBe(3 * several().length)
+  })
+
+  test('ended while the disk takes the new files, it waits for none but those that the disk has begun with', async () => {
+    const before = await all()
+    const log = `${root}-log`
+    const file = '$staged[$i]{path}\n'
+    const disk = `open my $log, '>>', '${log}'; syswrite $log, "${file}"; kill TERM => -getpgrp; select undef, undef, undef, 0.01 until $over; 1`
+    const asked = (script: string) =>
+      script.replace('$file->sync or', () => `do { ${disk.replaceAll("'", `'\\''`)} } or`)
+    const made = Array.from({ length: 100 }, (_, i) => change(`f${i}`, 'absent', 'x'))
+    expect(await apply(made, asked)).toBe(143)
+    expect(readFileSync(log, 'utf8').split('\n').length - 1).toBeLessThanOrEqual(16)
+    rmSync(log)
+    expect(await all()).toBe(before)
   })
 
   const refused: Readonly<Record<string, () => Change>> = {
