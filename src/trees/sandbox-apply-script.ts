@@ -27,11 +27,11 @@ locate() {
 distinct() {
   index=$1
   eval "key=/\\\${D$1%/}/\\\${B$1:+\\$B$1/}\\$N$1//"
-  rest=\${keys#*"$key"}
-  case $rest in
-    *"$key"*)
-      rest=\${rest%%"$key"*}
-      fail ${exits.twice} "\${rest##*//}" ;;
+  # A \`#*\` would try each beginning, of many thousand characters, against all of it.
+  case $keys in
+    *"$key"*"$key"*)
+      keys=\${keys%"$key"*}
+      fail ${exits.twice} "\${keys##*//}" ;;
   esac
 }
 `

@@ -196,6 +196,28 @@ for (const [shell, scripts] of Object.entries(await localShells())) {
       expect(await all()).toBe(before.replaceAll(/:.*/g, ':new'))
     })
 
+    const numbers = Array.from({ length: 150 }, (_, i) => i)
+    /** Over a link: what is behind one is the script's. */
+    function fillDeep(): { readonly deep: string; readonly changes: readonly Change[] } {
+      const deep = ['a', 'b', 'c'].map((letter) => letter.repeat(200)).join('/')
+      mkdirSync(at(deep), { recursive: true })
+      for (const i of numbers) writeFileSync(at(`${deep}/${i}`), 'old')
+      symlinkSync(deep, at('link'))
+      return { deep, changes: numbers.map((i) => change(`link/${i}`, was('old'), 'new')) }
+    }
+
+    test('as many over a link as make a long list of places are told apart', async () => {
+      const { deep, changes } = fillDeep()
+      const tree = new SandboxTree(scripts, { root })
+      const same = change(`${deep}/7`, was('old'), 'twice')
+      await expect(tree.apply([...changes, same])).rejects.toMatchObject({
+        code: 'ARGUMENT_INVALID',
+        message: expect.stringContaining('and "link/7" are the same file'),
+      })
+      await tree.apply(changes)
+      for (const i of numbers) expect(readFileSync(at(`${deep}/${i}`), 'utf8')).toBe('new')
+    })
+
     test('reads them together, each as if it were read alone', async () => {
       fill()
       const large = 'large'.repeat(60_000)
