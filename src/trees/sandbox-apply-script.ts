@@ -175,6 +175,12 @@ put() {
 isPut() { eval "name=\\$N$1; cd -P \\"\\$D$1\\"" && ! [ -e "./$token-$1" ]; }
 back() { isPut $1 && mv -f "./$token-\${1}b" "./$name"; }
 gone() { isPut $1 && rm -f "./$name"; }
+# There are more names than a program takes.
+portion() {
+  [ "$#" -ge 100 ] || return 0
+  rm -f "$@"
+  return 1
+}
 clear() {
   # Who ends the script ends its programs too, and once it has begun to take back it goes on.
   trap '' HUP INT PIPE TERM
@@ -184,9 +190,11 @@ clear() {
   [ -z "$finished" ] || [ -n "$many" ] || staged=
   for i in $staged; do
     eval "set -- \\"\\$@\\" \\"\\$D$i/$token-$i\\""
+    portion "$@" || set --
   done
   if [ -n "$many" ]; then for i in $all; do
     eval "[ -z \\"\\$D$i\\" ] || set -- \\"\\$@\\" \\"\\$D$i/$token-\${i}b\\""
+    portion "$@" || set --
   done; fi
   [ "$#" -eq 0 ] || rm -f "$@"
   [ -n "$finished" ] || for i in $made; do eval "rmdir \\"\\$M$i\\""; done

@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   renameSync,
@@ -216,6 +217,21 @@ for (const [shell, scripts] of Object.entries(await localShells())) {
       })
       await tree.apply(changes)
       for (const i of numbers) expect(readFileSync(at(`${deep}/${i}`), 'utf8')).toBe('new')
+    })
+
+    test('more names than one program takes are cleared away, whether it went well or not', async () => {
+      // A quarter of the stack is what the words of a program may have, and not less than 128 KiB.
+      const crowded: typeof scripts = (script, stdin, signal, functions = '') =>
+        scripts(script, stdin, signal, `ulimit -s 512\n${functions}`)
+      const tree = new SandboxTree(crowded, { root })
+      const { deep, changes } = fillDeep()
+      const stale = change('link/0', was('other'), 'new')
+      await expect(tree.apply([...changes.slice(1), stale])).rejects.toMatchObject({
+        code: 'FILE_STALE',
+      })
+      await tree.apply(changes)
+      expect(readdirSync(at(deep)).sort()).toEqual(numbers.map(String).sort())
+      expect(existsSync(`/tmp/${lockName(root, '')}`)).toBe(false)
     })
 
     test('reads them together, each as if it were read alone', async () => {
