@@ -127,6 +127,7 @@ sub check_and_keep {
     return if over();
     enter_again($root, $change) or return;
     unchanged(@$change{qw(name old before)}, \my @now) or return;
+    $$change{facts} = file_facts($$change{name});
     next unless @now;
     # A link to a file of somebody else's could not be removed again from a sticky directory.
     $now[4] == $> && link $$change{name}, "./$token-$$change{index}b" or return;
@@ -135,12 +136,16 @@ sub check_and_keep {
   }
   1
 }
+# Without the time of the link that is kept.
+sub file_facts { join ' ', (Time::HiRes::lstat $_[0])[0 .. 2, 7, 9] }
 sub put_all {
   my ($root, $token, $all) = @_;
   for my $change (@$all) {
     return if over();
     next if $$change{kind} eq 'absent' && !$$change{kept};
     enter_again($root, $change) or return;
+    # Since all were checked others have had time to write to it.
+    file_facts($$change{name}) eq $$change{facts} or return;
     if ($$change{kind} eq 'absent') { unlink $$change{name} or return }
     else {
       rename "./$token-$$change{index}", $$change{name} or return;

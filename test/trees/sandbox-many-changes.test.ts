@@ -163,6 +163,24 @@ describe.runIf(hasPerl)('by perl alone', () => {
     expect(await all()).toBe(before)
   })
 
+  test.each(['d0/f0', 'd2/f8', 'tool'])(
+    'what is written to %s after all were checked is left to the script, and kept',
+    async (written) => {
+      fill()
+      const write = `open my $file, '>', '${at(written)}'; print $file 'theirs'; close $file`
+      const late = (script: string) =>
+        script.replace(
+          'sub put_all {',
+          () =>
+            `sub put_all { ${write.replaceAll("'", `'\\''`)}; put_all_then(@_) }\nsub put_all_then {`,
+        )
+      expect(await apply(several(), late)).toBe(declined)
+      expect(readFileSync(at(written), 'utf8')).toBe('theirs')
+      for (const name of names)
+        if (name !== written) expect(readFileSync(at(name), 'utf8')).toBe(name)
+    },
+  )
+
   test('what did not arrive whole is not written, and waits for nobody', async () => {
     fill()
     const before = await all()
