@@ -16,6 +16,9 @@ import {
 /** What is larger has a channel of its own, so that no command waits behind it. */
 export const framedBytes = 1024 * 1024
 
+/** As long as a script may take that takes back thousands of files, by a program or two for each. */
+const takeBackMs = 60_000
+
 /** Told when a script runs. */
 export type Begun = (group: number) => void
 
@@ -72,7 +75,7 @@ async function started(
   const process = await spawn(guard, script, { workdir: '/', stdin: stdin ?? 'none', signal })
   begun?.(process.group)
   // What it had begun is taken back before it ends.
-  const close = () => void process.kill().catch(() => {})
+  const close = () => void process.kill(takeBackMs).catch(() => {})
   signal.addEventListener('abort', close, { once: true })
   if (signal.aborted) close()
   const end = ending(guard.sandbox.name, process, signal).finally(() =>

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { open, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, test as anyTest, beforeEach, describe, expect } from 'vitest'
+import { afterAll, afterEach, test as anyTest, beforeEach, describe, expect, vi } from 'vitest'
 import { attendedScripts } from '../../src/attended-scripts.ts'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import { Attendant } from '../../src/scripts/attendant.ts'
@@ -230,6 +230,34 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
       expect(await end).toEqual({ code: 'CANCELLED', isUndone: true })
       await undoing.close()
       expect(await told('echo next')).toBe('0 next\n')
+    })
+
+    test('a cancelled script that takes long to take back what it did is let do so', async () => {
+      const abort = new AbortController()
+      await told(`mkfifo '${file('began')}' '${file('undo')}'`)
+      const undo = `read -r line <'${file('undo')}'; echo undone >'${file('undone')}'`
+      const program = `sh -c "echo >'${file('began')}'; exec sleep 300"`
+      const script = `trap "${undo}" EXIT; trap 'exit 143' TERM; ${program}; exit 0`
+      const { run } = spawnedScripts(guard)
+      const end = run(script, undefined, abort.signal).catch(({ code }) => code)
+      await readFile(file('began'))
+      const signals = vi.spyOn(guard, 'signal')
+      vi.useFakeTimers({ toFake: ['setTimeout'] })
+      try {
+        abort.abort()
+        await signals.mock.results[0]?.value
+        await new Promise(setImmediate)
+        vi.advanceTimersByTime(10_000)
+        await new Promise(setImmediate)
+      } finally {
+        vi.useRealTimers()
+      }
+      expect(signals.mock.calls.map(([signal]) => signal)).toEqual(['TERM'])
+      const undoing = await open(file('undo'), 'r+')
+      await undoing.write('go on\n')
+      expect(await end).toBe('CANCELLED')
+      await undoing.close()
+      expect(existsSync(file('undone'))).toBe(true)
     })
 
     test('a shortcut is taken where it can be, and the script does the same elsewhere', async () => {
