@@ -5,7 +5,7 @@ import type { Guard } from './guard/guard.ts'
 import { Attendant } from './scripts/attendant.ts'
 import type { Ahead, Alone, Foretold, Scripts } from './scripts/script.ts'
 import { recentShortcuts } from './sync/sandbox/recent-shortcut.ts'
-import { treeShortcuts } from './trees/sandbox-shortcuts.ts'
+import { treeShortcuts } from './trees/sandbox-tree-perl.ts'
 
 /** Two attendants, so that no tool's call on a file waits for a look at all of the workspace. They end with the guard's session. */
 export class SessionScripts {

@@ -8,7 +8,7 @@ import { findPerl, perlModules, slurp } from '../scripts/attendant-perl.ts'
 import type { Change } from '../tree.ts'
 import { lockName } from './sandbox-lock-script.ts'
 import { exits } from './sandbox-scripts.ts'
-import { treeShortcuts } from './sandbox-shortcuts.ts'
+import { treeShortcuts } from './sandbox-tree-perl.ts'
 import { temporaryName } from './temporary-name.ts'
 
 /** So many changes by a script cost more than to start perl. */

@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { openGuard } from '../../src/guard/guard.ts'
 import { Attendant } from '../../src/scripts/attendant.ts'
 import { treePath } from '../../src/tree.ts'
-import { statShortcut, treeShortcuts } from '../../src/trees/sandbox-shortcuts.ts'
+import { statShortcut } from '../../src/trees/sandbox-shortcuts.ts'
 import { type ScriptRunner, treeFunctions } from '../../src/trees/sandbox-tree.ts'
+import { treeShortcuts } from '../../src/trees/sandbox-tree-perl.ts'
 import { localSandbox } from './local-sandbox.ts'
 
 const never = new AbortController().signal
