@@ -1,8 +1,7 @@
 /** Scripts of our own in a session's sandbox, the short ones by an attendant: a runner has to be made ready anew. */
-import { Readable } from 'node:stream'
 import type { Attendant } from './scripts/attendant.ts'
 import type { Alone, Scripts } from './scripts/script.ts'
-import { framedBytes, spawnedScripts } from './scripts/spawn-script.ts'
+import { isFramed, spawnedScripts } from './scripts/spawn-script.ts'
 import { type Pace, Standstill } from './scripts/standstill.ts'
 import { stoodStill } from './sync/sync-errors.ts'
 
@@ -26,7 +25,7 @@ export function attendedScripts(attendant: Attendant, alone?: Alone, pace?: Pace
     ) => {
       const asked = question
       question = undefined
-      if (!isShort(stdin) || traffic === 'bulk') {
+      if (!isFramed(stdin) || traffic === 'bulk') {
         const run = spawned.run(script, stdin, signal, traffic, functions)
         return run.finally(() => attendant.doubt())
       }
@@ -51,9 +50,6 @@ export function attendedScripts(attendant: Attendant, alone?: Alone, pace?: Pace
     },
   }
 }
-
-const isShort = (stdin: Uint8Array | Readable | undefined): stdin is Uint8Array | undefined =>
-  !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
 
 /**
  * It has an end of its own to its stdin, whatever programs read it, and need not read all of it. Who waits for it waits

@@ -3,13 +3,13 @@
  * be made ready for the next; a script of ours leaves nothing behind, so one shell runs one after another.
  */
 import { randomBytes } from 'node:crypto'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import type { Guard } from '../guard/guard.ts'
 import { spawn } from '../process.ts'
 import { attendantScript } from './attendant-script.ts'
 import { AttendantShell } from './attendant-shell.ts'
 import type { Ahead, Alone, Foretold, ScriptResult, Shortcut } from './script.ts'
-import { type Begun, framedBytes, spawnScript } from './spawn-script.ts'
+import { type Begun, isFramed, spawnScript } from './spawn-script.ts'
 
 /** How often the guard is asked, which has to answer in time, while a script goes on. */
 const askMs = 10_000
@@ -69,7 +69,7 @@ export class Attendant {
     const told = request.alone?.ahead && (await this.#takenAhead(request, request.alone))
     if (told !== undefined) return told
     const shell = this.#shell
-    if (isShort(stdin) && shell?.isFree) {
+    if (isFramed(stdin) && shell?.isFree) {
       begun?.(shell.group)
       return shell.run({ ...request, stdin: stdin ?? new Uint8Array() })
     }
@@ -139,9 +139,6 @@ export class Attendant {
     }
   }
 }
-
-const isShort = (stdin: AttendantRequest['stdin']): stdin is Uint8Array | undefined =>
-  !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
 
 const isForetold = (
   { foretold }: Ahead,

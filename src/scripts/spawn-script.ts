@@ -14,7 +14,7 @@ import {
 } from './script.ts'
 
 /** What is larger has a channel of its own, so that no command waits behind it. */
-export const framedBytes = 1024 * 1024
+const framedBytes = 1024 * 1024
 
 /** As long as a script may take that takes back thousands of files, by a program or two for each. */
 const takeBackMs = 60_000
@@ -62,7 +62,8 @@ export function spawnedScripts(guard: Guard): Scripts {
   }
 }
 
-const isFramed = (stdin: Stdin): stdin is Uint8Array | undefined =>
+/** Whether the stdin goes with the script, before which its length is told. */
+export const isFramed = (stdin: Stdin): stdin is Uint8Array | undefined =>
   !(stdin instanceof Readable) && (stdin?.length ?? 0) <= framedBytes
 
 async function started(

@@ -1,5 +1,4 @@
 /** The files under one directory inside a sandbox, reached by one script for each operation. */
-import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { cancelled } from '../errors.ts'
@@ -19,13 +18,20 @@ import {
 import { ContentCache } from './content-cache.ts'
 import { GatheredReads, type ReadInMany } from './gathered-reads.ts'
 import { applyFunctions, applyScript } from './sandbox-apply-script.ts'
-import { entriesOf, factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
+import { factsOf, isExecutable, kindOf } from './sandbox-facts.ts'
 import { readFailed, wasEnded, writeFailed } from './sandbox-failure.ts'
 import { manyChanges, manyScript } from './sandbox-many-changes.ts'
 import { readManyScript } from './sandbox-many-scripts.ts'
-import { blockOf, gathered, gatheredBytes, manyRead, told, wholeSize } from './sandbox-reads.ts'
 import {
-  exits,
+  blockOf,
+  gathered,
+  gatheredBytes,
+  listed,
+  manyRead,
+  oneRead,
+  told,
+} from './sandbox-reads.ts'
+import {
   listScript,
   readFunctions,
   readScript,
@@ -39,7 +45,6 @@ import {
   replaceShortcut,
   statShortcut,
 } from './sandbox-shortcuts.ts'
-import { isTemporaryName } from './temporary-name.ts'
 
 /**
  * Runs a POSIX sh script inside to its end, as `sh -c`, with all of `stdin` on its standard input.
@@ -125,22 +130,9 @@ export class SandboxTree implements Tree {
       (root) => readScript(root, path, plan),
       (root) => readShortcut(root, path, plan),
     )
-    const end = stdout.lastIndexOf('\n')
-    const { mode, size, modifiedMs } = factsOf(stdout.toString('latin1', end + 1))
-    const facts = { modifiedMs, executable: isExecutable(mode) }
-    const sent = stdout.subarray(0, end)
-    if (range === undefined) {
-      if (sent.length > readLimitBytes) {
-        throw readFailed(path, told(exits.tooLarge, `0 ${sent.length}`))
-      }
-      this.#seen.put(path, sent)
-      return { bytes: sent, size: sent.length, ...facts }
-    }
-    const from = range.offset % block
-    const bytes = sent.subarray(from, from + range.length)
-    const whole = wholeSize(size, range, bytes.length)
-    if (bytes.length === whole) this.#seen.put(path, bytes)
-    return { bytes, size: whole, ...facts }
+    const found = oneRead(stdout, path, plan.range)
+    if (found.bytes.length === found.size) this.#seen.put(path, found.bytes)
+    return found
   }
 
   async #readMany(paths: readonly TreePath[]): Promise<readonly ReadInMany<FileContent>[]> {
@@ -173,25 +165,7 @@ export class SandboxTree implements Tree {
       (root) => listScript(root, path),
       (root) => listShortcut(root, path),
     )
-    // One character for each byte, so that sorting is by bytes and nothing is lost before it is judged.
-    const [table = '', ...links] = stdout.toString('latin1').split('\0')
-    const targets = new Map<string, string>()
-    for (let i = 0; i + 1 < links.length; i += 2) targets.set(links[i] ?? '', links[i + 1] ?? '')
-    const entries: { raw: string; entry: ListedEntry }[] = []
-    for (const { facts, path: raw } of entriesOf(table)) {
-      const bytes = Buffer.from(raw, 'latin1')
-      const name = bytes.toString()
-      if (!isUtf8(bytes) || isTemporaryName(name)) continue
-      const { size, modifiedMs } = facts
-      const kind = kindOf(facts.mode)
-      const entry = { name, kind, size: kind === 'file' ? size : 0, modifiedMs }
-      const target = targets.get(`./${raw}`)
-      if (kind !== 'link') entries.push({ raw, entry })
-      else if (target !== undefined) {
-        entries.push({ raw, entry: { ...entry, target: Buffer.from(target, 'latin1').toString() } })
-      }
-    }
-    return entries.sort((a, b) => (a.raw < b.raw ? -1 : 1)).map(({ entry }) => entry)
+    return listed(stdout)
   }
 
   async apply(changes: readonly Change[], signal?: AbortSignal): Promise<void> {
