@@ -1,8 +1,9 @@
 /** `exec true`, warm, on every backend, beside what else runs a command. */
 
 import { apiExec, dockerExec } from '../parts/docker-exec.ts'
+import { lineShell } from '../parts/line-shell.ts'
 import { gatewayControlMaster } from '../parts/openshell.ts'
-import { controlMaster } from '../parts/openssh.ts'
+import { controlMaster, type Ssh } from '../parts/openssh.ts'
 import { ours, type Place } from '../parts/ours.ts'
 import { run } from '../parts/programs.ts'
 import { execWith, type PeerName, peer } from '../peers.ts'
@@ -52,6 +53,19 @@ const throughGateway: Peer = {
   },
 }
 
+/** The least that a command can cost by that way: no process here, no connection, no MCP. */
+const waitingShell = (name: string, master: (stage: Stage) => Promise<Ssh>): Peer => ({
+  name,
+  async open(stage) {
+    const { args } = await master(stage)
+    const shell = await stage.once(name, () => lineShell('ssh', [...args, 'sh']))
+    return timed(() => shell.run('/bin/true'))
+  },
+})
+
+const lineOverSsh = waitingShell('a line to a waiting shell', controlMaster)
+const lineThroughGateway = waitingShell('such a line through the gateway', gatewayControlMaster)
+
 const otherServer = (name: PeerName): Peer => ({
   name,
   fullOnly: true,
@@ -64,6 +78,8 @@ const otherServer = (name: PeerName): Peer => ({
 const others = (['desktop-commander', 'codex-shell-tool', 'just-bash-mcp'] as const).map(
   otherServer,
 )
+
+const openShellPeers = [openSsh, throughGateway, lineThroughGateway]
 
 const row = (place: Place, title: string, need: Need | undefined, peers: readonly Peer[]): Row => ({
   id: `exec/${place}`,
@@ -92,10 +108,10 @@ export const exec: Section = {
     ]),
     row('bubblewrap', 'bubblewrap', 'bubblewrap', [spawned]),
     row('host', 'no sandbox (mode off)', undefined, [spawned]),
-    row('ssh', 'SSH', 'ssh', [openSsh]),
-    row('openshell', 'OpenShell mirror', 'openshell-double', [openSsh, throughGateway]),
+    row('ssh', 'SSH', 'ssh', [openSsh, lineOverSsh]),
+    row('openshell', 'OpenShell mirror', 'openshell-double', openShellPeers),
     {
-      ...row('openshell-remote', 'OpenShell remote', 'openshell-double', [openSsh, throughGateway]),
+      ...row('openshell-remote', 'OpenShell remote', 'openshell-double', openShellPeers),
       fullOnly: true,
     },
   ],
