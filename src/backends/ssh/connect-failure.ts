@@ -157,7 +157,7 @@ function reason(
 
 /** Names the fingerprint, where it is missing, and the command that would accept this very key. */
 function keyRejection({ host, hostKeys, port }: Destination, key: Buffer): SandboxError {
-  const { name, file, hasAuthority } = hostKeys
+  const { name, file, hasAuthority, revoked } = hostKeys
   const type = hostKeyType(key)
   const line = `${name} ${type} ${key.toString('base64')}`
   const offered = `the host key of ${host}:${port} (${type} ${fingerprint(key)})`
@@ -165,7 +165,7 @@ function keyRejection({ host, hostKeys, port }: Destination, key: Buffer): Sandb
   const verdict = verdictOn(hostKeys, key)
   if (verdict === 'revoked') {
     return hostKeyRejected(
-      `${offered} is marked as revoked in ${place}`,
+      `${offered} is marked as revoked in ${revoked?.listing(key) ?? place}`,
       'Give the host a new key; this one must not be trusted.',
     )
   }

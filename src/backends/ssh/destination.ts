@@ -10,6 +10,7 @@ import { type Credentials, ownCredentials, readCertificates, readIdentities } fr
 import { type HostKeys, lookupName, namesAuthority, parseKnownHosts } from './known-hosts.ts'
 import { expandedPath } from './path-tokens.ts'
 import { type ProxyTokens, proxyCommandLine } from './proxy-command.ts'
+import { readRevokedKeys } from './revoked-keys.ts'
 import { textOf } from './setting-file.ts'
 import { parseTarget, type Target } from './target.ts'
 import { type HostOptions, hostOptions } from './user-config.ts'
@@ -166,6 +167,7 @@ function hostKeys(
     name,
     bareName: bareName === name ? undefined : bareName,
     known: parseKnownHosts(text),
+    revoked: readRevokedKeys(named(options.revokedhostkeys ?? []).map(expand)),
     hasAuthority: namesAuthority(text, [name, bareName]),
     file: files[0],
     strict: settings.strictHostKeyChecking ?? !saysNo(options.stricthostkeychecking),

@@ -1,5 +1,6 @@
 /** Which host keys a user has accepted: OpenSSH's known_hosts format (sshd(8)). */
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import type { RevokedKeys } from './revoked-keys.ts'
 
 export interface KnownHost {
   /** Whether the line is about the host of this lookup name. */
@@ -17,6 +18,8 @@ export interface HostKeys {
   /** The same for port 22, where that is another one and not an alias: what is not known by `name` may be by this. */
   readonly bareName?: string | undefined
   readonly known: readonly KnownHost[]
+  /** The keys that no host may have, beside those that `known` says so of. */
+  readonly revoked?: RevokedKeys | undefined
   /** Whether a certificate authority is named for it. Certificates of hosts are not looked at. */
   readonly hasAuthority?: boolean
   /** Where accepted keys are written; undefined when they were given inline. */
@@ -73,7 +76,8 @@ export function judgeHostKey(lines: readonly KnownHost[], name: string, key: Buf
 }
 
 /** The same for a host, in the way of OpenSSH where it is not on port 22. */
-export function verdictOn({ known, name, bareName }: HostKeys, key: Buffer): Verdict {
+export function verdictOn({ known, revoked, name, bareName }: HostKeys, key: Buffer): Verdict {
+  if (revoked?.listing(key) !== undefined) return 'revoked'
   const verdict = judgeHostKey(known, name, key)
   if (verdict !== 'unknown' || bareName === undefined) return verdict
   const bare = judgeHostKey(known, bareName, key)

@@ -11,18 +11,23 @@ const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NO
  * for a file of more than 16 MiB. `check` may refuse it.
  */
 export function textOf(path: string, check?: (stats: Stats) => void): string {
+  return bytesOf(path, check)?.toString('utf8') ?? ''
+}
+
+/** The same as bytes, and undefined where it cannot be read. */
+export function bytesOf(path: string, check?: (stats: Stats) => void): Buffer | undefined {
   let descriptor: number
   try {
     descriptor = openSync(path, flags)
   } catch {
-    return ''
+    return undefined
   }
   try {
     const stats = fstatSync(descriptor)
     check?.(stats)
     if (stats.isFIFO()) refuse(path, 'is a FIFO')
     if (stats.size > limitBytes) refuse(path, `has ${stats.size} bytes, more than ${limitBytes}`)
-    return stats.isFile() ? readFileSync(descriptor, 'utf8') : ''
+    return stats.isFile() ? readFileSync(descriptor) : Buffer.alloc(0)
   } finally {
     closeSync(descriptor)
   }

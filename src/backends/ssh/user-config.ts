@@ -20,6 +20,7 @@ export interface HostOptions {
   readonly identityagent?: string
   readonly userknownhostsfile?: readonly string[]
   readonly globalknownhostsfile?: readonly string[]
+  readonly revokedhostkeys?: readonly string[]
   readonly stricthostkeychecking?: string
   readonly connecttimeout?: string
   /** All of them, in order, as of the next; every other key keeps the first value it gets. */
@@ -57,11 +58,14 @@ const keys = new Set([
   'stricthostkeychecking',
   'connecttimeout',
 ])
+/** Those whose value is several files. */
+const listKeys = ['userknownhostsfile', 'globalknownhostsfile', 'revokedhostkeys'] as const
+type ListKey = (typeof listKeys)[number]
+const isList = (key: string): key is ListKey => (listKeys as readonly string[]).includes(key)
 const otherKeys = new Set([
   'proxyjump',
   'proxycommand',
-  'userknownhostsfile',
-  'globalknownhostsfile',
+  ...listKeys,
   'identityfile',
   'certificatefile',
 ])
@@ -72,10 +76,7 @@ const maxDepth = 16
 /** What `files` say to `asked`, the first of them first. A file that is not there says nothing. */
 export function hostOptions(files: readonly ConfigFile[], asked: Asked): HostOptions {
   const options: Record<string, string> = {}
-  const lists: {
-    userknownhostsfile?: readonly string[]
-    globalknownhostsfile?: readonly string[]
-  } = {}
+  const lists: { [key in ListKey]?: readonly string[] } = {}
   const many = { identityfile: [] as string[], certificatefile: [] as string[] }
   const passedOver = new Set<string>()
   for (const file of files) readLines(file, 0, true, '')
@@ -110,7 +111,7 @@ export function hostOptions(files: readonly ConfigFile[], asked: Asked): HostOpt
       else if (applies === undefined) {
         if (keys.has(key) || otherKeys.has(key)) passedOver.add(from)
       } else if (key === 'identityfile' || key === 'certificatefile') many[key].push(value)
-      else if (key === 'userknownhostsfile' || key === 'globalknownhostsfile') lists[key] ??= values
+      else if (isList(key)) lists[key] ??= values
       else if (key === 'proxyjump') {
         if (options.proxycommand === undefined) options.proxyjump ??= value
       } else if (key === 'proxycommand') {
