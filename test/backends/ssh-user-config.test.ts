@@ -1,10 +1,12 @@
 /** What is taken from ssh_config(5), beside what OpenSSH itself takes from the same files. */
 import {
   chmodSync,
+  chownSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
@@ -12,6 +14,7 @@ import { tmpdir, userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { isPrivateGroup } from '../../src/backends/ssh/changed-by-others.ts'
 import { connectFailure, noTrail } from '../../src/backends/ssh/connect-failure.ts'
 import {
   type Account,
@@ -238,6 +241,24 @@ test("the user's ssh_config is not followed where others may change it, as it na
     )
     chmodSync(join(home, name), 0o644)
   }
+})
+
+test('nor where a group may, unless its owner is alone in it', () => {
+  const lists = {
+    groups: 'me:x:7:\nall:x:8:me,other\nsome:x:9:me\nodd:x:10:gone\nnone:x:11:\n',
+    users: 'root:x:0:0:\nme:x:1000:7:\nother:x:1001:9:\nalso:x:1000:12:\n',
+  }
+  const alone = [7, 8, 9, 10, 11, 12].filter((gid) => isPrivateGroup(gid, 1000, lists))
+  expect(alone).toEqual([7])
+  const config = join(home, '.ssh/config')
+  write('.ssh/config', 'User joe\n')
+  chmodSync(config, 0o664)
+  const { gid, uid } = statSync(config)
+  if (isPrivateGroup(gid, uid)) expect(resolve('User joe').user).toBe('joe')
+  const shared = uid === 0 ? 54_321 : process.getgroups?.().find((one) => !isPrivateGroup(one, uid))
+  if (shared === undefined) return
+  chownSync(config, uid, shared)
+  expect(() => resolve('User joe')).toThrow(`group ${shared}, mode 664), so what it says is not`)
 })
 
 const key = (name: string) => {

@@ -1,7 +1,8 @@
 /** How ssh_config(5) is written: its lines, their words, and the files that `Include` names. */
 import { readdirSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import { refuseWritable, textOf } from './setting-file.ts'
+import { refuseWritable } from './changed-by-others.ts'
+import { textOf } from './setting-file.ts'
 
 export interface ConfigLine {
   /** In lower case. */

@@ -1,7 +1,6 @@
 /** The files of a user's and a machine's SSH settings: nothing is waited for, and none is held that is no such file. */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs'
 import { configInvalid, shown } from '../../errors.ts'
-import { quote } from '../../posix-sh.ts'
 
 const limitBytes = 16 * 1024 * 1024
 const flags = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0) | (constants.O_NOCTTY ?? 0)
@@ -38,16 +37,4 @@ function refuse(path: string, why: string): never {
     `${shown(path)} ${why}, and is not read for SSH`,
     'Name a file there that holds the text itself, or take it out of the ssh_config.',
   )
-}
-
-/** As OpenSSH, which reads no such ssh_config of a user: it may name commands to run. */
-export function refuseWritable(path: string): (stats: Stats) => void {
-  return ({ uid, mode }) => {
-    const own = process.getuid?.()
-    if (own === undefined || ((uid === own || uid === 0) && (mode & 0o002) === 0)) return
-    throw configInvalid(
-      `others may change ${shown(path)} (owner ${uid}, mode ${(mode & 0o777).toString(8)}), so what it says is not followed; ssh refuses it too`,
-      `Make it yours, and run: chmod go-w ${quote(path)}`,
-    )
-  }
 }
