@@ -13,13 +13,8 @@ import {
 import type { Backend, Check, OpenContext, Sandbox, SandboxInfo, SandboxSpec } from '../sandbox.ts'
 import { runScript, type ScriptResult } from '../scripts/script.ts'
 import { connect } from './ssh/connect.ts'
-import {
-  type Account,
-  type Destination,
-  resolveDestination,
-  type SshSettings,
-  thisAccount,
-} from './ssh/destination.ts'
+import { decidedDestination } from './ssh/decided-destination.ts'
+import { type Account, type Destination, type SshSettings, thisAccount } from './ssh/destination.ts'
 import { ConnectionPool } from './ssh/pool.ts'
 import { newRecord, parseRecord, recordLine, type SandboxRecord } from './ssh/record.ts'
 import { SshSandbox } from './ssh/sandbox.ts'
@@ -53,7 +48,7 @@ export class SshBackend implements Backend {
 
   async open(spec: SandboxSpec, { signal, report }: OpenContext): Promise<Sandbox> {
     if (signal.aborted) throw cancelled('opening the sandbox')
-    const destination = this.#destination()
+    const destination = await this.#destination(signal)
     report(`connecting to ${destination.host}`)
     const pool = this.#pool(destination, spec.name)
     const agent = spec.mounts.length > 1
@@ -122,7 +117,7 @@ export class SshBackend implements Backend {
           try {
             const { stdout } = await this.#visit('', toolsScript, signal)
             const missing = stdout.toString().trim().split('\n').join(', ')
-            if (missing === '') return { ok: true, detail: this.#destination().host }
+            if (missing === '') return { ok: true, detail: (await this.#destination(signal)).host }
             return { ok: false, detail: `it lacks ${missing}`, fix: `Install ${missing} there.` }
           } catch (error) {
             if (!isSandboxError(error)) throw error
@@ -133,8 +128,8 @@ export class SshBackend implements Backend {
     ]
   }
 
-  #destination(): Destination {
-    return resolveDestination(this.#settings, this.#account)
+  #destination(signal: AbortSignal): Promise<Destination> {
+    return decidedDestination(this.#settings, this.#account, signal)
   }
 
   #pool(destination: Destination, name: string): ConnectionPool {
@@ -148,7 +143,7 @@ export class SshBackend implements Backend {
     signal: AbortSignal,
     withinMs = callMs,
   ): Promise<ScriptResult> {
-    const pool = this.#pool(this.#destination(), name || this.#settings.target)
+    const pool = this.#pool(await this.#destination(signal), name || this.#settings.target)
     const keeper = new SshSandbox(name, '/', new WaitingShells(pool))
     try {
       return await this.#call(keeper, script, undefined, signal, withinMs)

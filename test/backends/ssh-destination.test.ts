@@ -177,7 +177,9 @@ test.each([
   ['all', true],
   ['exec "touch /tmp/ran"', false],
   ['originalhost box exec true', false],
-  ['final all', false],
+  ['final host box.lan', true],
+  ['final originalhost other', false],
+  ['canonical', false],
   ['host', false],
 ])('"Match %s" applies: %s', (criteria, applies) => {
   write('config', `Host box\n HostName box.lan\nMatch ${criteria}\n Port 7\n`)

@@ -16,6 +16,7 @@ import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { isPrivateGroup } from '../../src/backends/ssh/changed-by-others.ts'
 import { connectFailure, noTrail } from '../../src/backends/ssh/connect-failure.ts'
+import { decidedDestination } from '../../src/backends/ssh/decided-destination.ts'
 import {
   type Account,
   type Destination,
@@ -47,6 +48,8 @@ const resolve = (config: string, settings: Partial<SshSettings> = {}) => {
   write('.ssh/config', config)
   return resolveDestination({ target: 'box', ...settings }, account)
 }
+const decide = (signal = AbortSignal.timeout(60_000)) =>
+  decidedDestination({ target: 'box' }, account, signal)
 const labels = ({ credentials }: Destination) => credentials.identities.map(({ label }) => label)
 
 describeWhere('ssh', 'what OpenSSH takes from it', () => {
@@ -69,13 +72,25 @@ describeWhere('ssh', 'what OpenSSH takes from it', () => {
     ['Include "HOME/c/s p/conf" HOME/c/b/conf', {}],
     ['Host box\n Include HOME/c/other\n Port 9', {}],
     ['Host other\n Include HOME/c/a/conf\nHost box\n Port 9', {}],
+    ['Match exec "test %h-%n-%p = box-box-22 -a %r = %u -a -d %d"\n Port 9', {}],
+    [
+      'Host box\n HostName h.x\n User u\nMatch exec "test %h-%n-%r-%k = h.x-box-u-h.x"\n Port 9',
+      {},
+    ],
+    ['Match !exec "exit 3" host box\n Port 9\nMatch exec "exit 3"\n User no', {}],
+    ['Match host other exec "touch HOME/run"\n Port 9\nMatch exec "test -e HOME/run"\n Port 8', {}],
+    ['Host box\n HostName 10.0.0.1\nMatch final host 10.*\n Port 9\n HostName no', {}],
+    ['Host 10.*\n User u\nMatch !final\n HostName 10.0.0.1\nMatch all', {}],
+    ['Match canonical\n Port 9\nMatch !canonical\n User u', {}],
+    ['Match final all\n User u\nMatch canonical\n Port 9', {}],
   ])('%j', async (text) => {
     write('c/a/conf', 'User inca\n')
     write('c/b/conf', 'Port 33\n')
     write('c/s p/conf', 'User sp\n')
     write('c/other', 'Host other\n User no\n')
     const config = text.replaceAll('HOME', home)
-    const ours = resolve(config)
+    write('.ssh/config', config)
+    const ours = await decide()
     const { stdout } = await execa('ssh', ['-G', '-F', join(home, '.ssh/config'), 'box'])
     const real = (key: string) => new RegExp(`^${key} (.*)$`, 'm').exec(stdout)?.[1]
     expect({
@@ -185,11 +200,11 @@ test('IdentitiesOnly can be true in other words', () => {
 test('what is not judged, and may be why a host cannot be reached, is told', () => {
   const box = resolve(
     [
-      'Match host box exec "nc -z %h 22"',
+      'Match host box localnetwork 10.0.0.0/8',
       ' ForwardX11 no',
       'Match host box !exec "nc -z %h 22"',
       ' ProxyJump way',
-      'Match final host other',
+      'Match localnetwork 10.0.0.0/8 host other',
       ' Port 7',
       'CanonicalizeHostname yes',
       'Host box',
@@ -206,10 +221,12 @@ test('files that a block includes which is not judged are told where they may sa
   write('ciphers', 'Ciphers aes256-gcm@openssh.com\nHost other\n Port 8\n')
   write('ports', 'Host *\n Port 8\n')
   const passedOver = (...names: string[]) =>
-    resolve(`Match final all\n Include ${names.map((name) => join(home, name)).join(' ')}`)
+    resolve(
+      `Match localnetwork 10.0.0.0/8\n Include ${names.map((name) => join(home, name)).join(' ')}`,
+    )
   expect(passedOver('ciphers').passedOver).toEqual([])
   expect(passedOver('ciphers', 'ports')).toMatchObject({
-    passedOver: ['Match final all'],
+    passedOver: ['Match localnetwork 10.0.0.0/8'],
     port: 22,
   })
 })

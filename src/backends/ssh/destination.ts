@@ -51,6 +51,8 @@ export interface Account {
   readonly systemFolder?: string
   /** For what ssh_config takes from it. */
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Whether a command of `Match exec` succeeds; where that is not known, its block is passed over. */
+  readonly succeeds?: (command: string) => boolean | undefined
 }
 
 /** One host, resolved: nothing is looked up any more when it is connected to. */
@@ -90,14 +92,14 @@ export function resolveDestination(settings: SshSettings, account: Account): Des
   return reached(target, optionsOf(target, account), account, settings, [])
 }
 
-function optionsOf({ host, user }: Target, account: Account): HostOptions {
+function optionsOf({ host, user, port }: Target, account: Account): HostOptions {
   const own = join(account.home, '.ssh')
   const folders = account.systemFolder === undefined ? [] : [account.systemFolder]
   const files = [
     { path: join(own, 'config'), folder: own, isOwn: true },
     ...folders.map((folder) => ({ path: join(folder, 'ssh_config'), folder, isOwn: false })),
   ]
-  return hostOptions(files, { host, user, account })
+  return hostOptions(files, { host, user, port, account, succeeds: account.succeeds })
 }
 
 function reached(

@@ -1,9 +1,10 @@
 /**
- * The part of ssh_config(5) that says how a host is reached. Of `Match`, criteria about the host and the users are
- * judged; a block with any other is passed over, as it may run commands or stand for what this server does not do.
+ * The part of ssh_config(5) that says how a host is reached. A block of a `Match` that is not judged is passed over, as
+ * it may stand for what this server does not do.
  */
 import { configLines, includedFiles } from './config-lines.ts'
 import { matchesPatterns } from './known-hosts.ts'
+import { type Asked, criteriaHold, currentHost, wantFinal } from './match-criteria.ts'
 
 /** What a host's blocks say; a key that none of them sets is absent. */
 export interface HostOptions {
@@ -30,15 +31,6 @@ export interface HostOptions {
   readonly passedOver: readonly string[]
 }
 
-/** Whom the options are for. */
-export interface Asked {
-  /** The name as the user typed it. */
-  readonly host: string
-  /** The remote user, where the target names one. */
-  readonly user: string | undefined
-  readonly account: { readonly home: string; readonly user: string }
-}
-
 /** A file, and the folder of what it includes. */
 export interface ConfigFile {
   readonly path: string
@@ -57,6 +49,7 @@ const keys = new Set([
   'identityagent',
   'stricthostkeychecking',
   'connecttimeout',
+  'canonicalizehostname',
 ])
 /** Those whose value is several files. */
 const listKeys = ['userknownhostsfile', 'globalknownhostsfile', 'revokedhostkeys'] as const
@@ -73,13 +66,27 @@ const otherKeys = new Set([
 /** How many files may include one another before it is taken for a loop. */
 const maxDepth = 16
 
-/** What `files` say to `asked`, the first of them first. A file that is not there says nothing. */
+/**
+ * What `files` say to `asked`, the first of them first. A file that is not there says nothing. Where it is asked for they
+ * are all read again, with the host by the name that it has then.
+ */
 export function hostOptions(files: readonly ConfigFile[], asked: Asked): HostOptions {
   const options: Record<string, string> = {}
   const lists: { [key in ListKey]?: readonly string[] } = {}
   const many = { identityfile: [] as string[], certificatefile: [] as string[] }
   const passedOver = new Set<string>()
+  let isFinal = false
+  let wantsFinal = false
+  let { host } = asked
   for (const file of files) readLines(file, 0, true, '')
+  const { canonicalizehostname: canonical = 'no' } = options
+  if (canonical.toLowerCase() !== 'no') passedOver.add(`CanonicalizeHostname ${canonical}`)
+  if (wantsFinal || canonical.toLowerCase() !== 'no') {
+    isFinal = true
+    host = currentHost(options.hostname, host).toLowerCase()
+    options.hostname = host.replaceAll('%', '%%')
+    for (const file of files) readLines(file, 0, true, '')
+  }
   return { ...options, ...lists, ...many, passedOver: [...passedOver] }
 
   /** `around` is undefined in a block that is not judged, which `block` names. */
@@ -101,54 +108,25 @@ export function hostOptions(files: readonly ConfigFile[], asked: Asked): HostOpt
     }
     for (const { key, rest, values } of configLines(file.path, file.isOwn)) {
       const [value = ''] = values
-      if (key === 'host') applies = matchesPatterns(values, asked.host) && around
+      if (key === 'host') applies = matchesPatterns(values, host) && around
       else if (key === 'match') {
-        const judged = matches(values, asked, options)
+        const succeeds = around && asked.succeeds
+        const judged = criteriaHold(values, { ...asked, succeeds }, { options, isFinal, host })
+        wantsFinal ||= wantFinal(values)
         applies = judged && around
         from = judged === undefined ? `Match ${rest}` : block
       } else if (applies === false) continue
       else if (key === 'include') include(values, applies)
       else if (applies === undefined) {
         if (keys.has(key) || otherKeys.has(key)) passedOver.add(from)
-      } else if (key === 'identityfile' || key === 'certificatefile') many[key].push(value)
-      else if (isList(key)) lists[key] ??= values
+      } else if (key === 'identityfile' || key === 'certificatefile') {
+        if (!many[key].includes(value)) many[key].push(value)
+      } else if (isList(key)) lists[key] ??= values
       else if (key === 'proxyjump') {
         if (options.proxycommand === undefined) options.proxyjump ??= value
       } else if (key === 'proxycommand') {
         if ((options.proxyjump ?? 'none').toLowerCase() === 'none') options.proxycommand ??= rest
-      } else if (key === 'canonicalizehostname' && value.toLowerCase() !== 'no') {
-        passedOver.add(`CanonicalizeHostname ${value}`)
       } else if (keys.has(key)) options[key] ??= values.join(' ')
     }
   }
-}
-
-/** Undefined where it depends on what is not judged. */
-function matches(
-  words: readonly string[],
-  asked: Asked,
-  so: Record<string, string>,
-): boolean | undefined {
-  const left = [...words]
-  let judged: true | undefined = true
-  for (let word = left.shift(); word !== undefined; word = left.shift()) {
-    const criterion = word.replace(/^!/, '').toLowerCase()
-    if (criterion === 'all') continue
-    const subject = {
-      host: (so.hostname?.replaceAll('%h', asked.host) ?? asked.host).toLowerCase(),
-      originalhost: asked.host.toLowerCase(),
-      user: asked.user ?? so.user ?? asked.account.user,
-      localuser: asked.account.user,
-    }[criterion]
-    if (subject === undefined) {
-      judged = undefined
-      if (criterion !== 'final' && criterion !== 'canonical') left.shift()
-      continue
-    }
-    const patterns = left.shift()?.split(',')
-    if (patterns === undefined) return false
-    const spelled = criterion.endsWith('host') ? patterns.map((one) => one.toLowerCase()) : patterns
-    if (matchesPatterns(spelled, subject) === word.startsWith('!')) return false
-  }
-  return judged
 }

@@ -22,7 +22,7 @@ export const ssh = z
       .string()
       .min(1)
       .describe(
-        'Where: `user@host:port`, of which only the host is needed; aliases work. What `~/.ssh/config` and `/etc/ssh/ssh_config` say of it counts, a `ProxyCommand` too.',
+        'Where: `user@host:port`, of which only the host is needed; aliases work. What `~/.ssh/config` and `/etc/ssh/ssh_config` say of it counts, a `ProxyCommand` and `Match exec` too.',
       )
       .optional(),
     workspaceRoot: homePath()
