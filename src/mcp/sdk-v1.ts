@@ -41,6 +41,7 @@ import type { SessionProvider } from './session-provider.ts'
 import { StdioTransport } from './stdio-transport.ts'
 import { listedFor, resultFor } from './structured-content.ts'
 import { type Send, ToolCalls } from './tool-calls.ts'
+import { UnreadNotices } from './unread-notices.ts'
 
 export interface ServerOptions {
   readonly version: string
@@ -122,9 +123,11 @@ export function buildServer(options: ServerOptions): BuiltServer {
 
 /** The session is got with the client's roots, and its resources tell the client what changes. */
 function serveSession(server: Server, sessions: SessionProvider): CurrentSession {
+  const updates = new UnreadNotices((uri) => server.sendResourceUpdated({ uri }))
+  const lists = new UnreadNotices(() => server.sendResourceListChanged())
   const current = new CurrentSession(sessions, rootsOf(server), {
-    updated: (uri) => void server.sendResourceUpdated({ uri }).catch(() => {}),
-    listChanged: () => void server.sendResourceListChanged().catch(() => {}),
+    updated: (uri) => updates.tell(uri),
+    listChanged: () => lists.tell('resources'),
   })
   server.setNotificationHandler(RootsListChangedNotificationSchema, () => current.rootsChanged())
   return current

@@ -1,6 +1,7 @@
 /** A client that does not read: what waits for it does not grow with time. */
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { Progress } from '../../src/mcp/progress.ts'
+import { UnreadNotices } from '../../src/mcp/unread-notices.ts'
 
 /** Longer than the pause between two that are taken, and shorter than the silence that asks for a sign of life. */
 const aWhile = () => vi.advanceTimersByTimeAsync(600)
@@ -55,4 +56,27 @@ test('a client that fails to take one is sent the next', async () => {
   await aWhile()
   expect(sent).toEqual(['first', 'second'])
   progress.stop()
+})
+
+test('of one thing one notice waits for the client, and one more of what came in the meantime', async () => {
+  const sent: string[] = []
+  const takes: (() => void)[] = []
+  const notices = new UnreadNotices(
+    (about) =>
+      new Promise((resolve, reject) => {
+        sent.push(about)
+        takes.push(about === 'broken' ? reject : resolve)
+      }),
+  )
+  for (let n = 0; n < 1_000; n++) for (const about of ['a', 'b', 'broken']) notices.tell(about)
+  await aWhile()
+  expect(sent).toEqual(['a', 'b', 'broken'])
+  for (const take of takes.splice(0)) take()
+  await aWhile()
+  expect(sent.splice(0)).toEqual(['a', 'b', 'broken', 'a', 'b', 'broken'])
+  for (const take of takes.splice(0)) take()
+  await aWhile()
+  expect(sent).toEqual([])
+  notices.tell('a')
+  expect(sent).toEqual(['a'])
 })

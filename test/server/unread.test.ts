@@ -117,4 +117,29 @@ describe.skipIf(process.platform !== 'linux')('a client that does not read', () 
       }
     },
   )
+
+  test('is told once of what was changed many times meanwhile', patient, async () => {
+    const world = newWorld()
+    onTestFinished(() => world.remove())
+    const client = await startSlowReader(world, ['--set', 'mode=off'])
+    onTestFinished(() => client.close())
+    const there = (name: string) => () => existsSync(join(world.workspace, name))
+    const exec = (id: number, command: string) =>
+      client.request(id, 'tools/call', { name: 'exec', arguments: { command, yieldMs: 600_000 } })
+    const uri = 'workspace:///changed'
+    client.request(1, 'resources/subscribe', { uri })
+    await expect.poll(() => isAnswered(client, 1), soon).toBe(true)
+    client.stopReading()
+    for (let i = 1; i <= answers; i++) exec(10 + i, `seq 1 20000; : > done${i}`)
+    for (let i = 1; i <= answers; i++) await expect.poll(there(`done${i}`), soon).toBe(true)
+    await expect.poll(() => client.isFull, soon).toBe(true)
+    // Each is an update of its own to a client that reads.
+    exec(2, 'for i in $(seq 1 15); do echo $i > changed; sleep 0.5; done; : > ended')
+    await expect.poll(there('ended'), soon).toBe(true)
+    client.read()
+    await expect.poll(() => isAnswered(client, 2), soon).toBe(true)
+    const updates = client.messages.filter(({ params }) => params?.uri === uri)
+    expect(updates.length).toBeGreaterThan(0)
+    expect(updates.length).toBeLessThanOrEqual(2)
+  })
 })
