@@ -42,7 +42,9 @@ OpenClaw's, and OpenClaw's own file works as it is.
   \`{ source: "env", id: "NAME" }\` or \`"$NAME"\`. They never appear in messages.
 - **Several files.** \`$include: "./agents.json5"\` in an object stands for what is in that file, a list for several of which
   the later win; what stands beside it wins over them, and lists are put one behind the other. Paths begin at the file they
-  are in, and what holds for a file holds for those that it includes.
+  are in, and what holds for a file holds for those that it includes. As in OpenClaw they lead, after all links, into the
+  directory of the first file or one of those in \`OPENCLAW_INCLUDE_ROOTS\` (\`DIR:DIR\`), and no included file is larger
+  than 2 MiB, a hard link or a pipe.
 - **Agents.** One has \`sandbox\`, \`workspace\` and \`tools.sandbox.tools\`, as all have them, in
   \`agents.entries.ID\`, or as an element with that \`id\` of \`agents.list\`.
 - **Which agent.** \`--agent\`, else \`SANDBOX_MCP_AGENT\`, else the one with \`default: true\`, else \`main\`.`

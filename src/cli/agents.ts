@@ -3,7 +3,7 @@ import { resolveSettings } from '../config/resolve.ts'
 import type { Sourced } from '../config/source.ts'
 import type { SandboxError } from '../errors.ts'
 import type { Settings } from '../settings.ts'
-import { readFile } from './read-file.ts'
+import { readSettings } from './settings-file.ts'
 import { toldError } from './within.ts'
 
 export interface AgentSettings {
@@ -33,7 +33,7 @@ export class Agents {
 
   /** Those that the file names, and the first. `argv` are options of the server. */
   static async read(argv: readonly string[]): Promise<Agents> {
-    const { filesRead, problems, ...first } = await resolveSettings(argv, process.env, readFile)
+    const { filesRead, problems, ...first } = await resolveSettings(argv, process.env, readSettings)
     const known = new Map<string, AgentSettings | undefined>([[first.settings.agent, first]])
     const warnings: string[] = []
     const warn = (id: string, { message }: SandboxError) =>
@@ -42,7 +42,7 @@ export class Agents {
     for (const id of await idsIn(filesRead[0])) {
       if (known.has(id)) continue
       try {
-        const found = await resolveSettings([...argv, '--agent', id], process.env, readFile)
+        const found = await resolveSettings([...argv, '--agent', id], process.env, readSettings)
         known.set(id, found)
         for (const problem of found.problems) warn(id, problem)
       } catch (error) {
@@ -62,7 +62,7 @@ export class Agents {
   async of(agent: string): Promise<AgentSettings | undefined> {
     if (!this.#known.has(agent)) {
       const argv = [...this.#argv, '--agent', agent]
-      const found = await resolveSettings(argv, process.env, readFile).catch(() => undefined)
+      const found = await resolveSettings(argv, process.env, readSettings).catch(() => undefined)
       this.#known.set(agent, found)
     }
     return this.#known.get(agent)
@@ -70,12 +70,12 @@ export class Agents {
 }
 
 async function idsIn(file: string | undefined): Promise<readonly string[]> {
-  const text = file === undefined ? undefined : readFile(file)
+  const text = file === undefined ? undefined : readSettings(file)
   if (file === undefined || text === undefined) return []
   const [{ checkFile }, { agentIds }] = await Promise.all([
     import('../config/file.ts'),
     import('../config/document.ts'),
   ])
-  const { written } = checkFile({ path: file, text }, process.env, readFile)
+  const { written } = checkFile({ path: file, text }, process.env, readSettings)
   return written === undefined ? [] : agentIds(written)
 }

@@ -12,7 +12,8 @@ import { configInvalid, type SandboxError, shown } from '../errors.ts'
 import { workspaceDirectory } from '../sessions/workspace-directory.ts'
 import { readArguments } from './arguments.ts'
 import { attempt } from './backend-facts.ts'
-import { readFile, readFileOrRefuse } from './read-file.ts'
+import { readFileOrRefuse } from './read-file.ts'
+import { readSettings } from './settings-file.ts'
 import { printJson } from './terminal.ts'
 
 const usage = 'Write "sandbox-mcp config check FILE" or "sandbox-mcp config schema".'
@@ -52,11 +53,11 @@ const include = {
 
 async function check(path: string): Promise<number> {
   const wanted = 'Give the path of a JSON5 file.'
-  const text = readFileOrRefuse(path, wanted)
+  const text = readFileOrRefuse(path, wanted, readSettings)
   if (text === undefined) {
     throw configInvalid(`there is no file ${shown(path)}`, wanted)
   }
-  const { written, problems, warnings } = checkFile({ path, text }, process.env, readFile)
+  const { written, problems, warnings } = checkFile({ path, text }, process.env, readSettings)
   const told =
     problems.length > 0 || written === undefined ? { wrong: [], idle: [] } : await judged(written)
   // Which file it is goes without saying.

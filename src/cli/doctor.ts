@@ -10,7 +10,7 @@ import type { AgentSettings } from './agents.ts'
 import { readArguments } from './arguments.ts'
 import { connect, hasOpenShell } from './engines.ts'
 import { foretell } from './foretell.ts'
-import { readFile } from './read-file.ts'
+import { readSettings } from './settings-file.ts'
 import { coloured, print, printJson } from './terminal.ts'
 import { toldError, within } from './within.ts'
 
@@ -69,7 +69,7 @@ async function judgeMachine(
   const node: Judged = { name: 'Node.js', finding: nodeFinding() }
   const state: Judged = { name: 'state directory', finding: stateFinding() }
   try {
-    const resolved = await resolveSettings(argv, process.env, readFile)
+    const resolved = await resolveSettings(argv, process.env, readSettings)
     const read = resolved.filesRead.join(', ')
     const detail = read === '' ? 'no file; the defaults hold' : read
     const told = foretell(resolved).problems.map((problem) => ({

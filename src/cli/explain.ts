@@ -6,14 +6,14 @@ import { backendOf } from '../sessions/mode.ts'
 import { readArguments } from './arguments.ts'
 import type { Explained } from './decision.ts'
 import { type ExplainedSetting, type Explanation, explain, shortSource } from './explanation.ts'
-import { readFile } from './read-file.ts'
+import { readSettings } from './settings-file.ts'
 import { table } from './table.ts'
 import { coloured, print, printJson } from './terminal.ts'
 
 export async function run(argv: readonly string[]): Promise<number> {
   const args = await readArguments('explain', argv)
   if (args === undefined) return 0
-  const resolved = await resolveSettings(args.server, process.env, readFile)
+  const resolved = await resolveSettings(args.server, process.env, readSettings)
   const explanation = await explain(resolved)
   if (args.given.json !== undefined) await printJson(asJson(explanation))
   else await print(`${linesOf(explanation, backendOf(resolved.settings)).join('\n')}\n`)

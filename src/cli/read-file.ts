@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
+import type { ReadFile } from '../config/find-file.ts'
 import { configInvalid, shown } from '../errors.ts'
 
 /** Undefined when there is no such file. Throws for one that is not UTF-8, of which letters would be lost. */
-export function readFile(path: string): string | undefined {
+function readFile(path: string): string | undefined {
   let bytes: Buffer
   try {
     bytes = readFileSync(path)
@@ -15,10 +16,14 @@ export function readFile(path: string): string | undefined {
   return bytes.toString('utf8')
 }
 
-/** The same; `CONFIG_INVALID` with `hint` for one that cannot be read. */
-export function readFileOrRefuse(path: string, hint: string): string | undefined {
+/** What `read` tells; `CONFIG_INVALID` with `hint` for a file that cannot be read. */
+export function readFileOrRefuse(
+  path: string,
+  hint: string,
+  read: ReadFile = readFile,
+): string | undefined {
   try {
-    return readFile(path)
+    return read(path)
   } catch (error) {
     throw configInvalid(`${shown(path)} cannot be read: ${(error as Error).message}`, hint)
   }

@@ -2,7 +2,7 @@
 import { refuseProblems } from '../config/judge.ts'
 import { resolveSettings } from '../config/resolve.ts'
 import { serve } from '../serve.ts'
-import { readFile } from './read-file.ts'
+import { readSettings } from './settings-file.ts'
 
 /** Resolves when the client is gone. `CONFIG_INVALID` before anything is served. */
 export async function run(argv: readonly string[], version: string): Promise<number> {
@@ -14,7 +14,7 @@ export async function run(argv: readonly string[], version: string): Promise<num
     process.stdout.write(`${version}\n`)
     return 0
   }
-  const resolved = await resolveSettings(argv, process.env, readFile)
+  const resolved = await resolveSettings(argv, process.env, readSettings)
   const { settings, warnings, filesRead, problems } = resolved
   for (const warning of warnings) console.error(`sandbox-mcp: ${warning}`)
   refuseProblems(problems)

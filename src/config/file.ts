@@ -23,7 +23,7 @@ export function checkFile(
   env: NodeJS.ProcessEnv,
   readFile: ReadFile,
 ): FileReport {
-  const whole = readWhole(found, readFile, mayHoldOurs)
+  const whole = readWhole(found, env, readFile, mayHoldOurs)
   if ('what' in whole) {
     return { written: undefined, problems: [whole], warnings: [], included: [] }
   }

@@ -2,8 +2,11 @@
 import { join, resolve } from 'node:path'
 import { configInvalid, shown } from '../errors.ts'
 
-/** The text of a file; undefined when there is none. Throws what keeps it from being read. */
-export type ReadFile = (path: string) => string | undefined
+/**
+ * The text of a file; undefined when there is none. Throws what keeps it from being read. With `roots`, one that
+ * another names: it must be in one of them, after all links.
+ */
+export type ReadFile = (path: string, roots?: readonly string[]) => string | undefined
 
 /** The file that counts. */
 export interface FoundFile {

@@ -1,10 +1,12 @@
 /**
  * A file together with those that it includes, as OpenClaw has them: in an object `$include` names a file, or several
  * of which the later win, and what stands beside it wins over both. Lists are put one behind the other. A path is
- * looked up from the file that names it. Only where the file has, or may have, settings of ours: others' are not read.
+ * looked up from the file that names it, and leads into the first file's directory, or one that OPENCLAW_INCLUDE_ROOTS
+ * names. Only where the file has, or may have, settings of ours: others' are not read.
  */
-import { dirname, resolve } from 'node:path'
+import { delimiter, dirname, isAbsolute, resolve } from 'node:path'
 import { shown } from '../errors.ts'
+import { isIn } from '../sessions/workspace-directory.ts'
 import type { FoundFile, ReadFile } from './find-file.ts'
 import { deepest, type Json5, parseJson5, tooDeep } from './json5.ts'
 import type { Path, Problem } from './problem.ts'
@@ -48,18 +50,20 @@ interface OpenFile {
 }
 
 const key = '$include'
+const rootsVariable = 'OPENCLAW_INCLUDE_ROOTS'
 /** As many as OpenClaw follows. */
 const longestChain = 10
 
 /** A problem in place of a file that cannot be read as JSON5 itself. `isFollowed`: of an object at this path. */
 export function readWhole(
   { path, text }: FoundFile,
+  env: NodeJS.ProcessEnv,
   readFile: ReadFile,
   isFollowed: (path: Path) => boolean,
 ): WholeFile | Problem {
   const json = parseJson5(text)
   if ('what' in json) return json
-  const reader = new Reader(readFile, isFollowed, path)
+  const reader = new Reader(readFile, isFollowed, path, includeRoots(env))
   const file = { path, json, chain: [path] }
   const root = unlessTooDeep(() => reader.whole(file, []))
   if ('what' in root) return root
@@ -74,6 +78,16 @@ export function readWhole(
   }
   const { problems, repeated, included } = reader
   return { value: plain(root), problems, repeated, included: [...included], placeOf }
+}
+
+/** Where files may be included from beside the first one's own directory. */
+function includeRoots({ HOME: home, [rootsVariable]: named = '' }: NodeJS.ProcessEnv): string[] {
+  return named
+    .split(delimiter)
+    .map((entry) => entry.trim())
+    .map((entry) => (home ? entry.replace(/^~(?=$|[\\/])/, home) : entry))
+    .filter((entry) => isAbsolute(entry))
+    .map((entry) => resolve(entry))
 }
 
 function unlessTooDeep(read: () => Node): Node | Problem {
@@ -92,11 +106,18 @@ class Reader {
   readonly #readFile: ReadFile
   readonly #isFollowed: (path: Path) => boolean
   readonly #first: string
+  readonly #roots: readonly string[]
 
-  constructor(readFile: ReadFile, isFollowed: (path: Path) => boolean, first: string) {
+  constructor(
+    readFile: ReadFile,
+    isFollowed: (path: Path) => boolean,
+    first: string,
+    more: readonly string[],
+  ) {
     this.#readFile = readFile
     this.#isFollowed = isFollowed
     this.#first = first
+    this.#roots = [dirname(first), ...more]
   }
 
   /** Of a file that stands at `path`. */
@@ -158,9 +179,15 @@ class Reader {
     if (chain.includes(path)) return wrong(`${key} leads back to ${shown(path)}`)
     if (chain.length > longestChain)
       return wrong(`more than ${longestChain} files include one another`)
+    if (!this.#roots.some((root) => isIn(path, root))) {
+      const where = this.#roots.map(shown).join(' and ')
+      return wrong(
+        `the included file ${shown(path)} is refused: it is outside of ${where}; put it there, or name its directory in ${rootsVariable}`,
+      )
+    }
     let text: string | undefined
     try {
-      text = this.#readFile(path)
+      text = this.#readFile(path, this.#roots)
     } catch (error) {
       return wrong(`the included file ${shown(path)} cannot be read: ${(error as Error).message}`)
     }

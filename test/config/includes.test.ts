@@ -1,4 +1,5 @@
 /** Files that include others, as OpenClaw's may. */
+import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { refusal, secret } from './refusal.ts'
 import { originLines, resolved, usual } from './resolved.ts'
@@ -19,7 +20,8 @@ describe('$include', () => {
       [at('docker.json5')]: `{ image: "\${IMAGE}" }`,
       '/etc/agents.json5': '[{ id: "a", default: true,\n sandbox: { docker: { memory: "1g" } } }]',
     }
-    const result = await resolved([], { config, files, env: { IMAGE: 'x:1' } })
+    const env = { IMAGE: 'x:1', OPENCLAW_INCLUDE_ROOTS: '/nowhere:/etc/' }
+    const result = await resolved([], { config, files, env })
     expect(result.settings.docker).toMatchObject({ image: 'x:1', memory: '1g' })
     expect(originLines(result)).toEqual([
       'agent: "a" <- agents.list[0].default (line 1)',
@@ -151,5 +153,39 @@ describe('is told where it stands', () => {
       files: { [at('a')]: '{ list: [{ id: "a" }] }' },
     })
     expect(listed.warnings).toEqual([expect.stringContaining(`mode, line 5 of ${usual}`)])
+  })
+})
+
+describe('leads into the directory of the settings', () => {
+  test.each(['/etc/a.json5', '../a.json5', './../sandbox-mcp-2/a.json5', 'sub/../../a.json5'])(
+    'and not elsewhere: %s',
+    async (name) => {
+      const path = resolve(directory, name)
+      const config = `{ agents: { $include: "${name}" } }`
+      const { message } = await refusal([], { config, files: { [path]: '{}' } })
+      expect(message).toContain(`the included file "${path}" is refused: it is outside of`)
+      expect(message).toContain(`"${directory}"; put it there, or name its directory in OPEN`)
+    },
+  )
+
+  test('also from a file below it, and from where OPENCLAW_INCLUDE_ROOTS says', async () => {
+    const config = '{ agents: { $include: "sub/a" } }'
+    const files = {
+      [at('sub/a')]: '{ defaults: { $include: "../b" } }',
+      [at('b')]: '{ sandbox: { $include: "/home/me/shared/c" } }',
+      '/home/me/shared/c': '{ scope: "session" }',
+    }
+    for (const roots of ['~/shared', ':/home/me/shared/:/x', '/home/me']) {
+      const env = { OPENCLAW_INCLUDE_ROOTS: roots }
+      expect((await resolved([], { config, files, env })).settings.scope).toBe('session')
+    }
+    for (const roots of ['shared', '~/share', '/home/me/shared/c/d', '']) {
+      const { message } = await refusal([], {
+        config,
+        files,
+        env: { OPENCLAW_INCLUDE_ROOTS: roots },
+      })
+      expect(message).toContain('the included file "/home/me/shared/c" is refused')
+    }
   })
 })
