@@ -4,7 +4,8 @@ import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 
 import { parse as parseToml, stringify } from 'smol-toml'
 import { configInvalid, shown } from '../errors.ts'
 import type { Client, Server } from './clients.ts'
-import { changesOf, renewed, startsServer } from './renewed-entry.ts'
+import { changesOf, engineOf, renewed, startsServer } from './renewed-entry.ts'
+import { renewedToml } from './renewed-toml.ts'
 
 /** What a person puts into the file. */
 export function snippet(client: Client, server: Server): string {
@@ -34,6 +35,15 @@ export function withEntry(
     : withJsonEntry(client, server, text, path)
 }
 
+/** Of a file that `withEntry` has read: the variables of the entry that name an engine, and that the terminal lacks. */
+export function keptEngine(client: Client, server: Server, text: string): [string, unknown][] {
+  const found: unknown =
+    client.format === 'toml' ? parsedToml(text) : parse(text.slice(markIn(text)))
+  const { keys } = isRecord(found) ? placeIn(found, client, server) : { keys: [] }
+  const entry = own(keys.reduce(own, found), server.name)
+  return isRecord(entry) ? engineOf(entry, server.env) : []
+}
+
 /** What is JSON is YAML too. */
 function yaml({ entry, servers }: Client, server: Server): string {
   const lines = Object.entries(entry(server)).map(
@@ -43,8 +53,7 @@ function yaml({ entry, servers }: Client, server: Server): string {
 }
 
 function withJsonEntry(client: Client, server: Server, text: string, path: string) {
-  // Editors on Windows begin files with it.
-  const [, mark = '', body = ''] = /^(\ufeff?)(.*)$/s.exec(text) ?? []
+  const [mark, body] = [text.slice(0, markIn(text)), text.slice(markIn(text))]
   const given = body.trim() === '' ? '{}\n' : body
   const read = (json: string): unknown => {
     const errors: ParseError[] = []
@@ -106,23 +115,32 @@ function withTomlEntry(client: Client, server: Server, text: string, path: strin
   const servers = found[client.servers] ?? {}
   if (!isRecord(servers)) throw unreadable(path, `${client.servers} in it is no table`)
   const value = client.entry(server)
+  const wanted = wantedEntry(own(servers, server.name), value, server, path)
+  if (wanted === undefined) return undefined
   const there = own(servers, server.name)
-  if (there !== undefined) {
-    if (wantedEntry(there, value, server, path) === undefined) return undefined
-    throw configInvalid(
-      `${shown(path)} has another ${client.servers}.${server.name} already`,
-      `Replace it yourself, or give --name another one.`,
-    )
-  }
-  const eol = eolOf(text)
-  const gap = text.trim() === '' ? '' : `${text.replace(/\r?\n?$/, eol)}${eol}`
-  const after = `${gap}${snippet(client, server).replaceAll('\n', eol)}${eol}`
+  const after = isRecord(there)
+    ? renewedToml(text, [client.servers, server.name], there, { ...wanted })
+    : withTable(text, snippet(client, server))
   // Servers that are written as one value on one line cannot be added to from below.
-  const expected = { ...found, [client.servers]: { ...servers, [server.name]: value } }
-  if (!isDeepStrictEqual(plain(read(after)), plain(expected))) {
+  const expected = { ...found, [client.servers]: { ...servers, [server.name]: wanted } }
+  if (after === undefined || !isDeepStrictEqual(plain(parsedToml(after)), plain(expected))) {
     throw unreadable(path, `${client.servers} in it is written in a way that is not understood`)
   }
   return after
+}
+
+function withTable(text: string, table: string): string {
+  const eol = eolOf(text)
+  const gap = text.trim() === '' ? '' : `${text.replace(/\r?\n?$/, eol)}${eol}`
+  return `${gap}${table.replaceAll('\n', eol)}${eol}`
+}
+
+function parsedToml(text: string): unknown {
+  try {
+    return parseToml(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** Undefined where nothing has to change; `CONFIG_INVALID` for an entry that starts something else. */
@@ -138,9 +156,12 @@ function wantedEntry(there: unknown, value: object, { name }: Server, path: stri
   return isDeepStrictEqual(plain(there), plain(wanted)) ? undefined : wanted
 }
 
+/** How long the mark is that editors on Windows begin files with. */
+const markIn = (text: string) => (text.startsWith('\ufeff') ? 1 : 0)
+
 const eolOf = (text: string) => (text.includes('\r\n') ? '\r\n' : '\n')
 
-const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
+const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null))
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

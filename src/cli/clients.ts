@@ -179,13 +179,14 @@ export function serverCommand(workspace: string, platform: NodeJS.Platform, prog
 }
 
 /** Which engine is meant. */
-const engineVariables = [
-  ...['DOCKER_HOST', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH'],
-  ...['DOCKER_CONTEXT', 'DOCKER_CONFIG'],
+export const engineVariables: readonly string[] = [
+  ...['DOCKER_HOST', 'DOCKER_TLS_VERIFY', 'DOCKER_CERT_PATH', 'DOCKER_CONTEXT'],
 ]
 
 /** What of `env` the server needs too: most clients hand on little of it, and some were not started by a shell. */
 export const serverEnvironment = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(
-    engineVariables.flatMap((name) => (env[name] ? [[name, env[name] ?? '']] : [])),
+    [...engineVariables, 'DOCKER_CONFIG'].flatMap((name) =>
+      env[name] ? [[name, env[name] ?? '']] : [],
+    ),
   )

@@ -5,7 +5,7 @@ import { nearestWord } from '../config/nearest-word.ts'
 import { configInvalid, shown } from '../errors.ts'
 import { workspaceDirectory } from '../sessions/workspace-directory.ts'
 import { help, readArguments } from './arguments.ts'
-import { snippet, withEntry } from './client-entry.ts'
+import { keptEngine, snippet, withEntry } from './client-entry.ts'
 import {
   type Client,
   type ClientName,
@@ -78,13 +78,25 @@ function writeEntry(client: Client, server: Server, path: string): number {
     'Make it a file that you can read, or put the snippet into it by hand: leave --write out to see it.',
   )
   const after = withEntry(client, server, before ?? '', path)
+  const kept = keptEngine(client, server, after ?? before ?? '')
   if (after === undefined) {
     say(`${path} has it already.`)
+    sayKept(kept)
     return 0
   }
   const copy = replaceFile(path, before, after)
   say(`${client.title} has the server ${shown(server.name)} now: ${path}`)
   if (copy !== undefined) say(`What was there is kept in ${copy}`)
+  sayKept(kept)
   if (client.note !== undefined) say(client.note)
   return 0
+}
+
+/** Somebody may have put it there for a client that no terminal has started, or it may be of yesterday. */
+function sayKept(variables: readonly [string, unknown][]) {
+  if (variables.length === 0) return
+  const named = variables.map(([name, value]) => `${name}=${shown(String(value))}`).join(', ')
+  say(
+    `! It keeps ${named}, which this terminal does not have: take it out of the file if another engine is meant now.`,
+  )
 }

@@ -1,5 +1,6 @@
 /** An entry of ours that is in a client's file already, as it is to be now. Pure. */
 import { isDeepStrictEqual } from 'node:util'
+import { engineVariables } from './clients.ts'
 
 type Entry = Readonly<Record<string, unknown>>
 
@@ -13,14 +14,27 @@ export function renewed(there: Entry, fresh: Entry): Entry {
     const given = there[key]
     if (!isRecord(value)) continue
     if (key !== 'timeout') {
-      // Variables: the engine's are as they are in the terminal now.
-      merged[key] = isRecord(given) ? { ...given, ...value } : value
+      merged[key] = isRecord(given) ? { ...withoutEngine(given, value), ...value } : value
     } else if (isRecord(given)) merged[key] = { ...value, ...given }
   }
   const line = renewedLine(lineOf(there), lineOf(fresh))
   const [command, ...args] = line
   return Array.isArray(fresh.command) ? { ...merged, command: line } : { ...merged, command, args }
 }
+
+/** Variables: where the terminal names an engine, nothing stays that would name another one. */
+function withoutEngine(given: Entry, now: Entry): Entry {
+  if (!('DOCKER_HOST' in now || 'DOCKER_CONTEXT' in now)) return given
+  const engine: readonly string[] = engineVariables
+  return Object.fromEntries(Object.entries(given).filter(([name]) => !engine.includes(name)))
+}
+
+/** What `entry` says of an engine that the terminal, with the variables `now`, says nothing of. */
+export const engineOf = (entry: Entry, now: Entry): [string, unknown][] =>
+  Object.entries(entry)
+    .filter(([key]) => key !== 'timeout')
+    .flatMap(([, value]) => (isRecord(value) ? Object.entries(value) : []))
+    .filter(([name]) => engineVariables.includes(name) && !(name in now))
 
 /** Whether that starts this server, however it is installed. */
 export const startsServer = (entry: unknown): boolean =>
@@ -34,9 +48,10 @@ export function changesOf(
 ): { path: (string | number)[]; value: unknown }[] {
   if (isDeepStrictEqual(there, wanted)) return []
   if (isRecord(there) && isRecord(wanted)) {
-    return Object.entries(wanted).flatMap(([key, value]) =>
-      changesOf(Object.hasOwn(there, key) ? there[key] : undefined, value, [...path, key]),
-    )
+    return [...new Set([...Object.keys(there), ...Object.keys(wanted)])].flatMap((key) => {
+      const own = (value: Entry) => (Object.hasOwn(value, key) ? value[key] : undefined)
+      return changesOf(own(there), own(wanted), [...path, key])
+    })
   }
   if (Array.isArray(there) && Array.isArray(wanted) && there.length === wanted.length) {
     return wanted.flatMap((value, at) => changesOf(there[at], value, [...path, at]))

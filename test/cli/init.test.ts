@@ -410,4 +410,94 @@ describe('what a person added to its entry stays when it is written again', () =
       env: {},
     })
   })
+
+  test('an engine that the terminal does not name is kept and told; one that it names takes its place', async () => {
+    const env = { DOCKER_HOST: 'tcp://old:1', DOCKER_CERT_PATH: '/old', DOCKER_CONFIG: '/mine' }
+    const other = join(command.world.workspace, 'other')
+    mkdirSync(other)
+    for (const [client, file] of [
+      ['cursor', '.cursor/mcp.json'],
+      ['codex', '.codex/config.toml'],
+    ] as const) {
+      expect((await command.run(['init', client, '--write'], env)).exitCode).toBe(0)
+      const before = readFileSync(at(file), 'utf8')
+      for (const workspace of [command.world.workspace, other, command.world.workspace]) {
+        const { stderr } = await init(client, '--write', '--workspace', workspace)
+        expect(stderr).toContain('keeps DOCKER_HOST="tcp://old:1", DOCKER_CERT_PATH="/old", which')
+      }
+      expect(readFileSync(at(file), 'utf8')).toBe(before)
+      const now = { DOCKER_HOST: '', DOCKER_CONTEXT: 'new' }
+      const { stderr } = await command.run(['init', client, '--write'], now)
+      expect(stderr).not.toContain('keeps')
+      const after = readFileSync(at(file), 'utf8')
+      expect(after).not.toMatch(/DOCKER_HOST|DOCKER_CERT_PATH/)
+      expect(after).toMatch(/DOCKER_CONFIG"? ?[=:] "\/mine"/)
+      expect(after).toMatch(/DOCKER_CONTEXT"? ?[=:] "new"/)
+    }
+  })
+})
+
+describe('Codex’s table that is there already gets what is new in it, and keeps the rest', () => {
+  const program = realpathSync(entry)
+  const table = (args: string, more: string) => `# mine
+model = "gpt-5"
+
+[mcp_servers."sandbox"] # ours
+command = "node"
+${args}
+tool_timeout_sec = 90 # enough
+${more}
+[mcp_servers.other]
+command = "x"
+args = ["sandbox-mcp"]
+`
+  const written = async (text: string, env = {}) => {
+    const path = given('.codex/config.toml', text)
+    const { exitCode, stderr } = await command.run(['init', 'codex', '--write'], {
+      DOCKER_HOST: '',
+      ...env,
+    })
+    expect([exitCode, stderr]).toEqual([0, expect.stringContaining('has the server "sandbox" now')])
+    return readFileSync(path, 'utf8')
+  }
+
+  test('for another project, with options over several lines', async () => {
+    const old = `args = [\n  "/old/dist/main.js", # here\n  "--workspace",\n  "/old",\n  "--access",\n  "ro",\n]`
+    const more = 'startup_timeout_sec = 5\nenv = { TZ = "UTC" }\n'
+    const { workspace } = command.world
+    const wanted = `args = [ "${program}", "--workspace", "${workspace}", "--access", "ro" ]`
+    expect(await written(table(old, more))).toBe(table(wanted, more))
+    expect((await init('codex', '--write')).stderr).toContain('has it already')
+  })
+
+  test('and variables, in a table of their own or on a line', async () => {
+    const args = `args = [ "${program}", "--workspace", "${command.world.workspace}" ]`
+    const env = { DOCKER_HOST: 'tcp://new:1' }
+    const own = (host: string) =>
+      table(args, `startup_timeout_sec = 5\n\n[mcp_servers.sandbox.env]\n${host}TZ = "UTC"\n`)
+    const wanted = own('DOCKER_HOST = "tcp://new:1"\n')
+    expect(await written(own('DOCKER_HOST = "tcp://old:1"\n'), env)).toBe(wanted)
+    expect(await written(own(''), env)).toBe(wanted)
+    const line = await written(table(args, 'env = { TZ = "UTC" }\nstartup_timeout_sec = 5\n'), env)
+    expect(line).toContain('env = { TZ = "UTC", DOCKER_HOST = "tcp://new:1" }\n')
+    const none = await written(table(args, ''), env)
+    expect(none).toContain('env = { DOCKER_HOST = "tcp://new:1" }\n')
+    expect(none).toContain('startup_timeout_sec = 60\n')
+  })
+
+  test('and line ends, and is left alone where it is written in another way', async () => {
+    const crlf = table('args = ["/old/dist/main.js"]', '').replaceAll('\n', '\r\n')
+    expect((await written(crlf)).replaceAll('\r\n', '')).not.toContain('\n')
+    const line = '[mcp_servers.sandbox]\n'
+    for (const text of [
+      'mcp_servers.sandbox = { command = "node", args = ["/old/dist/main.js"] }\n',
+      '[mcp_servers]\nsandbox.command = "node"\nsandbox.args = ["/old/dist/main.js"]\n',
+      `x = """\n${line}"""\n${line}command = "/old/dist/main.js"\n`,
+    ]) {
+      const path = given('.codex/config.toml', text)
+      const { exitCode, stderr } = await init('codex', '--write')
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining('not understood')])
+      expect(readFileSync(path, 'utf8')).toBe(text)
+    }
+  })
 })
