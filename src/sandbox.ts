@@ -127,7 +127,8 @@ export interface Channel {
 export interface SandboxInfo {
   readonly name: string
   readonly kind: BackendKind
-  readonly state: 'running' | 'stopped' | 'paused' | 'broken'
+  /** `renamed`: a person gave it another name, `name`; nothing opens it any more, and only a person removes it. */
+  readonly state: 'running' | 'stopped' | 'paused' | 'broken' | 'renamed'
   /** Who made it. */
   readonly installation: string
   readonly scopeKey: string

@@ -95,15 +95,13 @@ export class DockerBackend implements Backend {
     const engine = await this.#reach(signal)
     const ours = installation === undefined ? '' : `=${installation}`
     const containers = await engine.list(`${label.installation}${ours}`, signal)
-    return containers
-      .filter(({ name }) => isSandboxName(sandboxNameOf(name)))
-      .map(({ name, labels, status, createdMs }) => ({
-        ...infoOf(labels),
-        name: sandboxNameOf(name),
-        kind: this.kind,
-        state: sandboxNameOf(name) === name ? stateOf(status) : 'broken',
-        createdMs,
-      }))
+    const named = containers.filter(({ name }) => isContainerName(name))
+    return named.map(({ name, labels, status, createdMs }): SandboxInfo => {
+      const own = { ...infoOf(labels), kind: this.kind, createdMs } as const
+      const sandbox = sandboxNameOf(name)
+      if (!isSandboxName(sandbox)) return { ...own, name, state: 'renamed' }
+      return { ...own, name: sandbox, state: sandbox === name ? stateOf(status) : 'broken' }
+    })
   }
 
   async configHash(spec: SandboxSpec, signal: AbortSignal): Promise<string> {
@@ -113,7 +111,8 @@ export class DockerBackend implements Backend {
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
     const engine = await this.#reach(signal)
-    for (const container of [name, setupName(name)]) {
+    // One that was renamed has no other beside it, and what is called so is somebody else's.
+    for (const container of isSandboxName(name) ? [name, setupName(name)] : [name]) {
       const found = await engine.inspect(container, signal)
       if (found === undefined) continue
       // By its id: a server that uses it makes another one of that name at once.
@@ -151,6 +150,9 @@ export class DockerBackend implements Backend {
     return makePlan(spec, this.#settings, await this.#look(engine, signal))
   }
 }
+
+/** As engines take them. What is kept of a sandbox is in files of its name, so nothing else may pass. */
+const isContainerName = (name: string) => /^[A-Za-z0-9][\w.-]*$/.test(name)
 
 function stateOf(status: string): SandboxInfo['state'] {
   if (status === 'running' || status === 'paused') return status

@@ -27,6 +27,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     const { text, atMs } = use.lastError
     say(`! ${info.name} could not be opened ${durationText(Date.now() - atMs)} ago: ${text}`)
   }
+  const renamed = sandboxes.filter(({ info }) => info.state === 'renamed').length
+  if (renamed > 0) {
+    say(
+      `${renamed === 1 ? '1 was' : `${renamed} were`} renamed: no call uses such a one, and prune leaves it; "sandbox-mcp recreate NAME" removes it.`,
+    )
+  }
   const stale = sandboxes.filter(({ match }) => match === 'stale')
   if (stale.length > 0) {
     say(

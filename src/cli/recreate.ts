@@ -82,13 +82,18 @@ function selector({ given, names }: Arguments): (sandbox: FoundSandbox) => boole
       `Give names, --agent ID, --session KEY or --all. ${help('recreate')}`,
     )
   }
-  if (agent !== undefined) return ({ info }) => info.agent === agent
-  if (session !== undefined) {
-    return ({ info: { scopeKey, agent: of }, session: own }) =>
-      [scopeKey, own, `agent:${of}:${own}`].includes(session) ||
+  if (names.length > 0) return ({ info }) => names.includes(info.name)
+  return (sandbox) => {
+    const { scopeKey, agent: of, state } = sandbox.info
+    // Who renamed it wants to keep it.
+    if (state === 'renamed') return false
+    if (agent !== undefined) return of === agent
+    if (session === undefined) return true
+    return (
+      [scopeKey, sandbox.session, `agent:${of}:${sandbox.session}`].includes(session) ||
       scopeKey.startsWith(`${session}:workspace:`)
+    )
   }
-  return names.length > 0 ? ({ info }) => names.includes(info.name) : () => true
 }
 
 function noneText({ given: { all, session } }: Arguments): string {

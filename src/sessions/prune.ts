@@ -171,6 +171,7 @@ export function pruneCandidate(
   { state, prune, workspaces }: PruneScope,
   info: SandboxInfo,
 ): PruneCandidate | undefined {
+  if (info.state === 'renamed') return undefined
   // One that ends with its server is swept when that is gone, if it can go without loss.
   if (info.ephemeral !== undefined && !isStranded(state, workspaces, info)) return undefined
   const inUse = isLeased(state, info.name)

@@ -18,8 +18,8 @@ export async function sweepEphemeral(
 ): Promise<void> {
   try {
     for (const info of await backend.list(installation, signal)) {
-      const { name, ephemeral } = info
-      if (ephemeral === undefined || isAlive(ephemeral)) continue
+      const { name, ephemeral, state: found } = info
+      if (ephemeral === undefined || found === 'renamed' || isAlive(ephemeral)) continue
       if (isStranded(state, workspaces, info)) continue
       const remove = async () => {
         await backend.remove(name, signal)

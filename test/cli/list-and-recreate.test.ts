@@ -1,9 +1,11 @@
 /** The sandboxes there are, and beginning anew. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import Docker from 'dockerode'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { takeLease } from '../../src/sessions/lease.ts'
 import { isUnsettled, markUnsettled } from '../../src/sessions/unsettled.ts'
+import { writeUse } from '../../src/sessions/use-record.ts'
 import { describeWhere, images } from '../support/available.ts'
 import { json, startDockerDouble } from '../support/docker-double.ts'
 import { startSshServer } from '../support/ssh-server.ts'
@@ -266,6 +268,61 @@ describeWhere('docker', 'list and recreate, on Docker', () => {
       Lost: what runs inside, what was installed, and files outside the workspace; the workspace on this machine stays as it is."
     `)
     expect(await rows()).toEqual([])
+  })
+})
+
+describeWhere('docker', 'a container that a person gave another name', () => {
+  const docker = new Docker()
+
+  test('is listed, and kept by prune and by all that does not name it', async () => {
+    const image = ['--set', `docker.image=${images.busybox}`]
+    const name = await leaveSandbox('--backend', 'docker', ...image)
+    const other = `kept-${name.slice(4)}`
+    const beside = `${other}-setup`
+    await docker.getContainer(name).rename({ name: other })
+    const mine = await docker.createContainer({
+      name: beside,
+      Image: images.busybox,
+      Cmd: ['true'],
+    })
+    try {
+      expect(await leaveSandbox('--backend', 'docker', ...image)).toBe(name)
+      const { stdout, stderr } = await command.run(['list', ...image])
+      expect(stdout).toMatch(new RegExp(`^${other} +docker +renamed +main `, 'm'))
+      expect(stderr).toContain('1 was renamed: no call uses such a one, and prune leaves it;')
+      const use = { agent: 'main', session: '', scopeKey: 's', workspace: '/' }
+      const state = join(command.world.env.XDG_STATE_HOME ?? '', 'sandbox-mcp')
+      writeUse(state, other, { ...use, usedMs: 1 })
+      expect((await command.run(['prune', '--idle', '1h', ...image])).stdout).toBe('')
+      expect(await rows(image)).toContainEqual(expect.objectContaining({ name: other }))
+      for (const chosen of [['--all'], ['--agent', 'main']]) {
+        await command.run(['recreate', ...chosen, '--force', ...image])
+      }
+      expect(await rows(image)).toMatchObject([{ name: other, state: 'renamed' }])
+      const removed = await command.run(['recreate', other, '--force', ...image])
+      expect([removed.stdout, removed.exitCode]).toEqual([other, 0])
+      expect(await rows(image)).toEqual([])
+      expect((await mine.inspect()).Name).toBe(`/${beside}`)
+    } finally {
+      await mine.remove({ force: true })
+    }
+  })
+
+  test('is not taken for a sandbox where its name is none of an engine’s', async () => {
+    const state = join(command.world.env.XDG_STATE_HOME ?? '', 'sandbox-mcp')
+    mkdirSync(state)
+    const engine = await startDockerDouble(
+      command.world,
+      state,
+      { main: '../x' },
+      (_call, _to, list) => list(),
+    )
+    try {
+      const { stdout } = await command.run(['list', '--json'], engine.env)
+      expect(JSON.parse(stdout).sandboxes).toEqual([])
+    } finally {
+      await engine.close()
+    }
   })
 })
 
