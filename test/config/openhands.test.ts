@@ -95,9 +95,25 @@ test.each<[Record<string, string>, object]>([
     { SANDBOX_VOLUMES: '/a:/data', WORKSPACE_BASE: '/b' },
     { workspace: undefined, docker: { binds: ['/a:/data:rw'] } },
   ],
+  // The example that OpenHands gives: nothing is at /workspace itself.
+  [
+    { SANDBOX_VOLUMES: '/path1:/workspace/path1,/path2:/workspace/path2:ro' },
+    {
+      workspace: undefined,
+      access: 'none',
+      docker: { binds: ['/path1:/workspace/path1:rw', '/path2:/workspace/path2:ro'] },
+    },
+  ],
+  [
+    { SANDBOX_VOLUMES: '/a:/workspace,/usr/share:/workspace/b' },
+    { workspace: { path: '/a' }, access: 'rw', docker: { binds: ['/usr/share:/workspace/b:rw'] } },
+  ],
   [{ WORKSPACE_BASE: '' }, { workspace: undefined }],
 ])('%j', async (env, settings) => {
-  expect((await resolved([], { env })).settings).toMatchObject(settings)
+  const result = await resolved([], { env })
+  expect(result.settings).toMatchObject(settings)
+  // Sources that are not there are.
+  expect(result.problems.filter(({ message }) => message.includes('reserved'))).toEqual([])
 })
 
 test.each([
@@ -114,9 +130,14 @@ test.each([
   [{ SANDBOX_TIMEOUT: '2m' }, 'SANDBOX_TIMEOUT "2m" is not a whole number'],
   [{ RUNTIME_MAX_MEMORY_GB: 'x' }, 'RUNTIME_MAX_MEMORY_GB "x" is not a number'],
   [{ WORKSPACE_MOUNT_PATH_IN_SANDBOX: 'w' }, '"w" is not an absolute path'],
-  [{ SANDBOX_ADDITIONAL_NETWORKS: 'a' }, 'SANDBOX_ADDITIONAL_NETWORKS is not a list'],
+  [
+    { SANDBOX_ADDITIONAL_NETWORKS: 'a' },
+    `SANDBOX_ADDITIONAL_NETWORKS "a" is not a list of names, such as ['net']`,
+  ],
+  [{ SANDBOX_VOLUMES: '/a:/agent' }, 'docker.binds "/a:/agent:rw" is refused'],
   [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: "{'A': ['s3kr1t']}" }, 'is not an object of texts'],
-  [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: 's3kr1t' }, 'is not a list or an object'],
+  [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: 's3kr1t' }, 'is not an object of texts'],
+  [{ SANDBOX_RUNTIME_STARTUP_ENV_VARS: "{'A': True, 'B': 's3kr1t'}" }, "such as {'NAME': 'text'}"],
   [
     { SANDBOX_RUNTIME_STARTUP_ENV_VARS: "{'A.B': 's3kr1t'}" },
     'SANDBOX_RUNTIME_STARTUP_ENV_VARS names no environment variable: "A.B"',
@@ -135,6 +156,11 @@ test.each([
 describe('without effect', () => {
   test.each<[Record<string, string>, string]>([
     [{ RUNTIME: 'local' }, 'RUNTIME=local has no effect: commands run on the host only'],
+    [{ RUNTIME: 'Docker' }, 'RUNTIME=Docker has no effect; did you mean docker?'],
+    [
+      { SANDBOX_CUDA_VISIBLE_DEVICES: '0' },
+      'SANDBOX_CUDA_VISIBLE_DEVICES has no effect: SANDBOX_ENABLE_GPU is not true',
+    ],
     [{ RUNTIME: 'modal' }, 'RUNTIME=modal has no effect: there is no such backend'],
     [{ SANDBOX_USE_HOST_NETWORK: 'true' }, 'SANDBOX_USE_HOST_NETWORK has no effect'],
     [{ SANDBOX_KEEP_RUNTIME_ALIVE: 'false' }, 'SANDBOX_KEEP_RUNTIME_ALIVE has no effect'],

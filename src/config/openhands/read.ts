@@ -54,10 +54,13 @@ function withoutEffect(env: NodeJS.ProcessEnv): string[] {
     if (near !== undefined) warnings.push(`${name} is not read; did you mean ${near}?`)
   }
   const { RUNTIME: runtime = '' } = env
+  // Others have a variable of that name too.
+  const near = runtimes.includes(runtime) ? undefined : nearestWord(runtime, runtimes, 1)
+  if (near !== undefined) warnings.push(`RUNTIME=${runtime} has no effect; did you mean ${near}?`)
   if (['local', 'cli', 'process'].includes(runtime)) {
     warn(`RUNTIME=${runtime}`, 'commands run on the host only where a file sets "mode" to "off"')
   }
-  if (['remote', 'modal', 'daytona', 'e2b', 'runloop', 'kubernetes'].includes(runtime)) {
+  if (elsewhere.includes(runtime)) {
     warn(`RUNTIME=${runtime}`, 'there is no such backend')
   }
   if (isTrue(env.SANDBOX_USE_HOST_NETWORK ?? '')) {
@@ -68,6 +71,9 @@ function withoutEffect(env: NodeJS.ProcessEnv): string[] {
   }
   if (env.SANDBOX_GROUP_ID && !env.SANDBOX_USER_ID) {
     warn('SANDBOX_GROUP_ID', 'SANDBOX_USER_ID is not set')
+  }
+  if (env.SANDBOX_CUDA_VISIBLE_DEVICES && !isTrue(env.SANDBOX_ENABLE_GPU ?? '')) {
+    warn('SANDBOX_CUDA_VISIBLE_DEVICES', 'SANDBOX_ENABLE_GPU is not true')
   }
   const [network, ...others] = networkNames(env.SANDBOX_ADDITIONAL_NETWORKS || '[]')
   if (others.length > 0) {
@@ -82,6 +88,10 @@ function withoutEffect(env: NodeJS.ProcessEnv): string[] {
   }
   return warnings
 }
+
+/** Backends of OpenHands that there are not here. */
+const elsewhere = ['remote', 'modal', 'daytona', 'e2b', 'runloop', 'kubernetes']
+const runtimes = ['docker', 'eventstream', 'local', 'cli', 'process', ...elsewhere]
 
 /** Read together with others. */
 const helping = ['SANDBOX_GROUP_ID', 'SANDBOX_CUDA_VISIBLE_DEVICES', 'SANDBOX_USE_HOST_NETWORK']

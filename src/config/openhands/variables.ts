@@ -51,7 +51,7 @@ export const variables: readonly Variable[] = [
   },
   {
     name: 'SANDBOX_VOLUMES',
-    sets: 'the workspace (the mount at `/workspace`; with `ro` also `workspaceAccess`) and `docker.binds`, which may then lie outside of it; the `WORKSPACE_` variables are not read',
+    sets: 'the workspace (the mount at `/workspace`; with `ro` also `workspaceAccess`; a private one where there are mounts below `/workspace` only) and `docker.binds`, which may then lie outside of it; the `WORKSPACE_` variables are not read',
     read: volumeValues,
   },
   {
@@ -112,7 +112,7 @@ export const variables: readonly Variable[] = [
     name: 'SANDBOX_RUNTIME_STARTUP_ENV_VARS',
     sets: '`docker.env`',
     read: (value) => {
-      const given = literal('SANDBOX_RUNTIME_STARTUP_ENV_VARS', withWholeFloats(value))
+      const given = literal('SANDBOX_RUNTIME_STARTUP_ENV_VARS', withWholeFloats(value))?.value
       const isObject = typeof given === 'object' && given !== null && !Array.isArray(given)
       const entries = isObject ? Object.entries(given) : []
       if (!isObject || !entries.every(([, text]) => isPlain(text))) {
@@ -134,17 +134,27 @@ function volumeValues(text: string): Values {
   const binds = volumes
     .filter((volume) => volume !== workspace)
     .map(({ source, target, writable }) => `${source}:${target}:${writable ? 'rw' : 'ro'}`)
+  const areInWorkspace = volumes.some(({ target }) => target.startsWith('/workspace/'))
+  // Nothing is mounted at /workspace itself: directories for what is in it would be made in somebody's project.
+  const isPrivate = workspace === undefined && areInWorkspace
   return {
     ...(workspace && { workspace: workspace.source }),
     ...(workspace?.writable === false ? { workspaceAccess: 'ro' } : {}),
-    // Who wrote this variable chose these sources; which of them are never mounted stays as it is.
-    ...(binds.length > 0 && { docker: { binds, dangerouslyAllowExternalBindSources: true } }),
+    ...(isPrivate ? { workspaceAccess: 'none' } : {}),
+    // Who wrote this variable chose these places; which sources are never mounted stays as it is.
+    ...(binds.length > 0 && {
+      docker: {
+        binds,
+        dangerouslyAllowExternalBindSources: true,
+        ...(areInWorkspace && { dangerouslyAllowReservedContainerTargets: true }),
+      },
+    }),
   }
 }
 
 /** Of which a sandbox joins the first. */
 export function networkNames(value: string): readonly string[] {
-  const names = literal('SANDBOX_ADDITIONAL_NETWORKS', value)
+  const names = literal('SANDBOX_ADDITIONAL_NETWORKS', value)?.value
   if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names
   throw wrong('SANDBOX_ADDITIONAL_NETWORKS', value, "a list of names, such as ['net']")
 }
@@ -185,8 +195,8 @@ function number(name: string, value: string): string {
   throw wrong(name, value, 'a whole number')
 }
 
-/** A list or dictionary as Python writes it, which is JSON5 as long as it is simple. */
-function literal(name: string, value: string): unknown {
+/** A list or dictionary as Python writes it, which is JSON5 as long as it is simple; undefined for what is none. */
+function literal(name: string, value: string): { readonly value: unknown } | undefined {
   const pairs = value.match(/\\./gs) ?? []
   const other = pairs.find((pair) => !/[\\'"bfnrtvux\n]$/.test(pair))
   if (other !== undefined) {
@@ -196,8 +206,7 @@ function literal(name: string, value: string): unknown {
     )
   }
   const parsed = parseJson5(value)
-  if (!('what' in parsed)) return parsed.value
-  throw wrong(name, undefined, 'a list or an object of quoted texts')
+  return 'what' in parsed ? undefined : parsed
 }
 
 function wrong(name: string, value: string | undefined, wanted: string) {
