@@ -99,7 +99,7 @@ export const fileDenied = (
   path: string,
   reason: string,
   cause?: unknown,
-  hint = 'Check the permissions and the free space with exec (ls -ld, df), or choose another path.',
+  hint = 'Check the permissions and the free space with exec (ls -ld, df, df -i), or choose another path.',
 ) =>
   aboutFiles(
     'FILE_DENIED',

@@ -28,7 +28,7 @@ export const syncInterrupted = (side: 'host' | 'sandbox', reason: string, cause?
     `files could not be brought to the ${side === 'host' ? 'host' : 'sandbox'} or from it: ${reason}; both sides are as they were or further on, and nothing is lost`,
     side === 'host'
       ? 'Check the free space and the permissions of the workspace and of the state directory on the host, then call again: the sync goes on where it was.'
-      : `${lookThere} It needs free space (df) and tar; the sync goes on where it was.`,
+      : `${lookThere} It needs free space (df, df -i) and tar; the sync goes on where it was.`,
     cause,
     { isInside: side === 'sandbox' },
   )

@@ -152,6 +152,31 @@ describeWhere('docker', 'docker: a container that is there already', () => {
     await sandbox.close()
   })
 
+  test('made with other mounts: it is said which', async () => {
+    const extra = realpathSync(mkdtempSync(join(tmpdir(), 'sandbox-mcp-extra-')))
+    const other = new DockerBackend({
+      ...settings,
+      binds: [`${extra}:/extra`],
+      dangerouslyAllowExternalBindSources: true,
+    })
+    await run('true')
+    await run('true', other)
+    const sandbox = await open(other)
+    const guard = await openGuard(sandbox, never)
+    const kept = await open()
+    expect(kept.stale).toContain(
+      `keeps its old settings (what is mounted changed: "${extra}" no longer at "/extra"); "`,
+    )
+    for (const one of [kept, guard, sandbox]) await one.close()
+    await run('true')
+    const rebuilding = `rebuilding sandbox ${name}: what is mounted changed:`
+    expect(reports.filter((line) => line.startsWith('rebuilding'))).toEqual([
+      `${rebuilding} "${extra}" is to be at "/extra" now`,
+      `${rebuilding} "${extra}" no longer at "/extra"`,
+    ])
+    rmSync(extra, { recursive: true })
+  })
+
   test('it is hardened', async () => {
     await run('true')
     const { HostConfig, Config } = await docker.getContainer(name).inspect()

@@ -8,6 +8,7 @@ import type { ContainerFacts } from './container-facts.ts'
 import type { DockerEngine } from './engine.ts'
 import { label } from './labels.ts'
 import { isMainProcess } from './main-process.ts'
+import { mountChange } from './mount-change.ts'
 import type { Plan } from './plan.ts'
 import { DockerSandbox } from './sandbox.ts'
 
@@ -25,12 +26,13 @@ export async function adopt(
   const { spec } = plan
   const found = there.status === 'paused' ? await unpaused(engine, there, signal) : there
   const isStale = found.labels[label.config] !== plan.hash
+  const change = mountChange(found.mounts, plan.mounts)
   if (isStale && !(await isInUse(engine, found, plan, signal))) {
-    report(`rebuilding sandbox ${spec.name}: its settings changed`)
+    report(`rebuilding sandbox ${spec.name}: ${change ?? 'its settings changed'}`)
     await engine.remove(found.id, signal)
     return undefined
   }
-  const stale = isStale ? keptStale(spec) : undefined
+  const stale = isStale ? keptStale(spec, change) : undefined
   if (stale !== undefined) report(stale)
   if (!(await makeRun(engine, found, plan, { signal, report }))) {
     await engine.remove(found.id, signal)

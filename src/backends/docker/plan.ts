@@ -15,6 +15,8 @@ import type { DockerSettings } from './settings.ts'
 export interface Plan {
   /** With the mounts of the settings' binds. */
   readonly spec: SandboxSpec
+  /** These, and what is mounted below read-only ones of them. */
+  readonly mounts: readonly Mount[]
   readonly settings: DockerSettings
   readonly options: ContainerOptions
   readonly hash: string
@@ -54,6 +56,7 @@ export function makePlan(
   })
   return {
     spec: { ...spec, mounts },
+    mounts: all,
     settings,
     options,
     hash: options.Labels?.[label.config] ?? '',
