@@ -68,16 +68,21 @@ describe('where an engine is looked for', () => {
     ).toMatchObject([{ name: 'tcp://docker', port: 2376 }])
   })
 
-  test.each(['/var/run/docker.sock', 'fd://', 'ftp://host', 'tcp://host:99999', 'tcp://', 'a b'])(
-    'DOCKER_HOST %s is refused, and nothing is asked',
-    async (host) => {
-      const found = endpoints({ DOCKER_HOST: host }, directory)
-      await expect(connectEngine(never, found)).rejects.toMatchObject({
-        code: 'BACKEND_UNAVAILABLE',
-        message: `DOCKER_HOST "${host}" is no address of an engine: write unix:///path/to/docker.sock or tcp://host:2375`,
-      })
-    },
-  )
+  test.each([
+    '/var/run/docker.sock',
+    'unix:/run/docker.sock',
+    'fd://',
+    'ftp://host',
+    'tcp://host:99999',
+    'tcp://',
+    'a b',
+  ])('DOCKER_HOST %s is refused, and nothing is asked', async (host) => {
+    const found = endpoints({ DOCKER_HOST: host }, directory)
+    await expect(connectEngine(never, found)).rejects.toMatchObject({
+      code: 'BACKEND_UNAVAILABLE',
+      message: `DOCKER_HOST "${host}" is no address of an engine: write unix:///path/to/docker.sock or tcp://host:2375`,
+    })
+  })
 
   test('an engine over SSH is refused, because no host key would be checked, and nothing is asked', async () => {
     const id = createHash('sha256').update('remote').digest('hex')
@@ -102,6 +107,37 @@ describe('where an engine is looked for', () => {
       code: 'BACKEND_UNAVAILABLE',
       message: expect.stringContaining('DOCKER_CONTEXT "lost"'),
     })
+  })
+
+  test.each([
+    ['tcp://', false, 'the Docker context "odd" has no address of an engine but "tcp://"'],
+    ['', false, 'has no address of an engine but ""'],
+    [5, false, 'has no address of an engine but "5"'],
+    ['tcp://10.0.0.5:2376', true, 'skips the look at the certificate of "tcp://10.0.0.5:2376"'],
+  ])(
+    'a context with %j is refused (TLS is not verified: %s), and nothing is asked',
+    async (Host, SkipTLSVerify, what) => {
+      const id = createHash('sha256').update('odd').digest('hex')
+      const meta = join(directory, '.docker/contexts/meta', id)
+      mkdirSync(meta, { recursive: true })
+      const context = { Name: 'odd', Endpoints: { docker: { Host, SkipTLSVerify } } }
+      writeFileSync(join(meta, 'meta.json'), JSON.stringify(context))
+      const found = endpoints({ DOCKER_CONTEXT: 'odd' }, directory)
+      await expect(connectEngine(never, found)).rejects.toMatchObject({
+        code: 'BACKEND_UNAVAILABLE',
+        message: expect.stringContaining(what),
+      })
+    },
+  )
+
+  test('a context without a port has the usual one', () => {
+    for (const [certificates, port] of [
+      [undefined, 2375],
+      [directory, 2376],
+    ] as const) {
+      const endpoint = { name: 'far', url: 'tcp://far', ...(certificates && { certificates }) }
+      expect(connectionOptions(endpoint)).toMatchObject({ host: 'far', port })
+    }
   })
 
   test('the certificates of a context are used', () => {

@@ -58,14 +58,18 @@ function fromVariable(given: string, env: NodeJS.ProcessEnv): Endpoint {
   if (given === 'unix://') return fromUrl(`unix://${usualSocket}`)
   if (/^(unix|npipe):\/\//.test(given)) return fromUrl(given)
   const name = given.includes('://') ? given : `tcp://${given}`
-  if (!/^(tcp|https?|ssh):\/\/[^/]/.test(name) || !URL.canParse(name)) {
+  // As in unix:/path, which would be a machine called unix.
+  const isPath = /^\w+:\/(?!\/)/.test(given)
+  if (isPath || !/^(tcp|https?|ssh):\/\/[^/]/.test(name) || !URL.canParse(name)) {
     const problem = `DOCKER_HOST ${shown(given)} is no address of an engine: write unix:///path/to/docker.sock or tcp://host:2375`
     return { name: given, problem }
   }
   if (name.startsWith('ssh:')) return overSsh(name)
-  const isBare = name.startsWith('tcp:') && new URL(name).port === ''
-  return isBare ? { name, port: env.DOCKER_TLS_VERIFY ? 2376 : 2375 } : { name }
+  return isBare(name) ? { name, port: usualPort(Boolean(env.DOCKER_TLS_VERIFY)) } : { name }
 }
+
+const isBare = (url: string) => url.startsWith('tcp:') && new URL(url).port === ''
+const usualPort = (isTls: boolean) => (isTls ? 2376 : 2375)
 
 function fromUrl(url: string): Endpoint {
   if (url.startsWith('ssh:')) return overSsh(url)
@@ -94,17 +98,29 @@ function chosenContext(env: NodeJS.ProcessEnv, home: string): Endpoint | undefin
   if (!context || context === 'default') return undefined
   const id = createHash('sha256').update(context).digest('hex')
   const meta = read(`contexts/meta/${id}/meta.json`) as
-    | { Endpoints?: { docker?: { Host?: string } } }
+    | { Endpoints?: { docker?: { Host?: unknown; SkipTLSVerify?: unknown } } }
     | undefined
-  const host = meta?.Endpoints?.docker?.Host
+  const { Host: host, SkipTLSVerify: isBlind } = meta?.Endpoints?.docker ?? {}
   if (host !== undefined) {
+    if (typeof host !== 'string' || !isAddress(host)) {
+      const problem = `the Docker context ${shown(context)} has no address of an engine but ${shown(String(host))}: "docker context update" gives it one, such as unix:///path/to/docker.sock`
+      return { name: context, problem }
+    }
     const certificates = join(directory, 'contexts/tls', id, 'docker')
+    if (isBlind === true && !existsSync(join(certificates, 'ca.pem'))) {
+      const problem = `the Docker context ${shown(context)} skips the look at the certificate of ${shown(host)} (skip-tls-verify), and whoever is there would be taken for the engine: give it the certificate of its authority ("docker context update ${context} --docker host=${host},ca=/path/ca.pem")`
+      return { name: host, problem }
+    }
     return { ...fromUrl(host), ...(existsSync(certificates) ? { certificates } : {}) }
   }
   if (!env.DOCKER_CONTEXT) return undefined
   const problem = `DOCKER_CONTEXT ${shown(context)} is no context that "docker context ls" would list`
   return { name: context, problem }
 }
+
+const isAddress = (host: string) =>
+  /^(unix|npipe):\/\/./.test(host) ||
+  (/^(tcp|https?|ssh):\/\/[^/]/.test(host) && URL.canParse(host))
 
 /** In dockerode's words; undefined leaves it to `DOCKER_HOST`. Throws for certificates that cannot be read. */
 export function connectionOptions({ socketPath, url, port, certificates }: Endpoint) {
@@ -115,6 +131,7 @@ export function connectionOptions({ socketPath, url, port, certificates }: Endpo
     protocol: parsed.protocol.replace(':', '') as 'http' | 'https',
     host: parsed.hostname,
     ...(parsed.port === '' ? {} : { port: Number(parsed.port) }),
+    ...(isBare(url) ? { port: usualPort(certificates !== undefined) } : {}),
     ...(parsed.username === '' ? {} : { username: parsed.username }),
     ...(certificates === undefined ? {} : pemFiles(certificates)),
   }
