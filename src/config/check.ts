@@ -62,7 +62,14 @@ function problemsOf(
 ): Problem[] {
   const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)))
   const name = nameAt(path)
+  const value = valueAt(written, path)
   const say = (what: string): Problem[] => [{ what, path }]
+  const sayNot = (what: string) =>
+    say(
+      what.startsWith('must be ')
+        ? `${name} ${what}, not ${inWords(value, secret(path))}`
+        : `${name} ${what}`,
+    )
   switch (issue.code) {
     case 'unrecognized_keys':
       return issue.keys.map((key) => ({ what: unknownKey(key, path), path: [...path, key] }))
@@ -72,11 +79,10 @@ function problemsOf(
       const inside = issue.code === 'invalid_union' ? issuesInside(issue) : []
       if (inside.length > 0) return inside.flatMap((one) => problemsOf(one, written, secret))
       const schema = schemaAt(configFile, path)
-      const value = valueAt(written, path)
       if (value === undefined) return say(`${name} is missing`)
       // zod's own messages begin with a capital; others are ours, and say more.
       if (schema === undefined || !issue.message.startsWith('Invalid')) {
-        return say(`${name} ${issue.message}`)
+        return sayNot(issue.message)
       }
       return say(`${name} must be ${typeWords(schema)}, not ${inWords(value, secret(path))}`)
     }
@@ -85,11 +91,11 @@ function problemsOf(
     case 'too_small':
       return issue.origin === 'string'
         ? say(`${name} must not be empty`)
-        : say(`${name} must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`)
+        : sayNot(`must be ${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`)
     case 'too_big':
-      return say(`${name} must be at most ${issue.maximum}`)
+      return sayNot(`must be at most ${issue.maximum}`)
     default:
-      return say(`${name} ${issue.message}`)
+      return sayNot(issue.message)
   }
 }
 

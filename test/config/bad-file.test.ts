@@ -28,10 +28,14 @@ describe('in a file', () => {
     ['docker: { image: 5 }', 'image must be text, not 5', at('docker.image')],
     ['docker: { image: "" }', 'image must not be empty', at('docker.image')],
     ['docker: { memory: true }', 'memory must be text or a number, not true', at('docker.memory')],
-    ['docker: { cpus: 0 }', 'cpus must be more than 0', at('docker.cpus')],
-    ['docker: { memorySwap: -2 }', 'memorySwap must be at least -1', at('docker.memorySwap')],
+    ['docker: { cpus: 0 }', 'cpus must be more than 0, not 0', at('docker.cpus')],
+    [
+      'docker: { memorySwap: -2 }',
+      'memorySwap must be at least -1, not -2',
+      at('docker.memorySwap'),
+    ],
     ['docker: { pidsLimit: 1.5 }', 'must be a whole number, not 1.5', at('docker.pidsLimit')],
-    ['docker: { workdir: "w" }', 'workdir must be an absolute path', at('docker.workdir')],
+    ['docker: { workdir: "w" }', 'workdir must be an absolute path, not "w"', at('docker.workdir')],
     ['docker: { tmpfs: ["/a", 4] }', 'must be text, not 4', at('docker.tmpfs[1]')],
     ['docker: { dns: "1.1.1.1" }', 'dns must be a list of text, not "1.1.1.1"', at('docker.dns')],
     [
@@ -95,7 +99,7 @@ describe('in a file', () => {
       'variable X is not set',
       at('ssh.identityData'),
     ],
-    ['ssh: { workspaceRoot: "rel" }', 'must be an absolute path or begin', at('ssh.workspaceRoot')],
+    ['ssh: { workspaceRoot: "rel" }', 'begin with ~/, not "rel"', at('ssh.workspaceRoot')],
     [`docker: { image: "\${NOT_SET}" }`, 'variable NOT_SET is not set', at('docker.image')],
     [`docker: { image: "\${EMPTY}" }`, 'variable EMPTY is not set', at('docker.image')],
     [

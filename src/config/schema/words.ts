@@ -90,7 +90,7 @@ export function typeWords(schema: Schema): string {
     case 'boolean':
       return 'true or false'
     case 'array':
-      return `a list of ${def.element === undefined ? 'values' : typeWords(def.element)}`
+      return `a list of ${def.element === undefined ? 'values' : typeWords(def.element).replace(/^an object$/, 'objects')}`
     case 'enum':
       return either(Object.values(def.entries ?? {}).map((value) => JSON.stringify(value)))
     case 'literal':
