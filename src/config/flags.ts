@@ -112,7 +112,7 @@ function parse(argv: readonly string[]) {
     if (positional !== undefined) {
       throw configInvalid(
         `${shown(positional)} is not an option`,
-        `Name the project with --workspace ${positional}; see --help for the commands.`,
+        `Write a command first, before its options, and the project as --workspace ${positional}; see --help.`,
       )
     }
     throw configInvalid((error as Error).message, 'See --help.')

@@ -36,6 +36,7 @@ test.each([
   [['frobnicate'], 'there is no command "frobnicate"', 'There are list, explain'],
   [['list', '--jsn'], 'list has no option "--jsn"', 'Did you mean --json?'],
   [['list', 'all'], '"all" is not an option', 'sandbox-mcp list --help'],
+  [['--backend', 'docker', 'list'], '"list" is not an option', 'Write a command first, before'],
   [['list', '--json=yes'], '--json takes no value', 'sandbox-mcp list --help'],
   [['prune', '--idle'], '--idle needs a value', 'sandbox-mcp prune --help'],
   [['explain', '--session', '--ephemeral'], '--session needs a value', 'explain --help'],
