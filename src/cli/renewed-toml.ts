@@ -15,8 +15,8 @@ export function renewedToml(
   there: Table,
   wanted: Table,
 ): string | undefined {
-  const eol = text.includes('\r\n') ? '\r\n' : '\n'
-  const lines = text.split(/\r?\n/)
+  const lines = text.split('\n')
+  const end = text.includes('\r\n') ? '\r' : ''
   for (const key of new Set([...Object.keys(there), ...Object.keys(wanted)])) {
     const value = wanted[key]
     if (isDeepStrictEqual(there[key], value)) continue
@@ -30,10 +30,10 @@ export function renewedToml(
     const section = sectionOf(lines, path)
     if (section === undefined) return undefined
     const place = placeOf(lines, section, key) ?? { from: section.from, to: section.from }
-    const written = value === undefined ? [] : [assignment(key, value)]
+    const written = value === undefined ? [] : [assignment(key, value) + end]
     lines.splice(place.from, place.to - place.from, ...written)
   }
-  return lines.join(eol)
+  return lines.join('\n')
 }
 
 /** Lines from one to before another. */
@@ -86,7 +86,7 @@ function assignment(key: string, value: unknown): string {
 
 function parsed(text: string): Record<string, unknown> | undefined {
   try {
-    return parse(text)
+    return parse(text.replace(/\r$/, ''))
   } catch {
     return undefined
   }

@@ -488,6 +488,11 @@ args = ["sandbox-mcp"]
   test('and line ends, and is left alone where it is written in another way', async () => {
     const crlf = table('args = ["/old/dist/main.js"]', '').replaceAll('\n', '\r\n')
     expect((await written(crlf)).replaceAll('\r\n', '')).not.toContain('\n')
+    const mixed = crlf.replace('# mine\r\n', '# mine\n')
+    expect((await written(mixed)).replaceAll('\r\n', '').split('\n')).toEqual([
+      '# mine',
+      expect.anything(),
+    ])
     const line = '[mcp_servers.sandbox]\n'
     for (const text of [
       'mcp_servers.sandbox = { command = "node", args = ["/old/dist/main.js"] }\n',
