@@ -62,8 +62,10 @@ describeWhere('bubblewrap', 'doctor, with bubblewrap', () => {
     writeFileSync(inside, '{}')
     const including = join(command.world.env.HOME ?? '', 'config.json5')
     writeFileSync(including, JSON.stringify({ agents: { defaults: { $include: inside } } }))
+    // Also where somebody lets files be included from there.
+    const env = { ...noDocker, OPENCLAW_INCLUDE_ROOTS: command.world.workspace }
     for (const config of [inside, including]) {
-      const { stdout, exitCode } = await command.run(['doctor', '--config', config], noDocker)
+      const { stdout, exitCode } = await command.run(['doctor', '--config', config], env)
       expect(exitCode).toBe(1)
       expect(stdout).toContain(`${JSON.stringify(inside)} is refused: it says what the sandbox may`)
     }
