@@ -1,14 +1,15 @@
 /** Brings files of the sandbox into the host's stage, as one stream. */
 import { createReadStream } from 'node:fs'
 import { Readable } from 'node:stream'
-import { cancelled } from '../errors.ts'
+import { cancelled, isSandboxError } from '../errors.ts'
 import { quote } from '../posix-sh.ts'
-import type { Scripts } from '../scripts/script.ts'
+import type { ScriptStream, Scripts } from '../scripts/script.ts'
+import { settledWithin } from '../settled-within.ts'
 import type { TreePath } from '../tree.ts'
 import { deniedReason, errnoOf } from '../trees/host-failure.ts'
 import type { HostStage, StagedFile } from './host/stage.ts'
 import { bytesOf, inSlices } from './slices.ts'
-import { syncInterrupted } from './sync-errors.ts'
+import { fetchInterrupted, syncInterrupted, transferCut } from './sync-errors.ts'
 import { type IncomingEntry, tarEntries } from './tar-entries.ts'
 import type { TransferProgress } from './transfer-progress.ts'
 import type { Wanted } from './wanted.ts'
@@ -18,11 +19,14 @@ const fewFiles = 8
 const smallBytes = 1024 * 1024
 /** What is no more than this is not worth a stream. It is more by the time it is fetched at worst. */
 const fewBytes = 128 * 1024
+/** How long what has said its last may take to end. */
+const endMs = 1000
 
 /**
  * The files at `paths` below `root` (absolute in the sandbox), and those that were `told`, durable on the host but not in
  * place. What is not there (any more), or is no file, is not in the answer. Nothing that the sandbox sends can name another place: it is taken by what
- * was asked for. `SYNC_INTERRUPTED` when the stream is cut or the host's disk refuses.
+ * was asked for. `SYNC_INTERRUPTED` when the stream is cut or the host's disk refuses; `SANDBOX_LOST` where commands went the
+ * same way.
  */
 export async function pull(
   scripts: Scripts,
@@ -69,16 +73,27 @@ export async function pull(
     if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)
     return files
   } catch (error) {
+    const loss = await lossOf(stream)
     stream.close()
-    throw interrupted(error, signal)
+    if (loss === undefined || signal.aborted) throw interrupted(error, signal)
+    throw isSmall ? loss : transferCut(loss)
   }
+}
+
+/** Why nothing more comes, where what would send it can be reached no more. */
+async function lossOf({ stdout, end }: ScriptStream): Promise<unknown> {
+  if (!stdout.readableEnded || !(await settledWithin(end, endMs))) return undefined
+  return end.then(
+    () => undefined,
+    (error: unknown) => (isSandboxError(error, 'SANDBOX_LOST') ? error : undefined),
+  )
 }
 
 function interrupted(error: unknown, signal: AbortSignal): Error {
   if (signal.aborted) return cancelled('the sync')
   const errno = errnoOf(error)
   if (errno !== undefined) return syncInterrupted('host', deniedReason(errno), error)
-  return syncInterrupted('sandbox', (error as Error).message, error)
+  return fetchInterrupted((error as Error).message, error)
 }
 
 async function* counted(
@@ -103,7 +118,11 @@ function contentOf(
 }
 
 /** What a script prints, when it has. */
-async function atOnce(scripts: Scripts, script: string, signal: AbortSignal) {
+async function atOnce(
+  scripts: Scripts,
+  script: string,
+  signal: AbortSignal,
+): Promise<ScriptStream> {
   const { stdout, code, stderr } = await scripts.run(script, undefined, signal)
   return {
     stdout: Readable.from([stdout], { objectMode: false }),

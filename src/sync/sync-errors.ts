@@ -33,6 +33,25 @@ export const syncInterrupted = (side: 'host' | 'sandbox', reason: string, cause?
     { isInside: side === 'sandbox' },
   )
 
+/** What fetches them needs no space there. */
+export const fetchInterrupted = (reason: string, cause: unknown) =>
+  new SandboxError(
+    'SYNC_INTERRUPTED',
+    `files could not be brought from the sandbox: what sends them there ended early (${reason}); both sides are as they were or further on, and nothing is lost`,
+    `${lookThere} It needs tar, and something may have ended that: a limit of memory, or a command; the sync goes on where it was.`,
+    cause,
+    { isInside: true },
+  )
+
+/** The connection that carries nothing but files is gone, and what runs in the sandbox may run on. */
+export const transferCut = (cause: unknown) =>
+  new SandboxError(
+    'SYNC_INTERRUPTED',
+    'files could not be brought to the sandbox or from it: the connection that carries them was cut; both sides are as they were or further on, and nothing is lost',
+    'Call again: the sync goes on where it was.',
+    cause,
+  )
+
 export const stoodStill = () =>
   new SandboxError(
     'SYNC_INTERRUPTED',

@@ -1,12 +1,12 @@
 /** Carries a plan's changes of the sandbox there, with what they need of the host, as one stream. */
 import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
-import { cancelled } from '../../errors.ts'
+import { cancelled, isSandboxError } from '../../errors.ts'
 import type { ScriptResult, Scripts } from '../../scripts/script.ts'
 import { temporaryName } from '../../trees/temporary-name.ts'
 import type { Unmade } from '../host/apply.ts'
 import type { SyncChange } from '../reconcile/reconcile.ts'
-import { syncInterrupted, syncRootMissing } from '../sync-errors.ts'
+import { syncInterrupted, syncRootMissing, transferCut } from '../sync-errors.ts'
 import { syncFunctions } from '../sync-functions.ts'
 import { archiveOf, type PushSource } from './archive.ts'
 import { pushExits } from './parts.ts'
@@ -46,6 +46,7 @@ export async function push(
   })
   const halt = new AbortController()
   archive.once('error', () => halt.abort())
+  const traffic = source.bytes > smallBytes ? 'bulk' : 'command'
   let answer: ScriptResult
   try {
     const isFew = source.bytes <= fewBytes && changes.length <= fewChanges
@@ -53,13 +54,12 @@ export async function push(
     const stage = temporaryName()
     const script = isFew ? smallPushCall(root, stage, lines) : pushScript(root, stage)
     const functions = isFew ? syncFunctions : undefined
-    const traffic = source.bytes > smallBytes ? 'bulk' : 'command'
     const either = AbortSignal.any([signal, halt.signal])
     answer = await scripts.run(script, stdin, either, traffic, functions)
   } catch (error) {
     if (broken !== undefined) throw broken
     if (signal.aborted) throw cancelled('the sync')
-    throw error
+    throw traffic === 'bulk' && isSandboxError(error, 'SANDBOX_LOST') ? transferCut(error) : error
   } finally {
     archive.destroy()
   }
