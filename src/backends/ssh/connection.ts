@@ -36,8 +36,7 @@ export class ClientConnection implements Connection {
     // Every channel that is being opened listens.
     client.setMaxListeners(0)
     client.on('error', (error) => {
-      const silent = error.level === 'client-timeout'
-      this.#gone ??= silent ? new Error('the host has not answered for a minute') : error
+      this.#gone ??= reasonOf(error)
     })
     this.closed = new Promise((resolve) => {
       client.once('close', () => {
@@ -80,6 +79,13 @@ export class ClientConnection implements Connection {
   #lost(why: string): Error {
     return sandboxLost(this.#sandbox, this.#gone?.message ?? why, this.#gone)
   }
+}
+
+/** What a socket or a pipe says of its end tells nobody anything. */
+function reasonOf(error: Error & { level?: string }): Error {
+  if (error.level === 'client-timeout') return new Error('the host has not answered for a minute')
+  if (error.level !== 'client-socket') return error
+  return new Error('the connection was cut', { cause: error })
 }
 
 /** `Client.destroy` does nothing once `end` was called. */
