@@ -116,13 +116,16 @@ export function exportsOf(env: Readonly<Record<string, string>>): string[] {
   })
 }
 
-/** Waits until no other than this shell is of `$sbx_group`; `stderr` is a descriptor. */
+/**
+ * Waits until no other than this shell is of `$sbx_group`; `stderr` is a descriptor. What looks like a zombie and has more
+ * than one thread goes on without its first one.
+ */
 export const keepUntilGone = (token: string, stderr: string) =>
   `${mark(token, 'kept')} >&${stderr}
 exec </dev/null >/dev/null 3<&-
 while :; do
 sbx_found=
-for sbx_stat in $(grep -lsE "[)] [^Z] [0-9]+ $sbx_group " /proc/[0-9]*/stat); do
+for sbx_stat in $(grep -lsE "[)] ([^Z] [0-9]+ $sbx_group |Z [0-9]+ $sbx_group ([^ ]+ ){14}([2-9]|1[0-9]))" /proc/[0-9]*/stat); do
 [ "$sbx_stat" != "/proc/$$/stat" ] && [ -e "$sbx_stat" ] && sbx_found=1 && break
 done
 [ "$sbx_found" ] || break
@@ -143,7 +146,8 @@ const readLong = (read: string) =>
  * True when no process that is younger than `base` is of the group or has one of the streams open. Only a
  * young one can: the streams were nobody's before the command. In the order of their numbers none can
  * escape: what one started before it ended has a higher one. A process that cannot be looked into may have
- * them, unless it is just ending, and then it is gone at one of the next looks.
+ * them, unless it is just ending, and then it is gone at one of the next looks. One whose first thread has ended looks
+ * like a zombie while another becomes a program, and is none.
  */
 const lookForOthers = `sbx_alone() {
 [ -e /proc/1/stat ] || return 1
@@ -154,7 +158,7 @@ while read -r sbx_ sbx_ sbx_ sbx_ sbx_last </proc/loadavg && [ "$sbx_pid" -ge "$
 while [ "$sbx_pid" -lt "$sbx_last" ]; do
 IFS= read -r sbx_line <"/proc/$((sbx_pid += 1))/stat" || continue
 set -- \${sbx_line##*) }
-[ "$1" = Z ] && continue
+[ "$1" = Z ] && [ "\${18}" = 1 ] && continue
 [ "\${3:-$sbx_group}" = "$sbx_group" ] && return 1
 for sbx_fd in "/proc/$sbx_pid/fd/"*; do
 [ "$sbx_fd" -ef "/proc/$$/fd/1" ] || [ "$sbx_fd" -ef "/proc/$$/fd/4" ] && return 1

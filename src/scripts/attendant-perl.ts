@@ -65,7 +65,8 @@ sub slurp {
 
 /**
  * Its stdin is read without a buffer: what follows the first line of a request may be for the shell. The end of a process
- * is looked for a little later than a sixteenth of the time that it has taken: a sandbox may forbid to wait for it.
+ * is looked for a little later than a sixteenth of the time that it has taken: a sandbox may forbid to wait for it. One
+ * whose first thread has ended looks like a zombie while others of it go on, and while one of them becomes another program.
  */
 const loop = String.raw`
 my ($token, $shell) = @ARGV;
@@ -89,6 +90,7 @@ sub take {
   }
   $bytes
 }
+sub ended { $_[0] eq '' || $_[0] =~ /.*\) Z (?:\S+ ){16}1 /s }
 sub alone {
   my ($base) = @_;
   return unless -e '/proc/1/stat';
@@ -98,9 +100,9 @@ sub alone {
     return 1 if $last == $pid;
     while ($pid < $last) {
       my $stat = slurp('/proc/' . ++$pid . '/stat');
-      next if $stat eq '';
-      my ($state, $parent) = $stat =~ /.*\) (\S) (\d+) /s or return;
-      return unless $state eq 'Z' || $parent == $beside;
+      next if ended($stat);
+      my ($parent) = $stat =~ /.*\) \S (\d+) /s or return;
+      return unless $parent == $beside;
     }
   }
 }
@@ -113,7 +115,7 @@ sub meanwhile {
   my ($pid) = @_;
   my $began = Time::HiRes::time();
   until ($over) {
-    return unless slurp("/proc/$pid/stat") =~ /.*\) [^Z] /s;
+    return if ended(slurp("/proc/$pid/stat"));
     my $wait = (Time::HiRes::time() - $began) / 16;
     $wait = $wait < 0.0005 ? 0.0005 : $wait > 0.1 ? 0.1 : $wait;
     my $asked = '';

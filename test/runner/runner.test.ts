@@ -1,4 +1,6 @@
 /** A runner runs one command after another, and none of them can tell. In dash, bash and BusyBox. */
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -6,9 +8,12 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import { type SpawnOptions, spawn } from '../../src/process.ts'
 import type { Channel } from '../../src/sandbox.ts'
+import { settledWithin } from '../../src/settled-within.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 
 const never = new AbortController().signal
+/** What ends one thread alone. */
+const exitCall = { x64: 60, arm64: 93 }[process.arch as string]
 
 /** As of an engine that has both streams on one connection: `bytes` of stdout come before the answer. */
 function stdoutFirst(channel: Channel, bytes: number): Channel {
@@ -196,6 +201,23 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
         const isOurs = (line: string) => !line.includes('SANDBOX_MCP_PROCESS')
         expect(stdout.split('\n').filter(isOurs)).toEqual(fresh.stdout.split('\n').filter(isOurs))
         expect({ stderr, code }).toEqual({ stderr: fresh.stderr, code: fresh.code })
+      },
+    )
+
+    test.runIf(exitCall && existsSync('/usr/bin/perl'))(
+      'what goes on without its first thread is left of a command',
+      async () => {
+        const go = join(sandbox.folder, `go-${name.replaceAll('/', '-')}`)
+        const program = `threads->create(sub { select undef, undef, undef, 0.01 until -e "${go}"; kill 9, $$ }); syscall ${exitCall}, 0`
+        const process = await start(
+          `/usr/bin/perl -Mthreads -e '${program}' >/dev/null 2>&1 & until grep -q ') Z' /proc/$!/stat; do sleep 0.01; done`,
+        )
+        process.stdout.resume()
+        process.stderr.resume()
+        expect(await process.exit).toBe(0)
+        expect(await settledWithin(process.gone, 1_500)).toBe(false)
+        writeFileSync(go, '')
+        await process.gone
       },
     )
 

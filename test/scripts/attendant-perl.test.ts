@@ -21,10 +21,18 @@ sub youngest { slurp('/proc/loadavg') =~ / (\d+)\n\z/; $1 }
 sub processes { opendir my $names, '/proc'; scalar grep { /^\d+\z/ && slurp("/proc/$_/stat") !~ /\) Z / } readdir $names }
 sub leave { my $pid = fork // die; unless ($pid) { sleep 1000; POSIX::_exit(0) } $pid }
 sub end_soon { my $pid = fork // die; unless ($pid) { select undef, undef, undef, 0.1; kill 9, $_[1]; POSIX::_exit(0) } '' }
+sub leave_without_first {
+  my $pid = fork // die;
+  exec 'perl', '-Mthreads', '-e', 'threads->create(sub { sleep 1000 }); syscall shift, 0', $_[1] unless $pid;
+  select undef, undef, undef, 0.001 until slurp("/proc/$pid/stat") =~ /\) Z /;
+  $pid
+}
 sub finish { kill 9, $_[1]; '' }
 sub many { for (1 .. $_[1]) { my $pid = fork // die; POSIX::_exit(0) unless $pid; waitpid $pid, 0 } '' }
 `
 const nothing = new Uint8Array()
+/** What ends one thread alone. */
+const exitCall = { x64: 60, arm64: 93 }[process.arch as string]
 const lastMark = new RegExp(`${mark('(\\d+|declined|dropped)')}$`)
 
 /** `inside` is what runs a shell, with the script as its last argument. */
@@ -233,6 +241,13 @@ describe.runIf(hasPerl && canHaveOwnProcesses)(
           expect(await attendant.answer()).toBe(`${said}${mark('0')}`)
         }
         expect(await attendant.ask({})).toBe(`script\n${mark('0')}`)
+      })
+
+      test.runIf(exitCall)('it does not while that goes on without its first thread', async () => {
+        const pid = await did('leave_without_first', `${exitCall}`)
+        await did('end_soon', pid)
+        attendant.askAhead(Number(pid), 'echo script', ['here', 'a'])
+        expect(await attendant.answer()).toBe(`here a ${mark('0')}`)
       })
 
       test('a script of that kind has an empty stdin, and can fail', async () => {
