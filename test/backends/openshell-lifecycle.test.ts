@@ -1,5 +1,8 @@
 /** How sandboxes of OpenShell come, stay and go, also where others or the gateway interfere. */
-import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { randomBytes } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { describeWhere } from '../support/available.ts'
 import { never, newSpec, type OpenShellWorld, openShellWorld, printed } from './openshell-world.ts'
 
@@ -82,6 +85,44 @@ describeWhere('openshell-double', 'OpenShell', () => {
     await backend.remove(spec.name, never)
     expect(await names()).not.toContain(spec.name)
     expect(await printed(await world.open(backend, spec), 'ls')).toBe('')
+  })
+
+  describe('a delete of which the command says that it failed', () => {
+    /** The command, of which a delete is carried out and told as failed; `more` is done besides, the first time. */
+    function failing(end: string, more = 'true'): string {
+      const path = join(world.double.state, `failing-${randomBytes(4).toString('hex')}`)
+      const real = `'${world.double.command}'`
+      const lines = [
+        '#!/bin/sh',
+        `case " $* " in *" sandbox delete "*) ${real} "$@" >/dev/null 2>&1`,
+        `[ -e "$0.once" ] || { touch "$0.once"; ${more}; } >/dev/null 2>&1 </dev/null; ${end} ;; esac`,
+        `exec ${real} "$@"`,
+      ]
+      writeFileSync(path, `${lines.join('\n')}\n`, { mode: 0o755 })
+      return path
+    }
+    const locked = 'echo "Error:   × database is locked" >&2; exit 1'
+
+    test.each([
+      ['as it was killed', 'kill -KILL $$', 0],
+      ['while the gateway is at it', 'kill -KILL $$', 1_500],
+      ['as its gateway went away', 'echo "Error:   × transport error" >&2; exit 1', 0],
+      ['with words that nobody knows', 'echo "Error:   × odd" >&2; exit 1', 0],
+    ])('is done where the sandbox is gone: %s', async (_, end, deletingMs) => {
+      const spec = newSpec()
+      await world.open(world.backend(), spec)
+      await world.double.set({ deletingMs })
+      await world.backend({ command: failing(end) }).remove(spec.name, never)
+      expect(await names()).not.toContain(spec.name)
+    })
+
+    test('is not tried again at what somebody else has made since', async () => {
+      const spec = newSpec()
+      await world.open(world.backend(), spec)
+      const another = `'${world.double.command}' sandbox create --name ${spec.name} --output json`
+      await world.backend({ command: failing(locked, another) }).remove(spec.name, never)
+      expect(await names()).toContain(spec.name)
+    })
   })
 
   test('a sandbox that is being deleted is waited for, and then made anew', async () => {

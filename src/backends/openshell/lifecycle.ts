@@ -8,8 +8,9 @@ import { isSandboxError, sandboxStartFailed } from '../../errors.ts'
 import { quote } from '../../posix-sh.ts'
 import type { OpenContext, SandboxSpec } from '../../sandbox.ts'
 import { keptStale } from '../stale.ts'
-import { createCall, deleteCall, startCall } from './arguments.ts'
+import { createCall, startCall } from './arguments.ts'
 import type { Answer, OpenShellCommand } from './command.ts'
+import { erase, eraseMs } from './erase.ts'
 import { factsIn, findSandbox, type SandboxFacts } from './facts.ts'
 import type { Features } from './features.ts'
 import { createSeconds } from './gateway.ts'
@@ -32,14 +33,11 @@ interface Creation {
   readonly facts?: SandboxFacts | undefined
 }
 
-/** How long deleting may take; what it holds is stopped first. */
-const eraseMs = 300_000
 /**
  * How often a creation is looked for whose command was ended: the request can be carried out after that.
  */
 const looksForInterrupted = 3
 const lookPauseMs = 300
-const deleteAttempts = 3
 /** How often one is created in one opening, where others keep deleting it. */
 const mostCreations = 3
 
@@ -109,24 +107,6 @@ async function reachReady(
   }
 }
 
-/**
- * Deletes the sandbox and waits until the gateway has no record of it, or one of a later sandbox. Succeeds
- * when it is gone already.
- */
-export async function erase(
-  command: OpenShellCommand,
-  { id, name, phase }: SandboxFacts,
-  signal: AbortSignal,
-): Promise<void> {
-  if (phase !== 'Deleting') await requestDelete(command, name, signal)
-  const wait = new PhaseWait(signal, eraseMs)
-  for (;;) {
-    const left = await findSandbox(command, name, signal)
-    if (left?.id !== id) return
-    await wait.pause(name, left.phase)
-  }
-}
-
 /** Deletes what that creation made, and nothing else. What cannot be deleted stays: it is listed. */
 export async function discard(
   command: OpenShellCommand,
@@ -191,19 +171,6 @@ async function start(
   const answer = await command.run(() => startCall(name), { signal, name, withinMs })
   if (answer.ok || answer.failure.kind === 'phase' || answer.failure.kind === 'absent') return
   throw (await command.features(signal)).has('start') ? answer.failure.error : cannotStart(name)
-}
-
-async function requestDelete(
-  command: OpenShellCommand,
-  name: string,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let attempt = 1; ; attempt += 1) {
-    const answer = await command.run(() => deleteCall(name), { signal, name })
-    if (answer.ok || answer.failure.kind === 'absent') return
-    if (answer.failure.kind !== 'passing' || attempt === deleteAttempts) throw answer.failure.error
-    await sleep(lookPauseMs, undefined, { signal }).catch(() => {})
-  }
 }
 
 const vanishes = (name: string) =>
