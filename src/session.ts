@@ -207,12 +207,17 @@ export class Session {
       // Its runners have ended with it.
       await this.#steps.close(channelScripts(guard.sandbox))
     }
-    const isGone = this.#ephemeral && (await this.#removed(guard?.sandbox))
-    await guard?.sandbox.close()
-    await this.workspace.close?.()
+    // Before it is removed: one that cannot be is swept later, if no mark says that it holds something by then.
     await this.#activity.close()
+    let isGone = false
+    try {
+      isGone = this.#ephemeral && (await this.#removed(guard?.sandbox))
+    } finally {
+      await guard?.sandbox.close()
+      await this.workspace.close?.()
+      this.#logs.remove()
+    }
     if (isGone) this.#use.forget()
-    this.#logs.remove()
   }
 
   /** What did not come back to the host is in the sandbox alone. */

@@ -93,4 +93,22 @@ describeWhere('openshell-double', 'an ephemeral sandbox of a mirrored workspace'
     await expect.poll(listed, soon).not.toContain(name)
     await end(next)
   })
+
+  test(
+    'that could not be removed, with nothing in it alone, goes at the next start',
+    patient,
+    async () => {
+      const server = await start()
+      await server.call('exec', { command: 'echo made > b' })
+      const name = server.sandbox
+      await double.set({ access: 'unauthenticated' })
+      await end(server)
+      expect(server.log()).toContain('does not know who is calling')
+      await double.set({ access: 'open' })
+      expect(await listed()).toContain(name)
+      const next = await start()
+      await expect.poll(listed, soon).not.toContain(name)
+      await end(next)
+    },
+  )
 })
