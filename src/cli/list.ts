@@ -2,7 +2,13 @@
 import { homedir } from 'node:os'
 import { readArguments } from './arguments.ts'
 import { durationText } from './duration.ts'
-import { type Found, type FoundSandbox, findSandboxes, sayWhatIsMissing } from './sandboxes.ts'
+import {
+  type Found,
+  type FoundSandbox,
+  findSandboxes,
+  isUnsure,
+  sayWhatIsMissing,
+} from './sandboxes.ts'
 import { table } from './table.ts'
 import { coloured, print, printJson, say } from './terminal.ts'
 
@@ -18,7 +24,11 @@ export async function run(argv: readonly string[]): Promise<number> {
   sayWhatIsMissing(found)
   const { sandboxes } = found
   if (sandboxes.length === 0) {
-    say('No sandboxes. One is made when a client calls the first tool.')
+    say(
+      isUnsure(found)
+        ? 'No sandboxes on the engines that answer.'
+        : 'No sandboxes. One is made when a client calls the first tool.',
+    )
     return 0
   }
   await print(`${listed(sandboxes, process.stdout, all).join('\n')}\n`)

@@ -35,7 +35,7 @@ export async function run(argv: readonly string[]): Promise<number> {
     return 1
   }
   if (chosen.length === 0) {
-    say(noneText(args))
+    say(noneText(args, isUnsure(found)))
     return args.given.all === undefined || isUnsure(found) ? 1 : 0
   }
   say(preview(chosen).join('\n'))
@@ -96,8 +96,9 @@ function selector({ given, names }: Arguments): (sandbox: FoundSandbox) => boole
   }
 }
 
-function noneText({ given: { all, session } }: Arguments): string {
-  if (all !== undefined) return 'No sandboxes.'
+function noneText({ given: { all, session } }: Arguments, unsure: boolean): string {
+  if (all !== undefined)
+    return unsure ? 'No sandboxes on the engines that answer.' : 'No sandboxes.'
   const none = 'No such sandbox; "sandbox-mcp list" shows them.'
   return session === undefined
     ? none

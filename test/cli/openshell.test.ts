@@ -193,6 +193,7 @@ describeWhere('openshell-double', 'the commands, with OpenShell', () => {
     const list = await command.run(['list'])
     expect([list.stdout, list.exitCode]).toEqual(['', 0])
     expect(list.stderr).toMatch(/^! openshell: .+/m)
+    expect(list.stderr).toContain('No sandboxes on the engines that answer.')
     const { unreachable } = await listed()
     expect(unreachable).toMatchObject([
       { engine: 'openshell', code: 'BACKEND_UNAVAILABLE', hint: expect.stringMatching(/./) },
