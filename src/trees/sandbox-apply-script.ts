@@ -5,6 +5,7 @@
 import { quote } from '../posix-sh.ts'
 import type { Change } from '../tree.ts'
 import { lockName, takeTurn } from './sandbox-lock-script.ts'
+import { put } from './sandbox-put-script.ts'
 import { exits, opening } from './sandbox-scripts.ts'
 import { temporaryName } from './temporary-name.ts'
 
@@ -132,87 +133,9 @@ checked() {
 }
 `
 
-const put = `
-put() {
-  index=$1
-  eval "below=\\$B$1 name=\\$N$1; cd -P \\"\\$D$1\\"" 2>/dev/null || fail ${exits.denied} replaced
-  # Where its directory is missing there is nothing to delete.
-  [ -z "$below" ] || return 0
-  there=
-  if [ -L "./$name" ]; then there=1
-  elif [ -d "./$name" ]; then fail ${exits.notFile} 41ed
-  elif [ -e "./$name" ]; then there=1
-  fi
-  if [ "$2" = absent ]; then
-    if [ -z "$there" ]; then return 0
-    elif [ -n "$many" ]; then
-      undo="back $1;$undo"
-      mv -f "./$name" "./$token-\${1}b" 2>/dev/null || fail ${exits.denied} "$(why)"
-    else
-      rm -f "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
-    fi
-    return 0
-  fi
-  # mv would follow a link to a directory into it.
-  if [ -L "./$name" ] && [ -d "./$name" ]; then fail ${exits.denied} replaced; fi
-  eval "was=\\$R$1"
-  if [ -n "$was" ] && [ -f "./$name" ] && ! [ -L "./$name" ]; then
-    # They may have been changed while the new content was on its way to the disk.
-    rights "$(stat -c %a "./$name" 2>/dev/null)"
-    [ "\${mode:-$was}" = "$was" ] || chmod "$mode" "./$token-$1" 2>/dev/null || fail ${exits.denied} failed
-  fi
-  if [ -n "$there" ] && [ -n "$many" ]; then
-    # A link to a file of somebody else's could not be removed again from a sticky directory.
-    { [ -O "./$name" ] && ln "./$name" "./$token-\${1}b" 2>/dev/null; } || cp -p "./$name" "./$token-\${1}b" 2>/dev/null ||
-      fail ${exits.denied} "$(why)"
-    undo="back $1;$undo"
-  elif [ -n "$many" ]; then
-    undo="gone $1;$undo"
-  fi
-  mv -f "./$token-$1" "./$name" 2>/dev/null || fail ${exits.denied} "$(why)"
-}
-# Said before the rename, which may be the last that is done: it was not, if the new file is not in its place.
-isPut() { eval "name=\\$N$1; cd -P \\"\\$D$1\\"" && ! [ -e "./$token-$1" ]; }
-back() { isPut $1 && mv -f "./$token-\${1}b" "./$name"; }
-gone() { isPut $1 && rm -f "./$name"; }
-# There are more names than a program takes.
-portion() {
-  [ "$#" -ge 100 ] || return 0
-  rm -f "$@"
-  return 1
-}
-clear() {
-  # Who ends the script ends its programs too, and once it has begun to take back it goes on.
-  trap '' HUP INT PIPE TERM
-  [ -n "$finished" ] || eval "$undo"
-  set --
-  [ -z "$lock" ] || set -- "$lock"
-  [ -z "$finished" ] || [ -n "$many" ] || staged=
-  for i in $staged; do
-    eval "set -- \\"\\$@\\" \\"\\$D$i/$token-$i\\""
-    portion "$@" || set --
-  done
-  if [ -n "$many" ]; then for i in $all; do
-    eval "[ -z \\"\\$D$i\\" ] || set -- \\"\\$@\\" \\"\\$D$i/$token-\${i}b\\""
-    portion "$@" || set --
-  done; fi
-  [ "$#" -eq 0 ] || rm -f "$@"
-  [ -n "$finished" ] || for i in $made; do eval "rmdir \\"\\$M$i\\""; done
-} 2>/dev/null
-# Nothing of ours is in the workspace any more: the lock's file goes when everybody has been told.
-ahead() { if [ "\${lock%/*}" = /tmp ]; then printf "$found$told"; else printf "$found"; fi; }
-begin() {
-  token=$1 lockname=$2
-  keys= count=0 staged= undo= made= lock= finished= many= stale= exists= same= found=
-  trap clear EXIT
-  trap 'exit 129' HUP
-  trap 'exit 130' INT
-  trap 'exit 141' PIPE
-  trap 'exit 143' TERM
-}
-`
+const expected = (before: Change['before']) => (typeof before === 'string' ? before : before.digest)
 
-/** What \`applyScript\` needs beside \`walkFunctions\`. */
+/** What `applyScript` needs beside `walkFunctions`. */
 export const applyFunctions = [locate, stage, takeTurn, check, put].join('')
 
 /**
@@ -244,9 +167,12 @@ export function applyScript(
     ),
     compare ? 'replaced' : '',
     'lock',
-    ...each(({ before }, i) => `check ${i} ${typeof before === 'string' ? before : before.digest}`),
+    ...each(({ before }, i) => `check ${i} ${expected(before)}`),
     'checked',
-    ...each(({ after }, i) => `put ${i} ${after === 'absent' ? after : 'file'}`),
+    ...each(
+      ({ before, after }, i) =>
+        `put ${i} ${after === 'absent' ? after : 'file'} ${expected(before)}`,
+    ),
     'finished=1',
     many ? '' : 'ahead',
     'exit 0',

@@ -136,6 +136,37 @@ for (const [shell, scripts] of Object.entries(shells)) {
         expect((await run('ls', ['-A', root])).stdout).toBe('f\ng\n')
       }))
 
+    test.each([
+      ['written to', 'b', "printf 'theirs\\n' >b", 'FILE_STALE'],
+      ['replaced', 'b', "printf 'theirs\\n' >n; mv n b", 'FILE_STALE'],
+      ['replaced by a link', 'b', 'ln -sf a b', 'FILE_STALE'],
+      ['removed', 'b', 'rm b', 'FILE_STALE'],
+      ['written to before it is deleted', 'c', "printf 'theirs\\n' >c", 'FILE_STALE'],
+      ['made', 'd', "printf 'theirs\\n' >d", 'FILE_EXISTS'],
+    ])('of several that were all checked, what is then %s is kept', (_, name, theirs, code) =>
+      inFolder(async (root) => {
+        const meanwhile = `(cd '${root}'; ${theirs})`
+        const fill = 'for f in a b c; do printf $f >$f; done'
+        const look = 'ls -l | cut -c1; for f in *; do echo $f; cat $f; done'
+        const sh = async (...lines: string[]) =>
+          (await run('sh', ['-c', lines.join('\n')], { cwd: root })).stdout
+        const expected = await sh(fill, theirs, look, 'rm *', fill)
+        const late: ScriptRunner = (script, ...rest) =>
+          scripts(`checked() { ${meanwhile}; }; ${script}`, ...rest)
+        const changes = [
+          change('a', was('a'), 'new'),
+          change('b', was('b'), 'new'),
+          change('c', was('c'), null),
+          change('d', 'absent', 'new'),
+          change('e', 'anything', 'new'),
+        ]
+        const message = expect.stringContaining(`"${name}"`)
+        const applying = new SandboxTree(late, { root }).apply(changes)
+        await expect(applying).rejects.toMatchObject({ code, message })
+        expect(await sh(look)).toBe(expected)
+      }),
+    )
+
     test('content that did not arrive whole is not written', () =>
       inFolder(async (root) => {
         writeFileSync(join(root, 'f'), 'old')
