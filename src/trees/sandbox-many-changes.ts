@@ -63,7 +63,7 @@ ${evaluated}`,
  */
 const changeMany = String.raw`
 my ($script_bytes, $words_bytes, $total, $script) = @ARGV;
-my $over;
+my ($over, $is_busy);
 $SIG{$_} = sub { $over = 1 } for qw(TERM HUP INT PIPE);
 sub over { $over }
 sub enter_again {
@@ -94,6 +94,22 @@ sub locate_and_stage {
     stage(\$bytes, $name, \@old, $$change{kind} eq 'executable', "./$token-$$change{index}", \$$change{staged}) or return;
   }
   1
+}
+# As long as the script would wait. It is better at one that has no name, or is gone, and nobody is in its way then.
+sub wait_for_turn {
+  my ($lock, $held) = @_;
+  my $is_named;
+  for (1 .. 500) {
+    return if over();
+    return 1 if take_turn($lock, $held);
+    return if $$held || !$!{EEXIST};
+    my ($holder, $since) = split ' ', content($lock, 200) // '';
+    $is_named = defined $since;
+    return if $is_named && (life($holder) // '') ne $since;
+    select undef, undef, undef, 0.02;
+  }
+  $is_busy = $is_named;
+  return
 }
 # Disks take those that wait at the same time together.
 sub sync_all {
@@ -179,7 +195,7 @@ sub change_many {
     push @all, { index => scalar @all, path => $path, before => $before, kind => $kind, size => $size };
   }
   my $is_done = eval {
-    locate_and_stage($root, $token, $stdin, \@all, \@made) && sync_all($root, $token, \@all) && take_turn("/tmp/$lock", \$held)
+    locate_and_stage($root, $token, $stdin, \@all, \@made) && sync_all($root, $token, \@all) && wait_for_turn("/tmp/$lock", \$held)
       && check_and_keep($root, $token, \@all) && put_all($root, $token, \@all)
   };
   clear_away($token, \@all, \@made, $is_done);
@@ -194,6 +210,7 @@ while (length $stdin < $total) {
 exit ($over ? 143 : ${exits.cutShort}) if length $stdin < $script_bytes + $words_bytes;
 exit 0 if length $stdin == $total && change_many(\$stdin);
 exit 143 if $over;
+exit ${exits.busy} if $is_busy;
 chdir '/';
 my $pid = open my $sh, '|-', 'sh', '-c', $script or exit 126;
 for (my $done = 0; $done < length $stdin;) {

@@ -138,6 +138,7 @@ sub replace_there {
   unlink "./$temporary" if $staged;
   $said
 }
+sub life { (split ' ', (content("/proc/$_[0]/stat", 65536) // '') =~ s/.*\)//sr)[19] }
 my $life;
 sub stage {
   my ($bytes, $name, $old, $executable, $temporary, $staged, $synced) = @_;
@@ -165,7 +166,7 @@ sub take_turn {
   my ($lock, $held) = @_;
   sysopen my $turn, $lock, O_WRONLY | O_CREAT | O_EXCL or return;
   $$held = 1;
-  $life //= (split ' ', content('/proc/self/stat', 65536) =~ s/.*\)//sr)[19];
+  $life //= life($$);
   my $me = "$$ $life\n";
   (syswrite $turn, $me) == length $me && close $turn
 }

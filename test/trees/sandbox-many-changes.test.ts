@@ -21,6 +21,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type Change, treePath } from '../../src/tree.ts'
 import { lockName } from '../../src/trees/sandbox-lock-script.ts'
 import { manyChanges, manyScript } from '../../src/trees/sandbox-many-changes.ts'
+import { exits } from '../../src/trees/sandbox-scripts.ts'
 import { SandboxTree } from '../../src/trees/sandbox-tree.ts'
 import { change, was } from '../contract/tree-changes.ts'
 import { localShells } from '../support/local-shells.ts'
@@ -104,8 +105,8 @@ describe.runIf(hasPerl)('by perl alone', () => {
       expect(await all()).toBe(before)
       expect(existsSync(`/tmp/${lockName(root, '')}`)).toBe(false)
     }
-    // Once for each change, in each of three rounds.
-    expect(step).toBe(3 * several().length)
+    // Once for each change, in each of three rounds, and before its turn.
+    expect(step).toBe(3 * several().length + 1)
   })
 
   test('ended while the disk takes the new files, it waits for none but those that the disk has begun with', async () => {
@@ -180,6 +181,51 @@ describe.runIf(hasPerl)('by perl alone', () => {
         if (name !== written) expect(readFileSync(at(name), 'utf8')).toBe(name)
     },
   )
+
+  /** Of a process as a lock says it. */
+  const named = (pid: number) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/.*\) /s, '')
+    return `${pid} ${stat.split(' ')[19]}\n`
+  }
+  const pause = 'select undef, undef, undef, 0.02;'
+
+  test('waits for its turn, and needs no script when that has come', async () => {
+    fill()
+    const lock = `/tmp/${lockName(root, '')}`
+    writeFileSync(lock, named(process.pid))
+    const others = (script: string) =>
+      script.replace(pause, () => `$main::waits++ < 3 or unlink "${lock}";`)
+    expect(await apply(several(), others)).toBe(0)
+    expect(readFileSync(at('d0/f0'), 'utf8')).toBe('new d0/f0\n')
+    expect(existsSync(lock)).toBe(false)
+  })
+
+  test.each([
+    ['does not come is told', () => named(process.pid), exits.busy],
+    ['was taken by one that is gone is left to the script', () => `${process.pid} 1\n`, declined],
+    ['was taken by one without a name is left to the script', () => '', declined],
+  ])('a turn that %s, and nothing is left behind', async (_, holder, code) => {
+    fill()
+    const before = await all()
+    const lock = `/tmp/${lockName(root, '')}`
+    writeFileSync(lock, holder())
+    const soon = (script: string) => script.replace(pause, '')
+    expect(await apply(several(), soon)).toBe(code)
+    expect(await all()).toBe(before)
+    expect(readFileSync(lock, 'utf8')).toBe(holder())
+    rmSync(lock)
+  })
+
+  test('ended while it waits for its turn, it has taken back all of it', async () => {
+    fill()
+    const before = await all()
+    const lock = `/tmp/${lockName(root, '')}`
+    writeFileSync(lock, named(process.pid))
+    const ended = (script: string) => script.replace(pause, () => 'kill TERM => $$;')
+    expect(await apply(several(), ended)).toBe(143)
+    expect(await all()).toBe(before)
+    rmSync(lock)
+  })
 
   test('what did not arrive whole is not written, and waits for nobody', async () => {
     fill()
