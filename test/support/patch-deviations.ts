@@ -141,13 +141,13 @@ export const deviations: readonly Deviation[] = [
     name: 'Blanks around a path do not count',
     example: { files: { a: '1\n' }, patch: patch('*** Update File:  a', '-1', '+2') },
     rephrase: inPatch((asked) =>
-      asked.replace(/^(\*\*\* (?:\w+ File|Move to): ) *(.*?) *$/gm, '$1$2'),
+      asked.replace(/^(\s*\*\*\* (?:\w+ File|Move to): ) *(.*?) *$/gm, '$1$2'),
     ),
   },
   {
     name: 'Absolute paths are those of the sandbox',
     example: { files: { a: '1\n' }, patch: patch('*** Update File: /workspace/a', '-1', '+2') },
-    rephrase: inPatch((asked) => asked.replace(/^(\*\*\* .*: )\/workspace\//gm, '$1')),
+    rephrase: inPatch((asked) => asked.replace(/^(\s*\*\*\* .*: )\/workspace\//gm, '$1')),
   },
   {
     name: 'An ellipsis fits three dots',

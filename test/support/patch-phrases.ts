@@ -24,7 +24,10 @@ export function withoutSeparators(patch: string): string {
 }
 
 export function withoutMovesToSelf(patch: string): string {
-  return patch.replace(/^(\*\*\* Update File: (?:\.\/)?(.*))\n\*\*\* Move to: (?:\.\/)?\2$/gm, '$1')
+  return patch.replace(
+    /^(\s*\*\*\* Update File: (?:\.\/)?(.*))\n\*\*\* Move to: (?:\.\/)?\2$/gm,
+    '$1',
+  )
 }
 
 /** A chunk that only adds, below a context, with the context as its first line; bare marks below it as nothing. */
@@ -57,22 +60,29 @@ export function stackedContextsAsChunks(patch: string): string {
   )
 }
 
-/** The reference takes a chunk of one blank line for one that changes nothing. */
+/** The reference takes a chunk of one blank line for one that changes nothing, and any other blank line there for context. */
 export function bareMovesWithEmptyChunks(patch: string): string {
-  return rewrite(patch, (lines) =>
-    lines.flatMap((line, i) => {
-      const next = lines.slice(i + 1).find((other) => other.trim() !== '') ?? '***'
-      const bare = line.startsWith('*** Move to: ') && /^\s*\*\*\* /.test(next)
-      return bare ? [line, '@@', ''] : [line]
-    }),
-  )
+  return rewrite(patch, (lines) => {
+    const written: string[] = []
+    for (let i = 0; i < lines.length; i += 1) {
+      const line = lines[i] ?? ''
+      written.push(line)
+      if (!line.startsWith('*** Move to: ')) continue
+      let last = i
+      while (lines[last + 1]?.trim() === '') last += 1
+      if (!/^\s*\*\*\* /.test(lines[last + 1] ?? '***')) continue
+      written.push('@@', '')
+      i = last
+    }
+    return written
+  })
 }
 
 /** True when a file's chunk that only adds, and has no context or is at the end, is followed by another chunk. */
 export function insertsBeforeMore(patch: string): boolean {
   const lines = patch.split(/\r?\n/)
   return lines.some((line, i) => {
-    if (!/^(?:@@|\*\*\* Update File: )/.test(line)) return false
+    if (!/^(?:@@|\s*\*\*\* Update File: )/.test(line)) return false
     const body = bodyBelow(lines, i)
     const below = lines.slice(i + 1 + body.length)
     const atEnd = below[0]?.trim() === '*** End of File'

@@ -28,6 +28,15 @@ function scenario(name: string): PatchCase {
   }
 }
 
+/** What few seeds come to: a blank line that the reference takes for context, and a header with blanks on all sides. */
+const rare: readonly PatchCase[] = [
+  {
+    files: { a: '' },
+    patch: '*** Begin Patch\n*** Update File: a\n*** Move to: b\n   \n*** End Patch',
+  },
+  { files: { a: '' }, patch: '*** Begin Patch\n  *** Update File:  a\n@@\n+a\n*** End Patch' },
+]
+
 async function differences(asked: PatchCase): Promise<readonly string[]> {
   const { ours, theirs, names } = await compare(asked)
   // The values that differ are the message: they say more than the absence of a name.
@@ -59,7 +68,7 @@ describeWhere('codex', 'beside the Codex binary', () => {
           counts.set(name, (counts.get(name) ?? 0) + 1)
         }
       }),
-      { numRuns, seed },
+      { numRuns, seed, examples: rare.map((one) => [one]) },
     )
     const told = [...counts].toSorted(([, a], [, b]) => b - a)
     process.stdout.write(`${told.map(([name, count]) => `${count} × ${name}`).join('\n')}\n`)
