@@ -163,7 +163,8 @@ export class AttendantShell {
     signal.addEventListener('abort', abort, { once: true })
     try {
       const told = await result
-      if (!signal.aborted) return told
+      // It may have been at its end already: what it did is done.
+      if (!signal.aborted || told?.code === 0) return told
     } catch (error) {
       if (!signal.aborted) throw error
     } finally {

@@ -13,7 +13,7 @@ import {
   withFunctions,
 } from './script.ts'
 
-/** What is larger has a channel of its own, so that no command waits behind it. */
+/** What is larger comes as the script takes it, by a runner that is of no more use then. */
 const framedBytes = 1024 * 1024
 
 /** As long as a script may take that takes back thousands of files, by a program or two for each. */
@@ -24,7 +24,10 @@ export type Begun = (group: number) => void
 
 type Stdin = Uint8Array | Readable | undefined
 
-/** As `runScript`; a script that is cancelled is ended. `begun` is told its group, where it has one of its own. */
+/**
+ * As `runScript`; a script that is cancelled is ended, and waited for. One that came to its end all the same is no
+ * failure: what it did is done. `begun` is told its group.
+ */
 export async function spawnScript(
   guard: Guard,
   script: string,
@@ -32,7 +35,6 @@ export async function spawnScript(
   signal: AbortSignal,
   begun?: Begun,
 ): Promise<ScriptResult> {
-  if (!isFramed(stdin)) return runScript(guard.sandbox, script, stdin, signal)
   const { stdout, end, close } = await started(guard, script, stdin, signal, begun)
   try {
     const all = [held(guard.sandbox.name, 'stdout', stdout), end] as const
@@ -69,12 +71,14 @@ export const isFramed = (stdin: Stdin): stdin is Uint8Array | undefined =>
 async function started(
   guard: Guard,
   script: string,
-  stdin: Uint8Array | undefined,
+  stdin: Stdin,
   signal: AbortSignal,
   begun?: Begun,
 ): Promise<ScriptStream> {
-  const process = await spawn(guard, script, { workdir: '/', stdin: stdin ?? 'none', signal })
+  const given = isFramed(stdin) ? (stdin ?? 'none') : 'open'
+  const process = await spawn(guard, script, { workdir: '/', stdin: given, signal })
   begun?.(process.group)
+  if (given === 'open') feed(process, stdin)
   // What it had begun is taken back before it ends.
   const close = () => void process.kill(takeBackMs).catch(() => {})
   signal.addEventListener('abort', close, { once: true })
@@ -86,8 +90,23 @@ async function started(
   return { stdout: process.stdout, end, close }
 }
 
+/** A script that ends without reading all of it may. */
+function feed({ stdin, exit }: Process, bytes: Stdin): void {
+  stdin.on('error', () => {})
+  if (!(bytes instanceof Readable)) {
+    stdin.end(bytes)
+    return
+  }
+  bytes.pipe(stdin)
+  const stop = () => {
+    bytes.unpipe(stdin)
+    bytes.destroy()
+  }
+  exit.then(stop, stop)
+}
+
 async function ending(sandbox: string, { exit, stderr }: Process, signal: AbortSignal) {
   const [code, words] = await Promise.all([exit, held(sandbox, 'stderr', stderr)])
-  if (signal.aborted) throw cancelled('the operation')
+  if (signal.aborted && code !== 0) throw cancelled('the operation')
   return { code, stderr: words.toString() }
 }

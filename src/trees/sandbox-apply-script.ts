@@ -173,7 +173,7 @@ export function applyScript(
       ({ before, after }, i) =>
         `put ${i} ${after === 'absent' ? after : 'file'} ${expected(before)}`,
     ),
-    'finished=1',
+    'onlyOn; finished=1',
     many ? '' : 'ahead',
     'exit 0',
   ].join('\n')

@@ -20,6 +20,8 @@ still() {
 }
 put() {
   index=$1
+  # One alone is done by its rename.
+  [ -n "$many" ] || onlyOn
   eval "below=\\$B$1 name=\\$N$1 is=\\$I$1; cd -P \\"\\$D$1\\"" 2>/dev/null || fail ${exits.denied} replaced
   # Where its directory is missing there is nothing to delete.
   [ -z "$below" ] || return 0
@@ -70,7 +72,7 @@ portion() {
 }
 clear() {
   # Who ends the script ends its programs too, and once it has begun to take back it goes on.
-  trap '' HUP INT PIPE TERM
+  onlyOn
   [ -n "$finished" ] || eval "$undo"
   set --
   [ -z "$lock" ] || set -- "$lock"
@@ -88,6 +90,8 @@ clear() {
 } 2>/dev/null
 # Nothing of ours is in the workspace any more: the lock's file goes when everybody has been told.
 ahead() { if [ "\${lock%/*}" = /tmp ]; then printf "$found$told"; else printf "$found"; fi; }
+# It does not end any more before it has come to its end.
+onlyOn() { trap '' HUP INT PIPE TERM; }
 begin() {
   token=$1 lockname=$2
   keys= count=0 staged= undo= made= lock= finished= many= stale= exists= same= found=

@@ -9,7 +9,7 @@ import { type Guard, openGuard } from '../../src/guard/guard.ts'
 import { Attendant } from '../../src/scripts/attendant.ts'
 import { attendantScript } from '../../src/scripts/attendant-script.ts'
 import { mostPrinted } from '../../src/scripts/held-output.ts'
-import { spawnedScripts, spawnScript } from '../../src/scripts/spawn-script.ts'
+import { framedBytes, spawnedScripts, spawnScript } from '../../src/scripts/spawn-script.ts'
 import { type LocalSandbox, localSandbox, shells } from '../support/local-sandbox.ts'
 import { hasPerl } from '../support/perl-attendant.ts'
 
@@ -208,6 +208,8 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
       ['the attendant', 'stdin', Buffer.from('given')],
       ['a runner', 'no stdin', undefined],
       ['a runner', 'stdin', Buffer.from('given')],
+      ['a runner', 'more stdin than is sent at once', Buffer.alloc(2 * framedBytes)],
+      ['the attendant', 'more stdin than is sent at once', Buffer.alloc(2 * framedBytes)],
     ])('a cancelled script of %s with %s has taken back what it did', async (who, _, stdin) => {
       if (who === 'the attendant') await attended()
       const { run } = who === 'a runner' ? spawnedScripts(guard) : attendedScripts(attendant)
@@ -231,6 +233,30 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
       await undoing.close()
       expect(await told('echo next')).toBe('0 next\n')
     })
+
+    test.each([
+      ['the attendant', undefined],
+      ['a runner', undefined],
+      ['a runner that is sent much', Buffer.alloc(2 * framedBytes)],
+    ])(
+      'a script of %s that comes to its end although it is cancelled is done',
+      async (who, stdin) => {
+        if (who === 'the attendant') await attended()
+        const { run } = who === 'the attendant' ? attendedScripts(attendant) : spawnedScripts(guard)
+        const abort = new AbortController()
+        await told(`mkfifo '${file('began')}' '${file('go')}'`)
+        const script = `trap '' TERM; echo >'${file('began')}'; read -r line <'${file('go')}'; echo done`
+        const end = run(script, stdin, abort.signal, 'command', functions)
+        await readFile(file('began'))
+        const signals = vi.spyOn(guard, 'signal')
+        abort.abort()
+        await signals.mock.results[0]?.value
+        const going = await open(file('go'), 'r+')
+        await going.write('go on\n')
+        expect(await end).toMatchObject({ code: 0, stdout: Buffer.from('done\n') })
+        await going.close()
+      },
+    )
 
     test('a cancelled script that takes long to take back what it did is let do so', async () => {
       const abort = new AbortController()

@@ -223,6 +223,19 @@ for (const [shell, scripts] of Object.entries(shells)) {
         expect(sorted(await all(root))).toEqual(['./four:old', './one:new', './two:old'])
       }))
 
+    test('one alone that is ended while it is renamed is done, and told so', () =>
+      inFolder(async (root) => {
+        writeFileSync(join(root, 'f'), 'old')
+        const ended =
+          'mv() { kill -TERM $$; command mv "$@"; }; rm() { kill -TERM $$; command rm "$@"; }; '
+        const racing: ScriptRunner = (script, ...rest) => scripts(ended + script, ...rest)
+        const tree = new SandboxTree(racing, { root })
+        await tree.apply([change('f', was('old'), 'new')])
+        expect(await text(tree, 'f')).toBe('new')
+        await tree.apply([change('f', was('new'), null)])
+        expect((await run('ls', ['-A', root])).stdout).toBe('')
+      }))
+
     test('one that is ended when it has done its work leaves nothing beside it', () =>
       inFolder(async (root) => {
         await applied(root, 'rm() { kill -TERM $$; command rm "$@"; }; ')
