@@ -632,6 +632,15 @@ describe('a large file', () => {
     )
   })
 
+  test('holds millions of places in few bytes each', () => {
+    const text = 'ab\n'.repeat(2_000_000)
+    const before = process.memoryUsage().heapUsed
+    const { replacements } = atOnce(locateEdits(text, [from('a', 'c', true)], 'a.txt'))
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(100 * 1024 * 1024)
+    expect(replacements.length).toBe(2_000_000)
+    expect(applyReplacements(text, replacements)).toBe(text.replaceAll('a', 'c'))
+  })
+
   test('keeps nobody waiting while many edits are located, and a cancel ends that', async () => {
     const lines = Array.from({ length: 20_000 }, (_, at) => `line number ${at} of it`)
     const edits = lines.map((line) => from(`${line}\n`, 'x\n'))

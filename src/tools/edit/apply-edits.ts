@@ -6,7 +6,8 @@ import { describeNearest } from '../nearest.ts'
 import { countNewlines, cutLine, splitLines, withLineFeeds } from '../text-lines.ts'
 import { LineEndings } from './line-endings.ts'
 import { Locator } from './locate.ts'
-import type { Span } from './view.ts'
+import { merged, Replacements } from './replacements.ts'
+import type { Span, Spans } from './spans.ts'
 
 export interface Edit {
   readonly oldText: string
@@ -14,16 +15,9 @@ export interface Edit {
   readonly replaceAll?: boolean | undefined
 }
 
-export interface Replacement extends Span {
-  /** Index of the edit that asks for it. */
-  readonly edit: number
-  /** What is written instead of the span. */
-  readonly with: string
-}
-
 export interface Edits {
-  /** Ascending, not overlapping. */
-  readonly replacements: readonly Replacement[]
+  /** Not overlapping. */
+  readonly replacements: Replacements
   /** Indexes of edits that were only found with blanks, quotes or dashes differing. */
   readonly tolerant: readonly number[]
 }
@@ -51,7 +45,7 @@ export function* locateEdits(
 ): Steps<Edits> {
   const locator = new Locator(text)
   const endings = new LineEndings(text)
-  const replacements: Replacement[] = []
+  const lists: Replacements[] = []
   const tolerant: number[] = []
   const problems: Problem[] = []
   let size = text.length
@@ -85,41 +79,36 @@ export function* locateEdits(
     }
     size += spans.length * edit.newText.length
     if (size > resultLimit) throw fileTooLarge(shownPath, size, resultLimit)
-    const [madeBefore, replacedBefore] = [replacements.length, replaced]
+    const replacements = new Replacements()
+    let replacedHere = 0
     let isChange = all && isFull
-    for (const { from, to } of spans) {
+    for (let i = 0; i < spans.length; i += 1) {
+      const [from, to] = [spans.from(i), spans.to(i)]
       const made = endings.give({ from, to }, edit.newText)
       isChange ||= text.slice(from, to) !== made
-      replacements.push({ from, to, edit: index, with: made })
-      replaced += to - from
-      if (replacements.length % replacementsPerStep === 0) yield
+      replacements.push(from, to, index, made)
+      replacedHere += to - from
+      if (i % replacementsPerStep === 0) yield
     }
     if (isChange) {
+      lists.push(replacements)
+      replaced += replacedHere
       if (found.tolerant) tolerant.push(index)
       continue
     }
-    replacements.length = madeBefore
-    replaced = replacedBefore
     const message = () => `${name} changes nothing: ${shownPath} already has newText at ${places()}`
     problems.push({ message, hint: 'Leave this edit out; nothing was written.' })
   }
   if (problems.length > 0) throw refuse(problems)
 
-  replacements.sort((a, b) => a.from - b.from || a.to - b.to)
+  const replacements = merged(lists)
   refuseOverlap(text, replacements, shownPath)
   return { replacements, tolerant }
 }
 
 /** The text with the replacements made. */
-export function applyReplacements(text: string, replacements: readonly Replacement[]): string {
-  const parts: string[] = []
-  let from = 0
-  for (const replacement of replacements) {
-    parts.push(text.slice(from, replacement.from), replacement.with)
-    from = replacement.to
-  }
-  parts.push(text.slice(from))
-  return parts.join('')
+export function applyReplacements(text: string, replacements: Replacements): string {
+  return replacements.made(text, 0, text.length)
 }
 
 interface Problem {
@@ -177,25 +166,22 @@ function missing(
   return `${name}.oldText is not in ${shownPath}${already}${describeNearest(lines, wanted)}`
 }
 
-function refuseOverlap(text: string, sorted: readonly Replacement[], shownPath: string): void {
-  sorted.forEach((replacement, i) => {
-    const before = sorted[i - 1]
-    if (before === undefined || before.to <= replacement.from) return
-    const [a, b] = [before.edit, replacement.edit].sort((x, y) => x - y)
-    const start = cutLine(
-      text.slice(replacement.from, replacement.from + 200).split('\n')[0] ?? '',
-      60,
-    )
+function refuseOverlap(text: string, sorted: Replacements, shownPath: string): void {
+  for (let i = 1; i < sorted.length; i += 1) {
+    const from = sorted.from(i)
+    if (sorted.to(i - 1) <= from) continue
+    const [a, b] = [sorted.edit(i - 1), sorted.edit(i)].sort((x, y) => x - y)
+    const start = cutLine(text.slice(from, from + 200).split('\n')[0] ?? '', 60)
     throw editNoMatch(
-      `edits[${a}] and edits[${b}] overlap at ${placesOf(text, [replacement])()} of ${shownPath}, at ${JSON.stringify(start)}`,
+      `edits[${a}] and edits[${b}] overlap at ${placesOf(text, [{ from, to: sorted.to(i) }])()} of ${shownPath}, at ${JSON.stringify(start)}`,
       'Join the two into one edit; every oldText is matched against the file as it is now, and nothing was written.',
     )
-  })
+  }
 }
 
 /** Tells the lines of the first few; the others need not be kept for it. */
-function placesOf(text: string, spans: readonly Span[]): () => string {
-  const told = spans.slice(0, toldPlaces)
+function placesOf(text: string, spans: Spans | readonly Span[]): () => string {
+  const told = 'first' in spans ? spans.first(toldPlaces) : spans
   const left = spans.length - told.length
   return () => {
     const numbers: number[] = []

@@ -1,6 +1,6 @@
 /** The first few changed lines, so that a model sees what its edit did without reading again. */
 import { countNewlines, cutLine, withLineFeeds } from '../text-lines.ts'
-import type { Replacement } from './apply-edits.ts'
+import type { Replacements } from './replacements.ts'
 
 const hunkLimit = 3
 const lineLimit = 4
@@ -14,7 +14,7 @@ export interface Excerpt {
 }
 
 /** What the replacements (ascending, at least one) did to the text. */
-export function excerptOf(text: string, replacements: readonly Replacement[]): Excerpt {
+export function excerptOf(text: string, replacements: Replacements): Excerpt {
   const hunks: string[] = []
   let firstChangedLine = 0
   let line = 1
@@ -22,14 +22,14 @@ export function excerptOf(text: string, replacements: readonly Replacement[]): E
   let growth = 0
   let next = 0
   while (next < replacements.length && hunks.length < hunkLimit) {
-    const group = groupAt(text, replacements, next)
-    next += group.length
-    const from = lineStart(text, group[0]?.from ?? 0)
-    const to = lineEnd(text, group.at(-1)?.to ?? 0)
+    const first = next
+    next = groupEnd(text, replacements, first)
+    const from = lineStart(text, replacements.from(first))
+    const to = lineEnd(text, replacements.to(next - 1))
     line += countNewlines(text, counted, from)
     counted = from
     const oldLines = linesIn(text.slice(from, to))
-    const newLines = linesIn(replaced(text, from, to, group))
+    const newLines = linesIn(replacements.made(text, from, to, first, next))
     const same = commonStart(oldLines, newLines)
     const number = line + growth + same
     if (firstChangedLine === 0) firstChangedLine = number
@@ -41,28 +41,15 @@ export function excerptOf(text: string, replacements: readonly Replacement[]): E
   return { firstChangedLine, text: hunks.join('\n') }
 }
 
-/** The replacements from `first` on that share a line with the one before. */
-function groupAt(text: string, all: readonly Replacement[], first: number): Replacement[] {
-  const group: Replacement[] = []
+/** The first one after `first` that does not share a line with the one before. */
+function groupEnd(text: string, all: Replacements, first: number): number {
   let end = -1
-  for (let i = first; i < all.length; i += 1) {
-    const replacement = all[i]
-    if (replacement === undefined || (i > first && replacement.from > end)) break
-    group.push(replacement)
-    if (replacement.to > end) end = lineEnd(text, replacement.to)
+  let next = first
+  for (; next < all.length; next += 1) {
+    if (next > first && all.from(next) > end) break
+    if (all.to(next) > end) end = lineEnd(text, all.to(next))
   }
-  return group
-}
-
-function replaced(text: string, from: number, to: number, group: readonly Replacement[]): string {
-  const parts: string[] = []
-  let at = from
-  for (const replacement of group) {
-    parts.push(text.slice(at, replacement.from), replacement.with)
-    at = replacement.to
-  }
-  parts.push(text.slice(at, to))
-  return parts.join('')
+  return next
 }
 
 function hunk(line: number, oldLines: readonly string[], newLines: readonly string[]): string {

@@ -1,12 +1,15 @@
 /** Which newline each line of a replacement gets: the one the file has there. */
 import { splitLines, withLineFeeds } from '../text-lines.ts'
-import type { Span } from './view.ts'
+import type { Span } from './spans.ts'
 
 export class LineEndings {
   readonly #text: string
   /** The newline that ends `#line`; kept because one long line can hold very many spans. */
   #newline = -1
   #line: Span = { from: 0, to: -1 }
+  /** What was given last, and its lines: as a rule it is given again. */
+  #newText = ''
+  #newLines: readonly string[] = ['']
 
   constructor(text: string) {
     this.#text = text
@@ -14,7 +17,11 @@ export class LineEndings {
 
   /** `newText` with the endings of what it replaces, or else of the lines around it. */
   give(span: Span, newText: string): string {
-    const newLines = withLineFeeds(newText).split('\n')
+    if (newText !== this.#newText) {
+      this.#newText = newText
+      this.#newLines = withLineFeeds(newText).split('\n')
+    }
+    const newLines = this.#newLines
     if (newLines.length === 1) return newText
 
     const replaced = this.#text.slice(span.from, span.to)

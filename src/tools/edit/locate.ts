@@ -1,12 +1,13 @@
 /** Finding where an `oldText` is: as it is first, and only if it is nowhere, tolerantly. */
 import type { Steps } from '../../turn.ts'
 import { withLineFeeds } from '../text-lines.ts'
+import { Spans } from './spans.ts'
 import { TextSearch } from './text-search.ts'
-import { plainView, type Span, tolerantView, type View } from './view.ts'
+import { plainView, tolerantView, type View } from './view.ts'
 
 export interface Located {
   /** In the original text, ascending. With `all` they do not overlap. */
-  readonly spans: readonly Span[]
+  readonly spans: Spans
   /** True when blanks at line ends, quotes, dashes or spaces differ from what was given. */
   readonly tolerant: boolean
 }
@@ -33,7 +34,7 @@ export class Locator {
     if (exact.length > 0) return { spans: exact, tolerant: false }
 
     const folded = tolerantView(wanted).text
-    if (folded.trim() === '') return { spans: [], tolerant: true }
+    if (folded.trim() === '') return { spans: new Spans(), tolerant: true }
     this.#tolerant ??= tolerantView(this.#text)
     const view = this.#tolerant
     // Blanks that end `wanted` were left out; that is right only where a line ends too.
@@ -48,8 +49,8 @@ function* placesIn(
   all: boolean,
   most: number,
   toLineEnd = false,
-): Steps<Span[]> {
-  const spans: Span[] = []
+): Steps<Spans> {
+  const spans = new Spans()
   const search = new TextSearch(view.text, wanted)
   let looks = 0
   let at = search.next(0)

@@ -3,11 +3,7 @@
  * folded only for the search, so nothing outside a match is ever written differently.
  */
 import { foldedCharacters, foldPunctuation } from '../punctuation.ts'
-
-export interface Span {
-  readonly from: number
-  readonly to: number
-}
+import type { Span } from './spans.ts'
 
 /** Where the view differs in length from the original. Between pieces both run in step. */
 interface Piece {
@@ -30,6 +26,7 @@ export class View {
    * falls inside what one character of the original became.
    */
   original(from: number, to: number): Span | undefined {
+    if (this.#pieces.length === 0) return { from, to }
     const start = this.#position(from, true)
     const end = this.#position(to, false)
     return start === undefined || end === undefined ? undefined : { from: start, to: end }
