@@ -93,7 +93,7 @@ export function insertsBeforeMore(patch: string): boolean {
 }
 
 export function hasEmptyChunk(patch: string): boolean {
-  return /^(?:@@|\*\*\* (?:Update File|Move to): ).*\n(?:[^\S\n]*\n)*\s*\*\*\* /m.test(patch)
+  return /^(?:@@|\s*\*\*\* (?:Update File|Move to): ).*\n(?:[^\S\n]*\n)*\s*\*\*\* /m.test(patch)
 }
 
 /** True when the only old line of the chunk that a refusal names is blank. */

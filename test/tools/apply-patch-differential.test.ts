@@ -28,12 +28,13 @@ function scenario(name: string): PatchCase {
   }
 }
 
-/** What few seeds come to: a blank line that the reference takes for context, and a header with blanks on all sides. */
+/** What few seeds come to: a blank line that the reference takes for context, and a header with blanks before it. */
 const rare: readonly PatchCase[] = [
   {
     files: { a: '' },
     patch: '*** Begin Patch\n*** Update File: a\n*** Move to: b\n   \n*** End Patch',
   },
+  { files: { a: '' }, patch: '*** Begin Patch\n  *** Update File: a\n\n*** End Patch' },
   { files: { a: '' }, patch: '*** Begin Patch\n  *** Update File:  a\n@@\n+a\n*** End Patch' },
 ]
 
