@@ -1,11 +1,12 @@
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { isSandboxError } from '../../src/errors.ts'
 import type { Session } from '../../src/session.ts'
 import { applyChunks } from '../../src/tools/apply-patch/apply-chunks.ts'
+import { FileLines } from '../../src/tools/apply-patch/file-lines.ts'
 import { parsePatch } from '../../src/tools/apply-patch/parse.ts'
 import { applyPatch } from '../../src/tools/apply-patch.ts'
 import { decodeText, encodeText } from '../../src/tools/byte-text.ts'
@@ -257,6 +258,20 @@ test('a chunk that ends with very many empty lines is located as one with a few'
   expect(patched('a\nb\na', '@@ a\n b\n\n+\n+a\n-')).toBe('a\nb\n\n\na\na')
   expect(() => patched('a\n', `@@\n-b${blanks}\n-`)).toThrow('were not found')
 }, 20_000)
+
+test('at the end of a file as well, which is looked for a few times only', () => {
+  const looks = vi.spyOn(FileLines.prototype, 'places')
+  const chunk = (count: number) => ['@@', '-x', '+y', ...Array(count).fill(' '), '*** End of File']
+  const looksFor = (count: number) => {
+    looks.mockClear()
+    expect(patched('x\nx\n', ...chunk(count))).toBe('x\ny\n')
+    expect(patched('x\nx\n\n \n', ...chunk(count))).toBe('x\ny\n\n \n')
+    return looks.mock.calls.length
+  }
+  expect(looksFor(30_000)).toBeLessThan(10)
+  expect(looksFor(3)).toBeLessThan(10)
+  looks.mockRestore()
+})
 
 describe('thousands of chunks in a file of five megabytes', () => {
   const heads = Array.from({ length: 60_000 }, (_, i) => `def f\n  x${i} = "${'y'.repeat(60)}"\n\n`)

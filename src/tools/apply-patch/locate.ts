@@ -2,7 +2,7 @@
 import { editNoMatch } from '../../file-errors.ts'
 import { isOfShownBytes } from '../byte-text.ts'
 import { describeNearest } from '../nearest.ts'
-import type { FileLines, Range } from './file-lines.ts'
+import { emptyAtEnd, type FileLines, type Range } from './file-lines.ts'
 import type { BodyLine, Chunk } from './parse.ts'
 
 export interface Placed {
@@ -34,7 +34,10 @@ export function locateChunk(
   }
   const most = emptyLast(chunk.body)
   const isFound = (count: number) => placesWithout(count).length > 0
-  const count = chunk.atEnd ? firstOf(most, isFound) : firstFrom(most, isFound)
+  const count = chunk.atEnd
+    ? (countsAtEnd(file, oldLines(chunk.body), rest).find((few) => few <= most && isFound(few)) ??
+      most)
+    : firstFrom(most, isFound)
   const body = withoutEmptyLast(chunk.body, count)
   const found = placesWithout(count)
   const headed = belowOne(found, contexts)
@@ -44,14 +47,7 @@ export function locateChunk(
   return { at: place, body }
 }
 
-/** The least of `0` to `most` that fits, else `most`. */
-function firstOf(most: number, fits: (count: number) => boolean): number {
-  let count = 0
-  while (count < most && !fits(count)) count += 1
-  return count
-}
-
-/** The same where all that are more than one that fits do so too: fewer lines are wherever more are. */
+/** The least of `0` to `most` that fits, else `most`; all that are more fit too: fewer lines are wherever more are. */
 function firstFrom(most: number, fits: (count: number) => boolean): number {
   if (fits(0)) return 0
   let [not, count] = [0, most]
@@ -125,6 +121,16 @@ function belowOne(places: readonly number[], contexts: readonly number[] = []): 
     while ((contexts[next] ?? place) < place - 1) next += 1
     return contexts[next] === place - 1
   })
+}
+
+/** Ascending: only with one of these less can `wanted` be the end of the file, which ends in as many empty lines then. */
+function countsAtEnd(file: FileLines, wanted: readonly string[], rest: Range): number[] {
+  const [strict, tolerant] = emptyAtEnd(wanted)
+  const [strictThere, tolerantThere] = emptyAtEnd(file.lines)
+  const tooMany = wanted.length - (rest.to - rest.from)
+  return [0, strict - strictThere, tolerant - tolerantThere, tooMany]
+    .filter((count) => count >= 0)
+    .sort((a, b) => a - b)
 }
 
 function atEnd(file: FileLines, wanted: readonly string[], rest: Range): number[] {
