@@ -14,7 +14,7 @@ import {
 } from './script.ts'
 
 /** What is larger comes as the script takes it, by a runner that is of no more use then. */
-const framedBytes = 1024 * 1024
+export const framedBytes = 1024 * 1024
 
 /** As long as a script may take that takes back thousands of files, by a program or two for each. */
 const takeBackMs = 60_000
