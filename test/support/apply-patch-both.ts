@@ -85,9 +85,12 @@ async function refusalOfOurs(root: string, inside: string, input: string) {
 async function refusalOfCodex(root: string, patch: string): Promise<string | undefined> {
   const program = join(root, '../apply_patch')
   symlinkSync(programPath('codex'), program)
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     execFile(program, [patch], { cwd: root }, (error, _, stderr) => {
-      resolve(error === null ? undefined : `${error.code}: ${stderr.trim()}`)
+      if (error === null) resolve(undefined)
+      // One that was not started, or was killed, has refused nothing.
+      else if (typeof error.code !== 'number') reject(error)
+      else resolve(`${error.code}: ${stderr.trim()}`)
     })
   })
 }
