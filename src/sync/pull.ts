@@ -73,7 +73,7 @@ export async function pull(
     if (code !== 0) throw new Error(stderr.trim() || `exit code ${code}`)
     return files
   } catch (error) {
-    const loss = await lossOf(stream)
+    const loss = isLoss(error) ? error : await lossOf(stream)
     stream.close()
     if (loss === undefined || signal.aborted) throw interrupted(error, signal)
     throw isSmall ? loss : transferCut(loss)
@@ -85,9 +85,11 @@ async function lossOf({ stdout, end }: ScriptStream): Promise<unknown> {
   if (!stdout.readableEnded || !(await settledWithin(end, endMs))) return undefined
   return end.then(
     () => undefined,
-    (error: unknown) => (isSandboxError(error, 'SANDBOX_LOST') ? error : undefined),
+    (error: unknown) => (isLoss(error) ? error : undefined),
   )
 }
+
+const isLoss = (error: unknown) => isSandboxError(error, 'SANDBOX_LOST')
 
 function interrupted(error: unknown, signal: AbortSignal): Error {
   if (signal.aborted) return cancelled('the sync')

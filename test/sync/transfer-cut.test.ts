@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { SandboxError } from '../../src/errors.ts'
+import { SandboxError, sandboxLost } from '../../src/errors.ts'
 import type { Sandbox, Traffic } from '../../src/sandbox.ts'
 import { channelScripts } from '../../src/scripts/script.ts'
 import type { Mirror } from '../../src/sync/mirror.ts'
@@ -16,6 +16,8 @@ let local: LocalSandbox
 let programs: string
 /** Its channels that `isCut` names are gone as soon as something has come from them, or has been sent. */
 let sandbox: Sandbox
+/** What their output breaks off with, where it says anything. */
+let reason: Error | undefined
 let isCut: (script: string, traffic: Traffic | undefined) => boolean
 let host: string
 let mirror: Mirror
@@ -25,6 +27,7 @@ beforeEach(async () => {
   programs = join(local.folder, 'programs')
   local = localSandbox({ folder: local.folder, path: `${programs}:/usr/bin:/bin` })
   isCut = () => false
+  reason = undefined
   sandbox = {
     name: local.name,
     kind: local.kind,
@@ -33,7 +36,10 @@ beforeEach(async () => {
     start: async (script, signal, traffic) => {
       const channel = await local.start(script, signal, traffic)
       if (!isCut(script, traffic)) return channel
-      channel.stdout.once('data', () => channel.close())
+      channel.stdout.once('data', () => {
+        if (reason !== undefined) channel.stdout.destroy(reason)
+        channel.close()
+      })
       channel.stdin.once('drain', () => channel.close())
       return channel
     },
@@ -76,6 +82,17 @@ test.each(['host', 'sandbox'] as const)(
     expect(readFileSync(join(other, 'big')).equals(big)).toBe(true)
   },
 )
+
+test('a connection for files alone is told as that where the stream itself tells of its end', async () => {
+  writeFileSync(join(local.root, 'big'), randomBytes(8_000_000))
+  isCut = (_script, traffic) => traffic === 'bulk'
+  reason = sandboxLost(local.name, 'the connection was cut')
+  const { code, message } = await failure()
+  expect(code).toBe('SYNC_INTERRUPTED')
+  expect(message).toContain('the connection that carries them was cut')
+  isCut = () => false
+  expect(await sync()).toMatchObject({ isComplete: true, conflicts: [] })
+})
 
 test('a connection that carries commands too is told as lost with the sandbox', async () => {
   writeFileSync(join(local.root, 'small'), randomBytes(600_000))
