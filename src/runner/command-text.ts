@@ -5,7 +5,7 @@
 
 import { wearDigits } from '../guard/process-mark.ts'
 import { quote } from '../posix-sh.ts'
-import { endOfText, waitForSubstitutions } from './process-substitution.ts'
+import { settle } from './late-printers.ts'
 import {
   exportsOf,
   keepUntilGone,
@@ -103,8 +103,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
       'sbx_code=$?',
       '} 3>&2 2>/dev/null',
     ]
-    const late = typeof run === 'string' && shell !== 'sh' ? waitForSubstitutions(run) : []
-    return text([...prologue(), traps, ...child, ...late, led(token)])
+    return text([...prologue(), traps, ...child, ...settled, led(token)])
   }
   if (isTaken) {
     // On its first line, so that lines are counted as in a file of its own. For bash it is a word of its own, since bash
@@ -115,7 +114,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
     const blocks =
       shell === 'sh'
         ? [text([...lines, command])]
-        : [text([...lines, 'SECONDS=0']), text([command, ...endOfText(run)])]
+        : [text([...lines, 'SECONDS=0']), text([command])]
     return Buffer.concat([...blocks, bytes])
   }
   // A command that is found nowhere is told by the shell, as exit code 126 or 127. A shell that does not become the
@@ -123,6 +122,8 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   const command = bytes.length > 0 ? `${read} ${argv()}\nexit` : `exec ${argv()} </dev/null`
   return Buffer.concat([text([...prologue(...wear), ...exports, ...waits, command]), bytes])
 }
+
+const settled = ['exec 4>&2 2>/dev/null', 'sbx_first=$$', settle, 'sbx_settle', 'exec 2>&4 4>&-']
 
 /** The end of a command whose exit code is `$sbx_code`, as its launcher tells it. */
 const led = (token: string) => `${mark(token, '', '"$sbx_code"')}

@@ -12,6 +12,7 @@
  * break the output of servers that the command left in the background, and ends with them.
  */
 import { isVariableName, patientRead, quote } from '../posix-sh.ts'
+import { lookForGroup, noteFirst, settle } from './late-printers.ts'
 
 /**
  * The variables of a session's environment that choose a locale: a bash that has one from its start needs none
@@ -82,6 +83,8 @@ esac
 eval "unset ${launcherVariables}; $sbx_text"`
   return `${exportsOf(locale).join('\n')}
 ${lookForOthers}
+${lookForGroup}
+${settle}
 ${traps}
 set -- sh ${quote(sh)}
 command -v bash >/dev/null && set -- bash ${quote(bash)}
@@ -93,8 +96,10 @@ read -r sbx_ sbx_ sbx_ sbx_ sbx_group sbx_ </proc/$$/stat
 fi
 exec 3<&0 4>&2 2>/dev/null
 while :; do
+${noteFirst}
 $sbx_setsid "$1" -c "exec 2>&4 3<&- 4>&-; sbx_group=$sbx_leads; $2"
 sbx_code=$?
+[ "$sbx_first" ] && sbx_left && sbx_settle
 ${mark(token, '', '"$sbx_code"')}
 ${mark(token, '', '"$sbx_code"')} >&4
 TMOUT=0 IFS=' ' read -r sbx_key sbx_group sbx_base sbx_hold <&3 && [ "$sbx_key" = ${token} ] || exit 1

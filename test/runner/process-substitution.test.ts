@@ -1,5 +1,5 @@
 /** What prints into a process substitution of bash belongs to the command, which is otherwise as it is. */
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -62,7 +62,7 @@ describe('what a shell does when it ends is the command’s', () => {
     ['set -o pipefail; (exit 6) | true', '', 6],
     [`trap 'echo next' DEBUG; true; (exit 4)`, 'next\n', 4],
     ['shopt -s extdebug; . ./traced; (exit 4)', 'next\n', 4],
-    ['. ./traced; (exit 4)', 'next\n', 4],
+    ['. ./traced; (exit 4)', '', 4],
     ['command() { echo mine; }; (exit 4)', '', 4],
     ['builtin() { echo mine; }; (exit 4)', '', 4],
     ['IFS=0123456789; (exit 100)', '', 100],
@@ -96,6 +96,25 @@ test.each([
   const { sandbox, guard } = await opened({})
   for (const stdin of [undefined, 'open'] as const) {
     const { stdout, stderr, code } = await run(guard, `${command}; (exit 5)`, stdin)
+    expect([stdin, stdout + stderr, code]).toEqual([stdin, 'late\n', 5])
+  }
+  await guard.close()
+  sandbox.remove()
+})
+
+test.each([
+  'exec > >(sleep 0.03; cat); echo late; exit 5',
+  'exec 2> >(sleep 0.03; cat >&2); echo late >&2; exit 5',
+  './script',
+  'sh -c ./script',
+  './script | cat; exit 5',
+])('and so is what prints through one until its end: %s', async (command) => {
+  const { sandbox, guard } = await opened({})
+  const script = join(sandbox.root, 'script')
+  writeFileSync(script, '#!/bin/bash\nexec > >(sleep 0.03; cat) 2>&1\necho late\nexit 5\n')
+  chmodSync(script, 0o755)
+  for (const stdin of [undefined, 'open'] as const) {
+    const { stdout, stderr, code } = await run(guard, command, stdin)
     expect([stdin, stdout + stderr, code]).toEqual([stdin, 'late\n', 5])
   }
   await guard.close()
