@@ -26,15 +26,18 @@ describeWhere('ssh', 'host keys that the ssh_config revokes', () => {
     const krl = readFileSync(at('key.krl'))
     writeFileSync(at('cut.krl'), krl.subarray(0, krl.length - 3))
     writeFileSync(at('broken'), 'no key\n')
+    const hostKey = readFileSync(at('host_key.pub'), 'utf8')
+    writeFileSync(at('cut line'), hostKey.slice(0, 60))
+    mkdirSync(at('directory'))
     writeFileSync(at('empty'), '')
-    writeFileSync(at('lines'), `# ours\n\n${readFileSync(at('host_key.pub'), 'utf8')}`)
+    writeFileSync(at('lines'), `# ours\n\n${hostKey}`)
   })
   afterAll(() => server.close())
 
   /** What becomes of a connection, of ours and of ssh's, where the known key is listed in the file of that name. */
   async function tries(name: string, more = '') {
     const config = at('home/.ssh/config')
-    writeFileSync(config, `Host 127.0.0.1\n RevokedHostKeys ${at(name)}\n${more}`)
+    writeFileSync(config, `Host 127.0.0.1\n RevokedHostKeys "${at(name)}"\n${more}`)
     const { knownHostsFile: known = '', identityFile = '' } = server.settings
     const options = ['-F', config, '-i', identityFile, '-o', `UserKnownHostsFile=${known}`]
     const to = ['-p', String(server.port), '-o', 'BatchMode=yes', '127.0.0.1', 'true']
@@ -64,10 +67,13 @@ describeWhere('ssh', 'host keys that the ssh_config revokes', () => {
     expect([ours, theirs]).toEqual([undefined, 0])
   })
 
-  test.each(['cut.krl', 'broken', 'absent'])('where %s cannot be read, none is', async (name) => {
-    const { ours, theirs } = await tries(name)
-    expect(theirs).toBe(255)
-    expect(ours?.code).toBe('CONFIG_INVALID')
-    expect(ours?.message).toContain(`RevokedHostKeys "${at(name)}" `)
-  })
+  test.each(['cut.krl', 'broken', 'absent', 'directory', 'cut line'])(
+    'where %s cannot be read, none is',
+    async (name) => {
+      const { ours, theirs } = await tries(name)
+      expect(theirs).toBe(255)
+      expect(ours?.code).toBe('CONFIG_INVALID')
+      expect(ours?.message).toContain(`RevokedHostKeys "${at(name)}" `)
+    },
+  )
 })

@@ -41,11 +41,22 @@ function unusable(path: string, why: string): Error {
 function linesOf(text: string): Has {
   const keys = text.split(/\r?\n/).flatMap((line, index) => {
     if (/^\s*(#|$)/.test(line)) return []
-    const [, base64] = /^\s*(?:ssh|ecdsa|sk)-\S+\s+([A-Za-z0-9+/=]+)/.exec(line) ?? []
-    if (base64 === undefined) throw new RangeError(`line ${index + 1} is no public key`)
-    return [Buffer.from(base64, 'base64')]
+    const [, type = '', base64 = ''] =
+      /^\s*((?:ssh|ecdsa|sk)-\S+)\s+([A-Za-z0-9+/=]+)/.exec(line) ?? []
+    const key = Buffer.from(base64, 'base64')
+    if (!isWhole(key, type)) throw new RangeError(`line ${index + 1} is no public key`)
+    return [key]
   })
   return (key) => keys.some((one) => one.equals(key))
+}
+
+/** A certificate, which has more than fields, is never the key of a host here. */
+function isWhole(key: Buffer, type: string): boolean {
+  try {
+    return type.includes('-cert-') || fieldsOf(key).length > 1
+  } catch {
+    return false
+  }
 }
 
 /** PROTOCOL.krl of OpenSSH. */

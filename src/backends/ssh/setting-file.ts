@@ -13,7 +13,7 @@ export function textOf(path: string, check?: (stats: Stats) => void): string {
   return bytesOf(path, check)?.toString('utf8') ?? ''
 }
 
-/** The same as bytes, and undefined where it cannot be read. */
+/** The same as bytes, and undefined where it cannot be read, as a directory cannot. */
 export function bytesOf(path: string, check?: (stats: Stats) => void): Buffer | undefined {
   let descriptor: number
   try {
@@ -26,6 +26,7 @@ export function bytesOf(path: string, check?: (stats: Stats) => void): Buffer | 
     check?.(stats)
     if (stats.isFIFO()) refuse(path, 'is a FIFO')
     if (stats.size > limitBytes) refuse(path, `has ${stats.size} bytes, more than ${limitBytes}`)
+    if (stats.isDirectory()) return undefined
     return stats.isFile() ? readFileSync(descriptor) : Buffer.alloc(0)
   } finally {
     closeSync(descriptor)
