@@ -51,8 +51,17 @@ test('without sandboxes it says so, and prints nothing', async () => {
   expect([stdout, exitCode]).toEqual(['', 0])
   expect(stderr).toMatchInlineSnapshot(`
     "! docker: no Docker engine is running: there is no unix:///nowhere/docker.sock
-    No sandboxes. One is made when a client calls the first tool."
+    No sandboxes on the engines that answer."
   `)
+  const state = join(command.world.env.XDG_STATE_HOME ?? '', 'sandbox-mcp')
+  mkdirSync(state, { recursive: true })
+  const engine = await startDockerDouble(command.world, state, {}, (_call, _to, list) => list())
+  try {
+    const all = await command.run(['list'], engine.env)
+    expect(all.stderr).toBe('No sandboxes. One is made when a client calls the first tool.')
+  } finally {
+    await engine.close()
+  }
 })
 
 test('recreate --all without sandboxes has nothing to ask', async () => {
