@@ -111,10 +111,14 @@ export class DockerBackend implements Backend {
 
   async remove(name: string, signal: AbortSignal): Promise<void> {
     const engine = await this.#reach(signal)
+    const isRenamed = !isSandboxName(name)
     // One that was renamed has no other beside it, and what is called so is somebody else's.
-    for (const container of isSandboxName(name) ? [name, setupName(name)] : [name]) {
+    for (const container of isRenamed ? [name] : [name, setupName(name)]) {
       const found = await engine.inspect(container, signal)
       if (found === undefined) continue
+      // Such a name may be another one's by now, and engines take the beginning of an id for a name too.
+      if (isRenamed && (found.name !== name || found.labels[label.installation] === undefined))
+        continue
       // By its id: a server that uses it makes another one of that name at once.
       await engine.remove(found.id, signal)
       // The engine answers "removal in progress" before it is done.

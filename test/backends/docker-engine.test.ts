@@ -13,6 +13,7 @@ import { connectEngine } from '../../src/backends/docker/connect.ts'
 import { connectionOptions, type Endpoint, endpoints } from '../../src/backends/docker/endpoint.ts'
 import type { DockerEngine } from '../../src/backends/docker/engine.ts'
 import { execExit } from '../../src/backends/docker/exec-exit.ts'
+import { label } from '../../src/backends/docker/labels.ts'
 import { DockerBackend } from '../../src/backends/docker.ts'
 
 const never = new AbortController().signal
@@ -230,6 +231,20 @@ describe('an engine that does not work', () => {
     const removed = backend.remove(spec().name, never).then(() => id)
     const late = new Promise((resolve) => setTimeout(resolve, 1_000, 'late').unref())
     expect(await Promise.race([removed, late])).toBe('second')
+  })
+
+  test.each([
+    ['is none of ours', { name: 'cafe', labels: {} }],
+    ['has an id that begins so', { name: 'other', labels: { [label.installation]: 'any' } }],
+  ])('what is found by the name of a renamed sandbox and %s is not removed', async (_, found) => {
+    const removed: string[] = []
+    const engine = {
+      inspect: async () => (removed.length === 0 ? { id: 'cafe1', ...found } : undefined),
+      remove: async (id: string) => removed.push(id),
+    }
+    const backend = new DockerBackend({}, async () => engine as unknown as DockerEngine)
+    await backend.remove('cafe', never)
+    expect(removed).toEqual([])
   })
 
   test('one that is stopped later: every call says so, and what helps', async () => {
