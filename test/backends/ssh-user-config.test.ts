@@ -83,6 +83,8 @@ describeWhere('ssh', 'what OpenSSH takes from it', () => {
     ['Host 10.*\n User u\nMatch !final\n HostName 10.0.0.1\nMatch all', {}],
     ['Match canonical\n Port 9\nMatch !canonical\n User u', {}],
     ['Match final all\n User u\nMatch canonical\n Port 9', {}],
+    ['Match exec="test a = a" host=box\n Port 9\nMatch !host=box\n User no', {}],
+    ['Match !all\n Port 9\nMatch all\n User u', {}],
   ])('%j', async (text) => {
     write('c/a/conf', 'User inca\n')
     write('c/b/conf', 'Port 33\n')

@@ -38,14 +38,18 @@ export function criteriaHold(
   const left = [...words]
   let judged: true | undefined = true
   for (let word = left.shift(); word !== undefined; word = left.shift()) {
-    const isNegated = word.startsWith('!')
-    const criterion = word.replace(/^!/, '').toLowerCase()
-    if (criterion === 'all') continue
+    const [, not, name = '', equals, value = ''] = /^(!?)([^=]*)(=?)(.*)$/s.exec(word) ?? []
+    const isNegated = not === '!'
+    const criterion = name.toLowerCase()
+    if (criterion === 'all') {
+      if (isNegated) return false
+      continue
+    }
     if (criterion === 'final' || criterion === 'canonical') {
       if (soFar.isFinal === isNegated) return false
       continue
     }
-    const argument = left.shift()
+    const argument = equals === '=' ? value : left.shift()
     if (argument === undefined) return false
     const holds =
       criterion === 'exec'
