@@ -91,6 +91,15 @@ test('one that cannot be removed keeps none of the others', async () => {
   expect(await left()).toEqual(all.slice(0, 1))
 })
 
+test('one that a person gave another name is kept', async () => {
+  const { backend, sweep, left } = await place(name)
+  const found = await backend.list(newSpec().installation)
+  const renamed = found.map((info) => ({ ...info, state: 'renamed' }) as const)
+  vi.spyOn(backend, 'list').mockResolvedValueOnce(renamed)
+  await sweep()
+  expect(await left()).toEqual([name])
+})
+
 test('one that was left as a mirror with changes is kept, also where the settings have changed since', async () => {
   const { state, sweep, left } = await place(name)
   const record = { agent: 'main', session: 'main', scopeKey: 's', workspace: '/p' }
