@@ -57,6 +57,13 @@ test('it is run once, by the shell of the user, and only where the block may cou
   expect(readFileSync(join(home, 'ran'), 'utf8')).toBe('true\nexit 9\n')
 })
 
+test('it is not run in a file that a block includes which is not judged', async () => {
+  write('more', `Match exec "touch ${home}/made"\n Port 9\n`)
+  write('.ssh/config', `Match localnetwork 10.0.0.0/8\n Include ${home}/more`)
+  expect(await decide()).toMatchObject({ port: 22 })
+  expect(existsSync(join(home, 'made'))).toBe(false)
+})
+
 test('what a token stands for is one word to that shell, or the block is passed over', async () => {
   write(
     '.ssh/config',

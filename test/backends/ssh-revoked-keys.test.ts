@@ -25,6 +25,8 @@ describeWhere('ssh', 'host keys that the ssh_config revokes', () => {
     await execa('ssh-keygen', ['-k', '-f', at('other.krl'), at('other.pub')])
     const krl = readFileSync(at('key.krl'))
     writeFileSync(at('cut.krl'), krl.subarray(0, krl.length - 3))
+    const unknownSection = Buffer.from([9, 0, 0, 0, 0])
+    writeFileSync(at('odd.krl'), Buffer.concat([readFileSync(at('other.krl')), unknownSection]))
     writeFileSync(at('broken'), 'no key\n')
     const hostKey = readFileSync(at('host_key.pub'), 'utf8')
     writeFileSync(at('cut line'), hostKey.slice(0, 60))
@@ -67,7 +69,7 @@ describeWhere('ssh', 'host keys that the ssh_config revokes', () => {
     expect([ours, theirs]).toEqual([undefined, 0])
   })
 
-  test.each(['cut.krl', 'broken', 'absent', 'directory', 'cut line'])(
+  test.each(['cut.krl', 'odd.krl', 'broken', 'absent', 'directory', 'cut line'])(
     'where %s cannot be read, none is',
     async (name) => {
       const { ours, theirs } = await tries(name)

@@ -85,6 +85,7 @@ describeWhere('ssh', 'what OpenSSH takes from it', () => {
     ['Match final all\n User u\nMatch canonical\n Port 9', {}],
     ['Match exec="test a = a" host=box\n Port 9\nMatch !host=box\n User no', {}],
     ['Match !all\n Port 9\nMatch all\n User u', {}],
+    ['Host box\n HostName H.LAN\nHost *.lan\n Port 9\nMatch final\n User u', {}],
   ])('%j', async (text) => {
     write('c/a/conf', 'User inca\n')
     write('c/b/conf', 'Port 33\n')
@@ -197,6 +198,13 @@ test.each(['yes', 'ask', 'accept-new', 'true'])('StrictHostKeyChecking %s does n
 })
 test('IdentitiesOnly can be true in other words', () => {
   expect(resolve('IdentitiesOnly true').credentials.only).toBe(true)
+})
+
+test('a key that is named in both readings is tried once', () => {
+  for (const name of ['a', 'b']) write(`.ssh/${name}`, name)
+  const named = ['a', 'b'].map((name) => join(home, '.ssh', name))
+  const config = `Match final\n IdentityFile ~/.ssh/b\nMatch all\n IdentityFile ~/.ssh/a`
+  expect(labels(resolve(config))).toEqual(named)
 })
 
 test('what is not judged, and may be why a host cannot be reached, is told', () => {
