@@ -81,7 +81,7 @@ function assignment(key: string, value: unknown): string {
   const written = (name: string, one: unknown) => stringify({ [name]: one }).trimEnd()
   if (!isTable(value)) return written(key, value)
   const members = Object.entries(value).map(([name, one]) => written(name, one))
-  return written(key, 0).replace(/0$/, `{ ${members.join(', ')} }`)
+  return `${written(key, 0).slice(0, -1)}{ ${members.join(', ')} }`
 }
 
 function parsed(text: string): Record<string, unknown> | undefined {

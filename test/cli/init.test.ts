@@ -480,8 +480,8 @@ args = ["sandbox-mcp"]
     expect(await written(own(''), env)).toBe(wanted)
     const line = await written(table(args, 'env = { TZ = "UTC" }\nstartup_timeout_sec = 5\n'), env)
     expect(line).toContain('env = { TZ = "UTC", DOCKER_HOST = "tcp://new:1" }\n')
-    const none = await written(table(args, ''), env)
-    expect(none).toContain('env = { DOCKER_HOST = "tcp://new:1" }\n')
+    const none = await written(table(args, ''), { ...env, DOCKER_CERT_PATH: "/a$$b$'" })
+    expect(none).toContain(`env = { DOCKER_HOST = "tcp://new:1", DOCKER_CERT_PATH = "/a$$b$'" }\n`)
     expect(none).toContain('startup_timeout_sec = 60\n')
   })
 
