@@ -35,8 +35,15 @@ export function withoutEffect({ origins }: Merged, settings: Settings): string[]
     key.startsWith('docker.') &&
     !key.startsWith('docker.env.') &&
     !(backend === 'openshell' && key === 'docker.binds')
+  const isByVolumes = origins.get('workspaceAccess')?.source.name === 'SANDBOX_VOLUMES'
   return [
     ...misnamed,
+    ...(isByVolumes && access === 'none'
+      ? warn(
+          (key) => key === 'workspace',
+          'SANDBOX_VOLUMES has mounts below /workspace and none at it; mount one there, or give --access rw',
+        )
+      : []),
     ...(backend === 'auto' || backend === 'docker'
       ? []
       : warn(

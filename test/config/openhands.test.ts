@@ -154,6 +154,17 @@ test.each([
 })
 
 describe('without effect', () => {
+  test('a workspace that is named beside mounts below /workspace, unless its access is too', async () => {
+    const env = { SANDBOX_VOLUMES: '/a:/workspace/a' }
+    const told = expect.stringContaining(
+      'workspace (--workspace) has no effect: SANDBOX_VOLUMES has mounts below /workspace',
+    )
+    expect((await resolved(['--workspace', '/p'], { env })).warnings).toEqual([told])
+    const both = await resolved(['--workspace', '/p', '--access', 'rw'], { env })
+    expect([both.warnings, both.settings.access]).toEqual([[], 'rw'])
+    expect((await resolved([], { env })).warnings).toEqual([])
+  })
+
   test.each<[Record<string, string>, string]>([
     [{ RUNTIME: 'local' }, 'RUNTIME=local has no effect: commands run on the host only'],
     [{ RUNTIME: 'Docker' }, 'RUNTIME=Docker has no effect; did you mean docker?'],
