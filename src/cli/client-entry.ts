@@ -4,7 +4,7 @@ import { applyEdits, modify, type ParseError, parse, printParseErrorCode } from 
 import { parse as parseToml, stringify } from 'smol-toml'
 import { configInvalid, shown } from '../errors.ts'
 import type { Client, Server } from './clients.ts'
-import { changesOf, engineOf, renewed, startsServer } from './renewed-entry.ts'
+import { changesOf, engineOf, isRecord, renewed, startsServer } from './renewed-entry.ts'
 import { renewedToml } from './renewed-toml.ts'
 
 /** What a person puts into the file. */
@@ -162,10 +162,6 @@ const markIn = (text: string) => (text.startsWith('\ufeff') ? 1 : 0)
 const eolOf = (text: string) => (text.includes('\r\n') ? '\r\n' : '\n')
 
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value ?? null))
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
 
 /** What an object says itself: a server may be called as what all objects have. */
 const own = (value: unknown, key: string): unknown =>

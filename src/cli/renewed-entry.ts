@@ -81,6 +81,6 @@ function renewedLine(there: readonly unknown[], fresh: readonly unknown[]): unkn
   return [...before, fresh[freshAt], ...(isGiven ? [] : fresh.slice(freshAt + 1)), ...kept]
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -1,6 +1,7 @@
 /** An entry of ours that is in a TOML file already, with the values it is to have now and all else as it is. Pure. */
 import { isDeepStrictEqual } from 'node:util'
 import { parse, stringify } from 'smol-toml'
+import { isRecord } from './renewed-entry.ts'
 
 type Table = Readonly<Record<string, unknown>>
 
@@ -21,7 +22,7 @@ export function renewedToml(
     const value = wanted[key]
     if (isDeepStrictEqual(there[key], value)) continue
     const inner = [...path, key]
-    if (isTable(value) && sectionOf(lines, inner) !== undefined) {
+    if (isRecord(value) && sectionOf(lines, inner) !== undefined) {
       const changed = renewedToml(lines.join('\n'), inner, tableOf(there[key]), value)
       if (changed === undefined) return undefined
       lines.splice(0, lines.length, ...changed.split('\n'))
@@ -58,7 +59,7 @@ function headerOf(line: string): string[] | undefined {
     const [key] = Object.keys(table)
     if (key === undefined) return keys
     keys.push(key)
-    table = isTable(table[key]) ? table[key] : {}
+    table = isRecord(table[key]) ? table[key] : {}
   }
   return undefined
 }
@@ -79,7 +80,7 @@ function placeOf(lines: readonly string[], { from, to }: Lines, key: string): Li
 /** A table on one line: where it is put no header may stand. */
 function assignment(key: string, value: unknown): string {
   const written = (name: string, one: unknown) => stringify({ [name]: one }).trimEnd()
-  if (!isTable(value)) return written(key, value)
+  if (!isRecord(value)) return written(key, value)
   const members = Object.entries(value).map(([name, one]) => written(name, one))
   return `${written(key, 0).slice(0, -1)}{ ${members.join(', ')} }`
 }
@@ -92,8 +93,4 @@ function parsed(text: string): Record<string, unknown> | undefined {
   }
 }
 
-const tableOf = (value: unknown): Table => (isTable(value) ? value : {})
-
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
+const tableOf = (value: unknown): Table => (isRecord(value) ? value : {})
