@@ -123,13 +123,19 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   return Buffer.concat([text([...prologue(...wear), ...exports, ...waits, command]), bytes])
 }
 
+/** What prints on for it is waited for, with its streams where a runner has them. */
 const settled = ['exec 4>&2 2>/dev/null', 'sbx_first=$$', settle, 'sbx_settle', 'exec 2>&4 4>&-']
 
-/** The end of a command whose exit code is `$sbx_code`, as its launcher tells it. */
+/**
+ * The end of a command whose exit code is `$sbx_code`, as its launcher tells it. What is left of its stdin may be much, and
+ * the shell that comes next would read it byte by byte.
+ */
 const led = (token: string) => `${mark(token, '', '"$sbx_code"')}
 ${mark(token, '', '"$sbx_code"')} >&2
 sbx_group=$$
-${keepUntilGone(token, '2')}`
+exec 5<&0
+${keepUntilGone(token, '2')}
+cat <&5`
 
 /**
  * The shell that waits takes text as if it had been started with it, but for what tells how a shell was

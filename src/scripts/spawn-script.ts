@@ -16,6 +16,8 @@ import {
 /** What is larger comes as the script takes it, by a runner that is of no more use then. */
 export const framedBytes = 1024 * 1024
 
+const pieceBytes = 1024 * 1024
+
 /** As long as a script may take that takes back thousands of files, by a program or two for each. */
 const takeBackMs = 60_000
 
@@ -46,7 +48,7 @@ export async function spawnScript(
   }
 }
 
-/** What is bulk, or has a large stdin, has a channel of its own; all else is run as `spawnScript` does. */
+/** What is bulk, or is streamed and has a large stdin, has a channel of its own; all else is run as `spawnScript` does. */
 export function spawnedScripts(guard: Guard): Scripts {
   const { sandbox } = guard
   return {
@@ -78,7 +80,7 @@ async function started(
   const given = isFramed(stdin) ? (stdin ?? 'none') : 'open'
   const process = await spawn(guard, script, { workdir: '/', stdin: given, signal })
   begun?.(process.group)
-  if (given === 'open') feed(process, stdin)
+  if (!isFramed(stdin)) feed(process, stdin)
   // What it had begun is taken back before it ends.
   const close = () => void process.kill(takeBackMs).catch(() => {})
   signal.addEventListener('abort', close, { once: true })
@@ -90,19 +92,20 @@ async function started(
   return { stdout: process.stdout, end, close }
 }
 
-/** A script that ends without reading all of it may. */
-function feed({ stdin, exit }: Process, bytes: Stdin): void {
+/** A script that ends without reading all of it may: it is sent no more then. */
+function feed({ stdin, exit }: Process, bytes: Uint8Array | Readable): void {
   stdin.on('error', () => {})
-  if (!(bytes instanceof Readable)) {
-    stdin.end(bytes)
-    return
-  }
-  bytes.pipe(stdin)
+  const source = bytes instanceof Readable ? bytes : Readable.from(pieces(bytes))
+  source.pipe(stdin)
   const stop = () => {
-    bytes.unpipe(stdin)
-    bytes.destroy()
+    source.unpipe(stdin)
+    source.destroy()
   }
   exit.then(stop, stop)
+}
+
+function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
 }
 
 async function ending(sandbox: string, { exit, stderr }: Process, signal: AbortSignal) {

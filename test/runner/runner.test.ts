@@ -1,5 +1,5 @@
 /** A runner runs one command after another, and none of them can tell. In dash, bash and BusyBox. */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -218,6 +218,28 @@ for (const [name, { shell, path }] of Object.entries(shells())) {
         expect(await settledWithin(process.gone, 1_500)).toBe(false)
         writeFileSync(go, '')
         await process.gone
+      },
+    )
+
+    test.runIf(existsSync('/proc/self/io'))(
+      'what a command leaves of its stdin is not read byte by byte',
+      async () => {
+        const own = localSandbox({ shell, path })
+        // Of those that have ended too, when they have been waited for.
+        const reads = () => Number(/syscr: (\d+)/.exec(readFileSync('/proc/self/io', 'utf8'))?.[1])
+        const before = reads()
+        const itsGuard = await openGuard(own, never)
+        const options = { workdir: own.root, stdin: 'open' } as const
+        const process = await spawn(itsGuard, 'exit 3', options)
+        process.stdout.resume()
+        process.stderr.resume()
+        process.stdin.write(Buffer.alloc(1_000_000, 'x'))
+        expect(await process.exit).toBe(3)
+        await process.gone
+        await itsGuard.close()
+        await own.quiet()
+        own.remove()
+        expect(reads() - before).toBeLessThan(200_000)
       },
     )
 

@@ -258,6 +258,18 @@ for (const [name, { shell, path, shortcuts }] of Object.entries(attendants)) {
       },
     )
 
+    test('what a script has left of a large stdin when it ends is not sent', async () => {
+      const start = vi.spyOn(sandbox, 'start')
+      const other = await openGuard(sandbox, never)
+      const stdin = Buffer.alloc(20 * framedBytes)
+      const { code } = await spawnScript(other, 'head -c 1 >/dev/null; exit 3', stdin, never)
+      const channels = await Promise.all(start.mock.results.map(({ value }) => value))
+      const unsent = channels.map((channel) => channel.stdin.writableLength)
+      await other.close()
+      expect(code).toBe(3)
+      expect(Math.max(...unsent)).toBeLessThan(2 * framedBytes)
+    })
+
     test('a cancelled script that takes long to take back what it did is let do so', async () => {
       const abort = new AbortController()
       await told(`mkfifo '${file('began')}' '${file('undo')}'`)
