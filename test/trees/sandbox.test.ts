@@ -236,6 +236,18 @@ for (const [shell, scripts] of Object.entries(shells)) {
         expect((await run('ls', ['-A', root])).stdout).toBe('')
       }))
 
+    test('several that are ended when all are in place are done, and told so', () =>
+      inFolder(async (root) => {
+        const late: ScriptRunner = (script, ...rest) =>
+          scripts(
+            script.replace('finished=1\n', () => 'finished=1; kill -TERM $$\n'),
+            ...rest,
+          )
+        const tree = new SandboxTree(late, { root })
+        await tree.apply([change('a', 'absent', 'one'), change('b', 'absent', 'two')])
+        expect((await run('ls', ['-A', root])).stdout).toBe('a\nb\n')
+      }))
+
     test('one that is ended when it has done its work leaves nothing beside it', () =>
       inFolder(async (root) => {
         await applied(root, 'rm() { kill -TERM $$; command rm "$@"; }; ')
