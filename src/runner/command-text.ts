@@ -83,7 +83,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
   if (stdin === 'open') {
     // What is left of its stdin could be taken for an answer, so the launcher stays, and leads the group.
     // A subshell that is asked for its traps tells those of the shell around it.
-    const taken = `${noTraps}; unset ${launcherVariables}; unset -f sbx_take; `
+    const taken = `${noTraps}; unset ${launcherVariables} sbx_first; unset -f sbx_take; `
     // As a word of its own, so that what the shell cannot read of it takes nothing along of what follows here. bash counts
     // its lines from where the word before it ends.
     const command =
@@ -103,7 +103,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
       'sbx_code=$?',
       '} 3>&2 2>/dev/null',
     ]
-    return text([...prologue(), traps, ...child, ...settled, led(token)])
+    return text([...prologue('sbx_first=$sbx_'), traps, ...child, ...settled, led(token)])
   }
   if (isTaken) {
     // On its first line, so that lines are counted as in a file of its own. For bash it is a word of its own, since bash
@@ -124,7 +124,7 @@ export function commandText(token: string, shell: Shell, line: CommandLine): Buf
 }
 
 /** What prints on for it is waited for, with its streams where a runner has them. */
-const settled = ['exec 4>&2 2>/dev/null', 'sbx_first=$$', settle, 'sbx_settle', 'exec 2>&4 4>&-']
+const settled = ['exec 4>&2 2>/dev/null', settle, 'sbx_settle', 'exec 2>&4 4>&-']
 
 /**
  * The end of a command whose exit code is `$sbx_code`, as its launcher tells it. What is left of its stdin may be much, and

@@ -5,8 +5,8 @@
 
 /** How often, every 20 ms, it is looked whether it does still. */
 const looks = 6
-/** Where more was started since than this, it is not looked for. */
-const youngest = 300
+/** Where more was started since than this, it is not looked for: it would take longer than the wait. */
+const youngest = 3_000
 
 /** Others may start processes too, while a leader is started. */
 const soon = 24
@@ -36,6 +36,7 @@ while [ "$sbx_looks" -lt ${looks} ] && IFS=' ' read -r sbx_ sbx_ sbx_ sbx_ sbx_l
 sbx_pid=$sbx_first sbx_found=
 while [ -z "$sbx_found" ] && [ "$sbx_pid" -lt "$sbx_last" ]; do
 sbx_fd=/proc/$((sbx_pid += 1))/fd
+[ -e "$sbx_fd" ] || continue
 [ "$sbx_looks" = 0 ] || [ -p "$sbx_fd/0" ] || continue
 [ "$sbx_fd/1" -ef "/proc/$$/fd/1" ] || [ "$sbx_fd/1" -ef "/proc/$$/fd/4" ] || [ "$sbx_fd/2" -ef "/proc/$$/fd/4" ] && sbx_found=1
 done

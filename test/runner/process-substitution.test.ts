@@ -1,4 +1,5 @@
 /** What prints into a process substitution of bash belongs to the command, which is otherwise as it is. */
+import { spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -117,6 +118,15 @@ test.each([
     const { stdout, stderr, code } = await run(guard, command, stdin)
     expect([stdin, stdout + stderr, code]).toEqual([stdin, 'late\n', 5])
   }
+  await guard.close()
+  sandbox.remove()
+})
+
+test('and where very many others were started since', async () => {
+  const { sandbox, guard } = await opened({})
+  spawnSync('sh', ['-c', 'n=0; while [ $((n += 1)) -le 500 ]; do env true; done'])
+  const { stdout } = await run(guard, 'exec > >(sleep 0.03; cat); echo late')
+  expect(stdout).toBe('late\n')
   await guard.close()
   sandbox.remove()
 })
